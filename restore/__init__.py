@@ -1,1 +1,46 @@
-"""Mend pictures: fill holes, restore whole photos, train restorers, draw pictures from noise."""
+"""Mend pictures: fill holes, restore whole photos, train restorers, draw pictures from noise.
+
+The public names are looked up on first use, so that `import restore` does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restore.errors import RestoreError as RestoreError
+    from restore.errors import UsageError as UsageError
+    from restore.image import Photo as Photo
+    from restore.image import read_image as read_image
+    from restore.image import write_image as write_image
+    from restore.masks import load_preset as load_preset
+    from restore.masks import read_mask as read_mask
+    from restore.restorer import Restorer as Restorer
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Photo": "restore.image",
+    "RestoreError": "restore.errors",
+    "Restorer": "restore.restorer",
+    "UsageError": "restore.errors",
+    "load_preset": "restore.masks",
+    "read_image": "restore.image",
+    "read_mask": "restore.masks",
+    "write_image": "restore.image",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds a public name when the name is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'restore' has no attribute '{name}'")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not imported yet."""
+    return sorted({*globals(), *_HOME})

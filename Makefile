@@ -1,0 +1,39 @@
+# `make demo`, `make test` and `make check` each set up .venv themselves, from Python 3.11+ alone.
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$name; break; fi; done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check format clean
+
+demo: $(READY)
+	$(BIN)/python examples/write_examples.py demo
+	$(BIN)/restore fix demo/photo.png --mask demo/mask.png --overwrite
+	@echo "Before: $(CURDIR)/demo/photo.png"
+	@echo "After:  $(CURDIR)/demo/photo-fixed.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv demo dist
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "restore needs Python 3.11 or newer and found none on PATH:" \
+		"install one, or name yours with 'make PYTHON=/path/to/python'." >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { echo "$(PYTHON) can't make a virtual" \
+		"environment: install its venv module (on Debian and Ubuntu: python3-venv)." >&2; exit 1; }
+	$(BIN)/pip install --editable '.[dev]'
+	@touch $@

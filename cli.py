@@ -1,0 +1,7 @@
+"""The door for a checkout: `python cli.py fix photo.jpg --mask mask.png`."""
+
+import sys
+
+from restore.commands import main
+
+sys.exit(main())
