@@ -1,9 +1,9 @@
 """LPIPS with the squeeze backbone: how different two pictures look, as a metric and as a loss.
 
-Zhang et al., "The Unreasonable Effectiveness of Deep Features", arXiv:1801.03924. The linear weights
-come inside the `lpips` package, the SqueezeNet 1.1 backbone from disk. The package's own class does
-the same sums (a test compares them), but prints, warns, draws random weights first, gives NaN
-gradients at dead pixels and keeps a graph for both pictures.
+Zhang et al., "The Unreasonable Effectiveness of Deep Features", arXiv:1801.03924. The linear
+weights come inside the `lpips` package, the SqueezeNet 1.1 backbone from disk. The package's own
+class does the same sums (a test compares them), but prints, warns, draws random weights first,
+gives NaN gradients at dead pixels and keeps a graph for both pictures.
 """
 
 import os
@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torchvision.models import squeezenet1_1
 
 from restore.errors import RestoreError
@@ -24,6 +26,7 @@ BACKBONE_URL = f"https://download.pytorch.org/models/{BACKBONE_FILE}"
 STAGE_ENDS = (1, 4, 7, 9, 10, 11, 12)  # layers of SqueezeNet's `features` that LPIPS looks at
 SHIFT = (-0.030, -0.088, -0.188)  # ImageNet mean and deviation per channel for input in [-1, 1]
 SCALE = (0.458, 0.448, 0.450)
+EPSILON = 1e-10  # added to lengths, as in the package
 
 
 class Lpips(nn.Module):
@@ -66,24 +69,55 @@ class Lpips(nn.Module):
 
     def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Return the distance (N,) between two results of `features` (LPIPS, eq. 1)."""
-        return torch.stack(
-            [
-                _stage_distance(one.float(), other.float(), weight)
+        with torch.autocast(first[0].device.type, enabled=False):
+            stages = [
+                _StageDistance.apply(one.float(), other.float(), weight)
                 for one, other, weight in zip(first, second, self.linear, strict=True)
             ]
-        ).sum(0)
+        return torch.stack(stages).sum(0)
 
 
-def _stage_distance(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted squared difference (N,) of features scaled to unit length per pixel."""
-    difference = _to_unit(first) - _to_unit(second)  # (N, C, h, w)
-    return torch.einsum("nchw,c->n", difference.square(), weight) / difference[0, 0].numel()
+class _StageDistance(torch.autograd.Function):
+    """Weighted squared difference (N,) of features (N, C, h, w) scaled to unit length per pixel.
+
+    By hand because autograd would make three times the passes over tensors that do not fit into the
+    cache: this halves the cost of LPIPS as a loss. A pixel without any feature has gradient 0.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
+        first_unit, first_length = _to_unit(first)
+        second_unit, second_length = _to_unit(second)
+        difference = first_unit - second_unit  # (N, h, w, C)
+        first_saved = (first_unit, first_length) if ctx.needs_input_grad[0] else (None, None)
+        second_saved = (second_unit, second_length) if ctx.needs_input_grad[1] else (None, None)
+        ctx.save_for_backward(difference, weight, *first_saved, *second_saved)
+        return torch.matmul(difference.square(), weight).mean((1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        difference, weight, *saved = ctx.saved_tensors
+        per_pixel = gradient.view(-1, 1, 1, 1) * 2 / difference[0, :, :, 0].numel()
+        slope = difference * (weight * per_pixel)
+        to_first = _through_unit(slope, *saved[:2]) if ctx.needs_input_grad[0] else None
+        to_second = _through_unit(-slope, *saved[2:]) if ctx.needs_input_grad[1] else None
+        return to_first, to_second, None
 
 
-def _to_unit(features: Tensor) -> Tensor:
-    # vector_norm, not sqrt of a sum: its gradient at a pixel without any feature is 0, not NaN.
-    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return features / (length + 1e-10)
+def _to_unit(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return features (N, C, h, w) as (N, h, w, C) of unit length, and the lengths (N, h, w, 1)."""
+    last = features.permute(0, 2, 3, 1)
+    length = torch.linalg.vector_norm(last, dim=-1, keepdim=True) + EPSILON
+    return last / length, length
+
+
+def _through_unit(slope: Tensor, unit: Tensor, length: Tensor) -> Tensor:
+    """Return the gradient (N, C, h, w) before `_to_unit`: changes of length alone fall away."""
+    along = (slope * unit).sum(-1, keepdim=True)
+    gradient = torch.addcmul(slope, unit, along, value=-1)
+    gradient *= (1 / length).masked_fill_(length <= 2 * EPSILON, 0)
+    return gradient.permute(0, 3, 1, 2)
 
 
 def load_lpips(folders: Iterable[Path] | None = None) -> Lpips | None:
