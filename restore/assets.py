@@ -1,0 +1,114 @@
+"""Where the shipped checkpoints, mask presets and recipes lie, and which file a name means."""
+
+from pathlib import Path
+
+from restore.errors import RestoreError, UsageError
+from restore.tables import look_up
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def checkpoints_folder() -> Path:
+    """Return the folder of the shipped checkpoints, NAME.safetensors."""
+    return _asset_folder("checkpoints")
+
+
+def masks_folder() -> Path:
+    """Return the folder of the shipped mask presets, NAME.toml."""
+    return _asset_folder("masks")
+
+
+def recipes_folder() -> Path:
+    """Return the folder of the shipped training recipes, NAME.toml."""
+    return _PACKAGE / "recipes"
+
+
+def _asset_folder(name: str) -> Path:
+    installed = _PACKAGE / "_assets" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def checkpoint_names() -> list[str]:
+    """Return the names of the shipped checkpoints, without their discriminators."""
+    return list(_checkpoints_in(checkpoints_folder()))
+
+
+def preset_names() -> list[str]:
+    """Return the names of the shipped mask presets."""
+    return list(_named_files(masks_folder(), ".toml"))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the shipped recipes."""
+    return list(_named_files(recipes_folder(), ".toml"))
+
+
+def checkpoint_path(name: str | Path) -> Path:
+    """Return the checkpoint file meant by a shipped name, a .safetensors file or a run folder.
+
+    A shipped name comes first; write ./NAME for a folder of the same name.
+
+    Raises:
+        UsageError: an unknown name, or a folder with several checkpoints.
+        RestoreError: no such file, or a folder without a checkpoint.
+    """
+    shipped = _checkpoints_in(checkpoints_folder())
+    if str(name) in shipped or not (_is_path(name, ".safetensors") or Path(name).is_dir()):
+        return look_up(shipped, str(name), "checkpoint")
+    path = Path(name)
+    if not path.is_dir():
+        return _existing(path, "checkpoint")
+    found = _checkpoints_in(path)
+    if not found:
+        raise RestoreError(f"{path} holds no .safetensors checkpoint; name a file or a run folder.")
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found.values())
+        raise UsageError(f"{path} holds several checkpoints ({names}); name one of the files.")
+    return next(iter(found.values()))
+
+
+def preset_path(name: str | Path) -> Path:
+    """Return the file of a shipped mask preset or of a preset given as a .toml file.
+
+    Raises:
+        UsageError: an unknown name.
+        RestoreError: no such file.
+    """
+    return _name_or_file(name, masks_folder(), "mask preset")
+
+
+def recipe_path(name: str | Path) -> Path:
+    """Return the file of a shipped recipe or of a recipe given as a .toml file.
+
+    Raises:
+        UsageError: an unknown name.
+        RestoreError: no such file.
+    """
+    return _name_or_file(name, recipes_folder(), "recipe")
+
+
+def _name_or_file(name: str | Path, folder: Path, what: str) -> Path:
+    shipped = _named_files(folder, ".toml")
+    if str(name) not in shipped and _is_path(name, ".toml"):
+        return _existing(Path(name), what)
+    return look_up(shipped, str(name), what)
+
+
+def _checkpoints_in(folder: Path) -> dict[str, Path]:
+    files = _named_files(folder, ".safetensors")
+    return {name: file for name, file in files.items() if not name.endswith(".discriminator")}
+
+
+def _named_files(folder: Path, ending: str) -> dict[str, Path]:
+    return {file.name.removesuffix(ending): file for file in sorted(folder.glob(f"*{ending}"))}
+
+
+def _is_path(name: str | Path, ending: str) -> bool:
+    """Tell a path from a bare name: it ends as such a file does or has a folder in it."""
+    return isinstance(name, Path) or name.endswith(ending) or len(Path(name).parts) > 1
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.is_file():
+        raise RestoreError(f"There is no {what} file {path}.")
+    return path

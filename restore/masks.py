@@ -1,0 +1,273 @@
+"""Masks: drawn at random for training and tests, or read and made for one photo.
+
+A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may change. A kind is a
+settings class of ranges that draws a family of holes; a preset is a weighted mixture of kinds.
+Lengths are relative to the shorter side of the picture, so that a preset fits any size.
+"""
+
+from abc import ABC, abstractmethod
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+
+from restore.assets import preset_path
+from restore.config import Settings, read_toml, validate
+from restore.errors import UsageError
+from restore.tables import look_up
+
+Mask = NDArray[np.uint8]
+Rng = np.random.Generator
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= bounds[0] <= bounds[1]:
+        raise ValueError(f"must be [smallest, largest] with 0 <= smallest <= largest, not {bounds}")
+    return bounds
+
+
+Count = Annotated[tuple[int, int], AfterValidator(_ordered)]  # both ends may be drawn
+Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Kind(Settings, ABC):
+    """A family of holes: settings that draw one of them."""
+
+    @abstractmethod
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; equal generators, equal masks."""
+
+
+class Strokes(Kind):
+    """Brush strokes of straight pieces, the "irregular" masks of LaMa (arXiv:2109.07161)."""
+
+    count: Count = (1, 5)  # strokes
+    pieces: Count = (1, 5)  # straight pieces of a stroke
+    length: Span = (0.02, 0.9)  # of a piece
+    width: Span = (0.01, 0.4)  # of a piece
+    turn: Share = 1.0  # largest bend between two pieces; 1 is any direction
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        mask = np.zeros((height, width), np.uint8)
+        side = min(height, width)
+        for _ in range(_draw_count(rng, self.count)):
+            points = _draw_walk(height, width, rng, self.pieces, self.length, self.turn)
+            widths = rng.uniform(*self.width, size=len(points) - 1) * side
+            for (start, end), brush in zip(pairwise(points), widths, strict=True):
+                cv2.line(mask, start, end, 1, max(1, round(brush)))
+        return mask
+
+
+class Boxes(Kind):
+    """Upright boxes; they may reach over the edge of the picture by half their side."""
+
+    count: Count = (1, 4)
+    side: Span = (0.1, 0.6)  # height and width, drawn apart
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        mask = np.zeros((height, width), np.uint8)
+        for _ in range(_draw_count(rng, self.count)):
+            sides = rng.uniform(*self.side, size=2) * min(height, width)
+            tall, broad = np.maximum(1, sides.round()).astype(int)
+            middle_y, middle_x = rng.integers(0, (height, width))
+            top, left = max(0, middle_y - tall // 2), max(0, middle_x - broad // 2)
+            mask[top : middle_y - tall // 2 + tall, left : middle_x - broad // 2 + broad] = 1
+        return mask
+
+
+class FreeForm(Kind):
+    """Boxes and long brush strokes together, up to most of the picture: CoModGAN, MI-GAN."""
+
+    boxes: Boxes = Boxes(count=(0, 4), side=(0.05, 0.8))
+    strokes: Strokes = Strokes(count=(1, 8), pieces=(4, 18), length=(0.02, 0.35), width=(0.04, 0.2))
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        return self.boxes.draw(height, width, rng) | self.strokes.draw(height, width, rng)
+
+
+class Scratches(Kind):
+    """Long thin lines with gaps, and specks of dust, as on an old print."""
+
+    count: Count = (2, 12)
+    length: Span = (0.2, 1.4)  # of a whole scratch
+    width: Span = (0.003, 0.015)
+    turn: Share = 0.03  # largest bend between two of its pieces
+    gaps: Share = 0.1  # share of the pieces that is missing
+    specks: Count = (0, 40)
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        mask = np.zeros((height, width), np.uint8)
+        side = min(height, width)
+        pieces = 16
+        piece_length = (self.length[0] / pieces, self.length[1] / pieces)
+        for _ in range(_draw_count(rng, self.count)):
+            points = _draw_walk(height, width, rng, (pieces, pieces), piece_length, self.turn)
+            widths = rng.uniform(*self.width) * side * rng.uniform(0.6, 1.4, size=pieces)
+            for (start, end), brush in zip(pairwise(points), widths, strict=True):
+                if rng.random() >= self.gaps:
+                    cv2.line(mask, start, end, 1, max(1, round(brush)))
+        for _ in range(_draw_count(rng, self.specks)):
+            radius = max(0, round(rng.uniform(*self.width) * side))
+            cv2.circle(mask, rng.integers(0, (width, height)).tolist(), radius, 1, cv2.FILLED)
+        return mask
+
+
+class Blobs(Kind):
+    """Smooth patches: where smooth noise is high, as large as `share` of the picture."""
+
+    share: Span = (0.05, 0.6)
+    grain: Span = (0.15, 0.5)  # size of the patches
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        noise = _draw_noise(height, width, rng, rng.uniform(*self.grain))
+        return _above(noise, 1 - rng.uniform(*self.share))
+
+
+class Irregular(Kind):
+    """Broken, jagged outlines of mixed width, as moving things leave them behind in a film.
+
+    Outlines of smooth patches, kept in some places only, drawn with a square brush; two layers of
+    them. The look, not the code, is that of the test masks of arXiv:1804.07723.
+    """
+
+    grain: Span = (0.06, 0.4)  # size of the patches that are outlined
+    kept: Span = (0.15, 0.7)  # share of the outlines that is kept
+    width: Span = (0.012, 0.08)  # of the brush
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
+        mask = np.zeros((height, width), np.uint8)
+        for _ in range(2):
+            grain = rng.uniform(*self.grain)
+            noise = _draw_noise(height, width, rng, grain)
+            noise += 0.5 * _draw_noise(height, width, rng, grain / 4)
+            patches = _above(noise, 0.5)
+            outlines = cv2.morphologyEx(patches, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
+            kept = _above(_draw_noise(height, width, rng, 0.35), 1 - rng.uniform(*self.kept))
+            # Lost pixels make the outline jagged once a square brush has gone over it.
+            kept &= rng.random((height, width), np.float32) < rng.uniform(0.1, 0.5)
+            brush = max(1, round(rng.uniform(*self.width) * min(height, width)))
+            kept &= outlines.view(np.uint8)
+            mask |= cv2.dilate(kept, np.ones((brush, brush), np.uint8)).view(np.uint8)
+        return mask
+
+
+MASKS: dict[str, type[Kind]] = {
+    "strokes": Strokes,
+    "boxes": Boxes,
+    "free-form": FreeForm,
+    "scratches": Scratches,
+    "blobs": Blobs,
+    "irregular": Irregular,
+}
+
+
+class Part(Settings):
+    """One kind of a preset and how often it is drawn, relative to the weights of the others."""
+
+    weight: float = Field(gt=0)
+    kind: Kind
+
+
+class Preset(Settings):
+    """A weighted mixture of kinds whose holes cover a share of the picture within `area`."""
+
+    name: str
+    parts: tuple[Part, ...] = Field(min_length=1)
+    area: Span = (0.0, 1.0)
+
+    def draw(self, height: int, width: int, rng: Rng) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole.
+
+        One kind is drawn by weight, then its mask, again until its area fits; after 12 tries the
+        mask that came closest. A generator in the same state gives the same mask.
+        """
+        weights = np.array([part.weight for part in self.parts])
+        kind = self.parts[rng.choice(len(weights), p=weights / weights.sum())].kind
+        closest, least_miss = kind.draw(height, width, rng), 1.0
+        for attempt in range(12):
+            mask = closest if attempt == 0 else kind.draw(height, width, rng)
+            share = hole_share(mask)
+            miss = max(self.area[0] - share, share - self.area[1], 0.0)
+            if miss < least_miss:
+                closest, least_miss = mask, miss
+            if miss == 0:
+                break
+        return closest
+
+
+def load_preset(name: str | Path) -> Preset:
+    """Return the preset of a shipped name ("wide") or of a TOML file.
+
+    The file: `area = [0.05, 0.5]` (optional) and tables `[[parts]]`, each with `kind`, `weight`
+    (default 1) and whatever settings of that kind shall differ from their defaults.
+
+    Raises:
+        UsageError: unknown preset, kind or key, or a value out of range.
+        RestoreError: the file can't be read.
+    """
+    path = preset_path(name)
+    data = read_toml(path)
+    parts = data.get("parts")
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise UsageError(f"{path}: a mask preset needs one or more tables [[parts]].")
+    data["parts"] = [_load_part(part, f"{path}, part {n}") for n, part in enumerate(parts, 1)]
+    return validate(Preset, {"name": path.stem} | data, path)
+
+
+def _load_part(part: dict[str, Any], source: str) -> dict[str, Any]:
+    kind = look_up(MASKS, str(part.pop("kind", "")), "mask kind")
+    return {"weight": part.pop("weight", 1.0), "kind": validate(kind, part, source)}
+
+
+def hole_share(mask: Mask) -> float:
+    """Return how much of the picture is hole, 0 to 1."""
+    return cv2.countNonZero(mask) / mask.size
+
+
+def _draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
+    return int(rng.integers(bounds[0], bounds[1] + 1))
+
+
+def _draw_walk(
+    height: int,
+    width: int,
+    rng: Rng,
+    pieces: tuple[int, int],
+    length: tuple[float, float],
+    turn: float,
+) -> list[tuple[int, int]]:
+    """Return the points (x, y) of a random walk that starts inside the picture."""
+    count = _draw_count(rng, pieces)
+    bends = rng.uniform(-turn, turn, size=count) * np.pi
+    angles = rng.uniform(0, 2 * np.pi) + np.cumsum(bends)
+    lengths = rng.uniform(*length, size=count) * min(height, width)
+    steps = np.stack([np.cos(angles), np.sin(angles)], axis=1) * lengths[:, None]
+    start = rng.uniform(0, (width, height))
+    points = start + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    return [(x, y) for x, y in points.astype(int).tolist()]
+
+
+def _draw_noise(height: int, width: int, rng: Rng, grain: float) -> NDArray[np.float32]:
+    """Return smooth noise (H, W) whose patches are about `grain` times the shorter side large."""
+    cell = max(1.0, grain * min(height, width))
+    cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)
+    smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
+    return smooth.astype(np.float32, copy=False)
+
+
+def _above(noise: NDArray[np.float32], share: float) -> Mask:
+    """Return 1 where the noise is above the value that about `share` of it stays below."""
+    step = max(1, min(noise.shape) // 64)
+    level = float(np.quantile(noise[::step, ::step], share))
+    return (noise > level).view(np.uint8)
