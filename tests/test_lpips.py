@@ -29,7 +29,7 @@ def pair(size: int = 64, seed: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_published_value(net: Lpips) -> None:
-    """The documentation of torchmetrics gives 0.1008 for two pictures of noise drawn with seed 123."""
+    """0.1008 stands in the documentation of torchmetrics for two pictures of noise, seed 123."""
     torch.manual_seed(123)
     first, second = (torch.rand(10, 3, 100, 100) for _ in range(2))
     assert net(first, second).mean().item() == pytest.approx(0.1008, abs=5e-5)
