@@ -12,7 +12,7 @@ PACKAGE = ROOT / "restore"
 LAYERS = (
     ("errors",),
     ("tables",),
-    ("assets", "config", "image", "draw", "lpips"),
+    ("assets", "config", "device", "image", "draw", "lpips"),
     ("masks", "degradations", "losses", "metrics", "nets"),
     ("checkpoint", "data"),
     ("restorer", "sampler", "detector"),
