@@ -1,0 +1,72 @@
+"""Contact sheets: pictures side by side with titles and labels, and masks laid over photos.
+
+All pixels are (H, W, 3) uint8 RGB.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+PAPER = (255, 255, 255)
+INK = (40, 40, 40)
+HOLE = (255, 0, 255)  # magenta: rare in photos
+TEXT_SIZE = 14  # pixels
+GAP = 4  # pixels between pictures
+
+
+def make_grid(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    labels: Sequence[str] = (),
+) -> np.ndarray:
+    """Lay rows of pictures out on white paper and return it as pixels.
+
+    Pictures of different sizes are centred in cells of the largest height and width; a row may be
+    shorter than others. `titles` stand above the columns, `labels` to the left of the rows.
+    """
+    height = max(picture.shape[0] for row in rows for picture in row)
+    width = max(picture.shape[1] for row in rows for picture in row)
+    left = max((_text_width(label) for label in labels), default=0)
+    top = TEXT_SIZE + 2 * GAP if titles else GAP
+    columns = max(len(row) for row in rows)
+    size = (left + 2 * GAP + columns * (width + GAP), top + len(rows) * (height + GAP))
+    paper = Image.new("RGB", size, PAPER)
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            x = left + 2 * GAP + c * (width + GAP) + (width - picture.shape[1]) // 2
+            y = top + r * (height + GAP) + (height - picture.shape[0]) // 2
+            paper.paste(Image.fromarray(picture), (x, y))
+    for c, title in enumerate(titles):
+        _write(paper, (left + 2 * GAP + c * (width + GAP), GAP), title, width)
+    for r, label in enumerate(labels):
+        _write(paper, (GAP, top + r * (height + GAP) + height // 2 - TEXT_SIZE // 2), label, left)
+    return np.array(paper)
+
+
+def draw_mask(
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    color: tuple[int, int, int] = HOLE,
+    opacity: float = 1.0,
+) -> np.ndarray:
+    """Return the photo with the hole (mask (H, W), 1 = hole) painted over, 1.0 = opaque."""
+    paint = opacity * np.array(color) + (1 - opacity) * pixels
+    return np.where(mask[..., None] > 0, paint.round().astype(np.uint8), pixels)
+
+
+def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int) -> None:
+    """Write one line, shortened with an ellipsis to `width` pixels."""
+    full = text
+    while len(text) > 1 and _text_width(text) > width:
+        full = full[:-1]
+        text = full + "…"
+    ImageDraw.Draw(paper).text(position, text, INK, _font())
+
+
+def _text_width(text: str) -> int:
+    return int(_font().getlength(text)) + 1
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(TEXT_SIZE)
