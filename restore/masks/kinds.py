@@ -1,24 +1,18 @@
-"""Masks: drawn at random for training and tests, or read and made for one photo.
+"""Kinds of holes: settings classes of ranges, each drawing one family of masks.
 
-A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may change. A kind is a
-settings class of ranges that draws a family of holes; a preset is a weighted mixture of kinds.
-Lengths are relative to the shorter side of the picture, so that a preset fits any size.
+Lengths are relative to the shorter side of the picture, so that the same settings fit any size.
 """
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
-from restore.assets import preset_path
-from restore.config import Settings, read_toml, validate
-from restore.errors import UsageError
-from restore.tables import look_up
+from restore.config import Settings
 
 Mask = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -162,79 +156,6 @@ class Irregular(Kind):
         return mask
 
 
-MASKS: dict[str, type[Kind]] = {
-    "strokes": Strokes,
-    "boxes": Boxes,
-    "free-form": FreeForm,
-    "scratches": Scratches,
-    "blobs": Blobs,
-    "irregular": Irregular,
-}
-
-
-class Part(Settings):
-    """One kind of a preset and how often it is drawn, relative to the weights of the others."""
-
-    weight: float = Field(gt=0)
-    kind: Kind
-
-
-class Preset(Settings):
-    """A weighted mixture of kinds whose holes cover a share of the picture within `area`."""
-
-    name: str
-    parts: tuple[Part, ...] = Field(min_length=1)
-    area: Span = (0.0, 1.0)
-
-    def draw(self, height: int, width: int, rng: Rng) -> Mask:
-        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole.
-
-        One kind is drawn by weight, then its mask, again until its area fits; after 12 tries the
-        mask that came closest. A generator in the same state gives the same mask.
-        """
-        weights = np.array([part.weight for part in self.parts])
-        kind = self.parts[rng.choice(len(weights), p=weights / weights.sum())].kind
-        closest, least_miss = kind.draw(height, width, rng), 1.0
-        for attempt in range(12):
-            mask = closest if attempt == 0 else kind.draw(height, width, rng)
-            share = hole_share(mask)
-            miss = max(self.area[0] - share, share - self.area[1], 0.0)
-            if miss < least_miss:
-                closest, least_miss = mask, miss
-            if miss == 0:
-                break
-        return closest
-
-
-def load_preset(name: str | Path) -> Preset:
-    """Return the preset of a shipped name ("wide") or of a TOML file.
-
-    The file: `area = [0.05, 0.5]` (optional) and tables `[[parts]]`, each with `kind`, `weight`
-    (default 1) and whatever settings of that kind shall differ from their defaults.
-
-    Raises:
-        UsageError: unknown preset, kind or key, or a value out of range.
-        RestoreError: the file can't be read.
-    """
-    path = preset_path(name)
-    data = read_toml(path)
-    parts = data.get("parts")
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise UsageError(f"{path}: a mask preset needs one or more tables [[parts]].")
-    data["parts"] = [_load_part(part, f"{path}, part {n}") for n, part in enumerate(parts, 1)]
-    return validate(Preset, {"name": path.stem} | data, path)
-
-
-def _load_part(part: dict[str, Any], source: str) -> dict[str, Any]:
-    kind = look_up(MASKS, str(part.pop("kind", "")), "mask kind")
-    return {"weight": part.pop("weight", 1.0), "kind": validate(kind, part, source)}
-
-
-def hole_share(mask: Mask) -> float:
-    """Return how much of the picture is hole, 0 to 1."""
-    return cv2.countNonZero(mask) / mask.size
-
-
 def _draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
     return int(rng.integers(bounds[0], bounds[1] + 1))
 
@@ -271,3 +192,13 @@ def _above(noise: NDArray[np.float32], share: float) -> Mask:
     step = max(1, min(noise.shape) // 64)
     level = float(np.quantile(noise[::step, ::step], share))
     return (noise > level).view(np.uint8)
+
+
+MASKS: dict[str, type[Kind]] = {
+    "strokes": Strokes,
+    "boxes": Boxes,
+    "free-form": FreeForm,
+    "scratches": Scratches,
+    "blobs": Blobs,
+    "irregular": Irregular,
+}

@@ -1,0 +1,21 @@
+"""Photos as files: read with everything the file must keep, written back whole or not at all."""
+
+from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels, format_of, to_pixels, to_tensor
+from restore.image.reading import MAX_PIXELS, open_picture, read_image, to_upright
+from restore.image.writing import write_bytes, write_image
+
+__all__ = [
+    "ACCEPTED",
+    "FORMATS",
+    "MAX_PIXELS",
+    "Photo",
+    "Pixels",
+    "format_of",
+    "open_picture",
+    "read_image",
+    "to_pixels",
+    "to_tensor",
+    "to_upright",
+    "write_bytes",
+    "write_image",
+]

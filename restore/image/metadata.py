@@ -1,0 +1,178 @@
+"""What a photo's file must keep besides pixels: EXIF, text, colour description, encoding."""
+
+import os
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.TiffImagePlugin import X_RESOLUTION, TiffImageFile
+
+# Tags of a TIFF's first directory that describe the photo and not how the file stores it.
+DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
+DESCRIPTION |= {*range(40091, 40096)}
+DIRECTORIES = {34665, 34853}  # EXIF and GPS
+
+
+def read_exif(picture: Image.Image) -> bytes:
+    """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF)."""
+    if isinstance(picture, TiffImageFile):
+        return _tiff_description(picture)
+    exif = picture.info.get("exif") or b""
+    raw = picture.info.get("Raw profile type exif")  # ImageMagick's way in older PNGs
+    if not exif and isinstance(raw, str):
+        exif = bytes.fromhex("".join(raw.split("\n")[3:]))
+    return _upright_exif(exif.removeprefix(b"Exif\0\0"))
+
+
+def _tiff_description(picture: TiffImageFile) -> bytes:
+    exif, source = Image.Exif(), picture.getexif()
+    found = (DESCRIPTION | DIRECTORIES) & set(source)
+    for tag in found & DESCRIPTION:
+        if isinstance(source[tag], str | bytes):
+            exif[tag] = source[tag]
+    for tag in found & DIRECTORIES:
+        exif.get_ifd(tag).update(source.get_ifd(tag))
+    return exif.tobytes().removeprefix(b"Exif\0\0") if found else b""
+
+
+def _upright_exif(exif: bytes) -> bytes:
+    """Set the orientation to 1 and unlink the thumbnail, which shows the photo as it was."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return exif
+    data = bytearray(exif)
+    try:
+        start = struct.unpack_from(f"{order}L", data, 4)[0]
+        end = start + 2 + 12 * struct.unpack_from(f"{order}H", data, start)[0]
+        for entry in range(start + 2, end, 12):
+            if struct.unpack_from(f"{order}H", data, entry)[0] == ExifTags.Base.Orientation:
+                struct.pack_into(f"{order}HLHH", data, entry + 2, 3, 1, 1, 0)
+        struct.pack_into(f"{order}L", data, end, 0)
+    except struct.error:
+        pass  # cut short: what could be set is set
+    return bytes(data)
+
+
+def upright_xmp(xmp: bytes | str | None) -> bytes:
+    """Return the XMP packet with orientation 1, every other byte as it was."""
+    data = xmp.encode() if isinstance(xmp, str) else xmp or b""
+    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", data)
+
+
+def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
+    """Return the dots per inch, across and down, if the file says any."""
+    if isinstance(picture, TiffImageFile) and X_RESOLUTION not in picture.tag_v2:
+        return None  # Pillow says 1
+    dpi: tuple[float, float] | None = picture.info.get("dpi")
+    return dpi
+
+
+def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
+    """Return the options with which Pillow writes this format as the file had it."""
+    match picture:
+        case JpegImageFile():
+            return _jpeg_encoding(picture)
+        case PngImageFile():
+            return {"pnginfo": _png_chunks(picture)}
+        case TiffImageFile():
+            return _tiff_encoding(picture)
+    if picture.format == "WEBP":
+        return LOSSLESS_WEBP if _is_lossless_webp(path) else {"quality": 95}
+    return {}
+
+
+LOSSLESS_WEBP = {"lossless": True, "exact": True}  # exact: keep the colour under alpha 0
+
+
+def _is_lossless_webp(path: Path) -> bool:
+    """Tell VP8L from VP8 data by walking the file's chunks (RFC 9649, section 2)."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            if header[:4] in {b"VP8L", b"VP8 "}:
+                return header[:4] == b"VP8L"
+            length = struct.unpack("<L", header[4:])[0]
+            file.seek(length + length % 2, os.SEEK_CUR)
+    return False
+
+
+def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
+    """Return tables and subsampling, transposed where the picture will be, and further markers."""
+    swapped = read_orientation(picture) >= 5
+    tables = [picture.quantization[layer[3]] for layer in picture.layer]
+    if len(tables) == 3 and tables[1] == tables[2]:
+        del tables[2]
+    if swapped:
+        tables = [np.reshape(table, (8, 8)).T.ravel().tolist() for table in tables]
+    kept = [(0xED, data) for name, data in picture.applist if name == "APP13"]  # IPTC
+    kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
+    encoding: dict[str, Any] = {
+        "qtables": tables,
+        "progressive": bool(picture.info.get("progressive")),
+        "comment": picture.info.get("comment", b""),
+        "extra": b"".join(struct.pack(">BBH", 255, code, len(d) + 2) + d for code, d in kept),
+    }
+    if len(picture.layer) == 3:
+        encoding["subsampling"] = _subsampling(picture.layer, swapped)
+        ids = bytes(layer[0] for layer in picture.layer)
+        encoding["keep_rgb"] = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+    return encoding
+
+
+_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+
+
+def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int:
+    """Return the strongest of 4:4:4 (0), 4:2:2 (1) and 4:2:0 (2) that loses no more than the file.
+
+    4:4:0, which a turned 4:2:2 would need, can't be written by Pillow: it becomes 4:4:4.
+    """
+    across = layers[0][1] // max(layers[1][1], layers[2][1])
+    down = layers[0][2] // max(layers[1][2], layers[2][2])
+    across, down = (down, across) if swapped else (across, down)
+    return 0 if across < 2 else 1 if down < 2 else 2
+
+
+PNG_XMP = "XML:com.adobe.xmp"
+
+
+def _png_chunks(picture: PngImageFile) -> PngInfo:
+    """Return the text and the colour description (gamma, primaries, intent) of a PNG."""
+    chunks = PngInfo()
+    info = picture.info
+    if "srgb" in info:
+        chunks.add(b"sRGB", struct.pack("B", info["srgb"]))
+    if "gamma" in info:
+        chunks.add(b"gAMA", struct.pack(">L", round(info["gamma"] * 100_000)))
+    if "chromaticity" in info:
+        chunks.add(b"cHRM", struct.pack(">8L", *(round(v * 100_000) for v in info["chromaticity"])))
+    for key, text in picture.text.items():
+        if key not in {"Raw profile type exif", PNG_XMP}:  # written from Photo.exif and .xmp
+            chunks.add_text(key, text)
+    return chunks
+
+
+def _tiff_encoding(picture: TiffImageFile) -> dict[str, Any]:
+    """Return the compression; a lossy or a 1-bit one becomes deflate, so that pixels stay."""
+    name = picture.info.get("compression", "raw")
+    predictor = picture.tag_v2.get(PREDICTOR, 1)
+    if name not in {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}:
+        name, predictor = "tiff_adobe_deflate", 2
+    return {"compression": name} | ({"tiffinfo": {PREDICTOR: 2}} if predictor == 2 else {})
+
+
+PREDICTOR = 317
+
+
+def read_orientation(picture: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, upright, where there is none."""
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF is no reason to refuse the photo
+        return 1

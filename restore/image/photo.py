@@ -1,0 +1,80 @@
+"""A photo in memory, the formats it may have as a file, and its way to torch and back."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels = NDArray[np.uint8]
+
+FORMATS = {  # by extension
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+ACCEPTED = "8-bit gray or RGB pictures as PNG, JPEG, WebP, TIFF or BMP"
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo as displayed, and what its file must keep."""
+
+    pixels: Pixels  # (H, W, 3) uint8 RGB, orientation applied
+    alpha: Pixels | None = None  # (H, W) uint8, 0 is transparent
+    gray: bool = False  # the file holds gray; pixels have R = G = B
+    format: str = "PNG"  # PNG, JPEG, WEBP, TIFF or BMP, by content
+    extension: str = ""  # of the file's name in lower case, ".jpg"
+    icc: bytes = b""
+    exif: bytes = b""  # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
+
+
+def format_of(path: str | Path, like: Photo) -> str:
+    """Return the format that the extension of `path` names, "PNG" for ".png".
+
+    Where it names none, or is the one that `like` was read under, it is the format of `like`: a PNG
+    that goes by the name of photo.jpg stays a PNG.
+
+    Raises:
+        UsageError: the extension is that of a picture format that isn't written here.
+    """
+    extension = Path(path).suffix.lower()
+    if extension == like.extension:
+        return like.format
+    if extension not in FORMATS and extension in Image.registered_extensions():
+        known = ", ".join(FORMATS)
+        raise UsageError(f"{path}: pictures are not written as {extension}; known: {known}.")
+    return FORMATS.get(extension, like.format)
+
+
+def to_tensor(pixels: Pixels) -> "torch.Tensor":
+    """Return pixels (H, W, 3) uint8 as a tensor (1, 3, H, W) float32 in [0, 1], channels last."""
+    import torch
+
+    values = torch.from_numpy(pixels.astype(np.float32)).div_(255)  # (H, W, 3)
+    return values.permute(2, 0, 1).unsqueeze(0)
+
+
+def to_pixels(tensor: "torch.Tensor") -> Pixels:
+    """Return a tensor (1, 3, H, W) in [0, 1] as pixels (H, W, 3) uint8, clamped and rounded."""
+    import torch
+
+    levels = tensor.detach()[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    result: Pixels = levels.permute(1, 2, 0).contiguous().cpu().numpy()
+    return result

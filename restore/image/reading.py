@@ -1,0 +1,145 @@
+"""Reading photos: what is accepted, and one sentence for everything that isn't."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from restore.errors import RestoreError
+from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, upright_xmp
+from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels
+
+# Pillow warns of odd metadata on stderr, where the user shall see our sentences only.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+MAX_PIXELS = 178_956_970  # what Pillow itself refuses to open beyond; 16 bytes each make 2.7 GiB
+
+# EXIF orientation -> what makes the stored picture the displayed one (EXIF 2.32, tag 0x0112).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photo: 8-bit PNG, JPEG, WebP, TIFF or BMP, recognised by content.
+
+    Palette pictures become RGB, or RGBA where an entry is transparent. The orientation is applied.
+    Of a JPEG with several pictures (MPO: depth or gain maps) only the photo is read.
+
+    Raises:
+        RestoreError: missing, not a picture, damaged, cut short, over `max_pixels` (width times
+            height), or of a kind that isn't accepted: 16-bit, CMYK, GIF, several pages.
+    """
+    with open_picture(path, max_pixels) as picture:
+        _check_accepted(path, picture)
+        pixels, alpha, gray = _split(to_upright(picture))
+        return Photo(  # after decoding: a PNG may have metadata behind its pixels
+            pixels,
+            alpha,
+            gray,
+            format="JPEG" if picture.format == "MPO" else str(picture.format),
+            extension=Path(path).suffix.lower(),
+            icc=picture.info.get("icc_profile") or b"",
+            exif=read_exif(picture),
+            xmp=upright_xmp(picture.info.get("xmp")),
+            dpi=read_dpi(picture),
+            encoding=read_encoding(picture, Path(path)),
+        )
+
+
+@contextmanager
+def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open a picture file to decode it inside the block; any failure there becomes a sentence.
+
+    Raises:
+        RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
+    """
+    path = Path(path)
+    too_large = f"{path} is larger than the {max_pixels / 1e6:.0f} megapixels that are accepted."
+    # Pillow's own limit is one for the whole process: raised only where somebody asks for more.
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels
+    try:
+        _check_readable(path)
+        accepted = (*dict.fromkeys(FORMATS.values()), "GIF", "PPM")
+        with path.open("rb") as file, Image.open(file, formats=accepted) as picture:
+            if picture.width * picture.height > max_pixels:
+                raise RestoreError(too_large)
+            yield picture
+    except RestoreError:
+        raise
+    except UnidentifiedImageError:
+        message = f"{path} is not a picture that can be read; accepted are {ACCEPTED}."
+        raise RestoreError(message) from None
+    except Image.DecompressionBombError:
+        raise RestoreError(too_large) from None
+    except MemoryError:
+        raise RestoreError(f"There is not enough memory to read {path}.") from None
+    except Exception as error:  # Pillow's decoders raise nearly anything for damaged files
+        if isinstance(error, OSError) and error.errno:
+            raise RestoreError(f"Can't read {path}: {error.strerror}.") from None
+        message = f"{path} is damaged or cut short ({str(error).rstrip('.')})."
+        raise RestoreError(message) from None
+
+
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise RestoreError(f"{path} is a folder, not a picture.")
+    if not path.exists():
+        raise RestoreError(f"There is no file {path}.")
+    if not path.is_file():
+        raise RestoreError(f"{path} is not a file.")
+    if path.stat().st_size == 0:
+        raise RestoreError(f"{path} is empty (0 bytes).")
+
+
+def _check_accepted(path: str | Path, picture: Image.Image) -> None:
+    name, mode = picture.format, picture.mode
+    if name not in {*FORMATS.values(), "MPO"}:
+        problem = f"is a {name}"
+    elif name != "MPO" and getattr(picture, "n_frames", 1) > 1:
+        problem = "has several pages or frames"
+    elif _bits(picture) > 8:
+        problem = f"has {_bits(picture)} bits per channel"
+    elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}:
+        problem = f"has the colour mode {mode}"
+    else:
+        return
+    raise RestoreError(f"{path} {problem}; accepted are {ACCEPTED}, with one page.")
+
+
+def _bits(picture: Image.Image) -> int:
+    """Return the bits per channel in the file: Pillow cuts 16-bit colour down to 8 by itself."""
+    if isinstance(picture, TiffImageFile):
+        return max(int(bits) for bits in picture.tag_v2.get(258, (1,)))
+    if isinstance(picture, PngImageFile):
+        return 16 if any("16" in str(tile.args) for tile in picture.tile) else 8
+    return 8
+
+
+def to_upright(picture: Image.Image) -> Image.Image:
+    """Return the picture as displayed: decoded, with its EXIF orientation applied."""
+    orientation = 1 if isinstance(picture, TiffImageFile) else read_orientation(picture)
+    picture.load()  # Pillow turns a TIFF here by itself
+    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
+def _split(picture: Image.Image) -> tuple[Pixels, Pixels | None, bool]:
+    """Return RGB pixels, alpha or None, and whether the picture is gray."""
+    gray = picture.mode in {"1", "L", "LA"}
+    if picture.has_transparency_data and picture.mode not in {"LA", "RGBA"}:
+        picture = picture.convert("LA" if gray else "RGBA")
+    alpha = np.asarray(picture.getchannel("A")) if picture.mode in {"LA", "RGBA"} else None
+    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
+    return np.asarray(rgb), alpha, gray

@@ -1,0 +1,179 @@
+"""Writing photos: the way they were read, whole or not at all."""
+
+import os
+import secrets
+from io import BytesIO
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, ImageFileDirectory_v2
+
+from restore.errors import RestoreError, UsageError
+from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, PNG_XMP, PREDICTOR
+from restore.image.photo import Photo, Pixels, format_of
+
+
+def write_image(
+    path: str | Path,
+    pixels: Pixels,
+    like: Photo,
+    *,
+    alpha: Pixels | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a photo as `like` was read: its colour mode, metadata and, in its format, encoding.
+
+    The file is written beside `path` under another name and renamed once it is whole, so nothing
+    is left behind when the disk is full. A link at `path` is replaced, never what it points to.
+
+    Args:
+        path: the file; its extension says the format, see `format_of`.
+        pixels: (H, W, 3) uint8 RGB; written as gray (luma) where `like` is gray.
+        like: the photo whose file gives everything but the pixels.
+        alpha: (H, W) uint8; `like.alpha` by default. A JPEG has none: only an opaque one passes.
+        overwrite: replace an existing file.
+
+    Raises:
+        UsageError: the file exists, or the format is none of ours or can't hold transparency.
+        RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
+    """
+    path = Path(path)
+    format = format_of(path, like)
+    _check_target(path, overwrite)
+    alpha = like.alpha if alpha is None else alpha
+    if format == "JPEG" and alpha is not None:
+        if alpha.min() < 255:
+            raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
+        alpha = None
+    try:
+        data = _encode(pixels, alpha, like, format)
+    except MemoryError:
+        raise RestoreError(f"There is not enough memory to write {path}.") from None
+    except Exception as error:  # what a format can't hold, Pillow tells with various types
+        raise RestoreError(f"Can't write {path} as {format}: {str(error).rstrip('.')}.") from None
+    write_bytes(path, data, overwrite=overwrite)
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise RestoreError(f"There is no folder {path.parent} to write {path.name} into.")
+    if os.path.lexists(path):
+        if not overwrite:
+            raise UsageError(
+                f"{path} exists already; replace it with --overwrite (overwrite=True)."
+            )
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is not a file that could be replaced.")
+
+
+def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
+    """Write a file under another name in the same folder and rename it once it is whole.
+
+    Raises:
+        UsageError: the file exists and shall not be overwritten.
+        RestoreError: no such folder, no permission, a full disk; nothing is left behind.
+    """
+    path = Path(path)
+    _check_target(path, overwrite)
+    part = path.with_name(f".restore-{secrets.token_hex(6)}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _check_target(path, overwrite)  # again: writing takes a while
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from None
+
+
+def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
+    """Return the bytes of the file."""
+    picture = Image.fromarray(pixels)
+    if like.gray and format != "WEBP":  # which has no gray
+        picture = picture.convert("L")  # exactly v where R = G = B = v
+    if format == "BMP" and alpha is not None:
+        return _encode_bmp(pixels, alpha)
+    if alpha is not None:
+        picture.putalpha(Image.fromarray(alpha))
+    encoding = like.encoding if format == like.format else _default_encoding(like, format)
+    options: dict[str, Any] = dict(encoding)
+    if like.icc and (picture.mode in {"L", "LA"} or like.icc[16:20] != b"GRAY"):
+        options["icc_profile"] = like.icc
+    if like.dpi:
+        options["dpi"] = like.dpi
+    _add_metadata(options, like, format)
+    file = BytesIO()
+    picture.save(file, format, **options)
+    return _add_tiff_exif(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
+
+
+def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
+    match format:
+        case "JPEG":
+            return {"quality": 95, "subsampling": 0}
+        case "WEBP":
+            return {"quality": 95} if like.format == "JPEG" else LOSSLESS_WEBP
+        case "TIFF":
+            return {"compression": "tiff_adobe_deflate", "tiffinfo": {PREDICTOR: 2}}
+    return {}
+
+
+def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
+    """Put EXIF and XMP where the format has them; the EXIF of a TIFF is added afterwards."""
+    if like.exif and format != "TIFF":
+        options["exif"] = b"Exif\0\0" + like.exif
+    if not like.xmp:
+        return
+    match format:
+        case "JPEG" | "WEBP":
+            options["xmp"] = like.xmp
+        case "TIFF":
+            options["tiffinfo"] = options.get("tiffinfo", {}) | {_TIFF_XMP: like.xmp}
+        case "PNG":
+            chunks = PngInfo()
+            chunks.chunks = [*options["pnginfo"].chunks] if "pnginfo" in options else []
+            chunks.add_itxt(PNG_XMP, like.xmp.decode(errors="replace"))
+            options["pnginfo"] = chunks
+
+
+_TIFF_XMP = 700
+
+
+def _encode_bmp(pixels: Pixels, alpha: Pixels) -> memoryview:
+    """Return a BMP with transparency; its newer header, which says so, is not Pillow's."""
+    return memoryview(cv2.imencode(".bmp", np.dstack([pixels[:, :, ::-1], alpha]))[1].data)
+
+
+def _add_tiff_exif(file: BytesIO, exif: bytes) -> memoryview:
+    """Return the TIFF with EXIF in its directory, which Pillow can't do for a compressed one.
+
+    The directory is written anew, larger, and the strips of pixels are put behind it again.
+    """
+    stored = file.getbuffer()
+    directory = ImageFileDirectory_v2(bytes(stored[:8]))
+    file.seek(directory.next)
+    directory.load(file)
+    for tag in list(directory):
+        directory[tag] = directory[tag]  # decoded: only such values are written
+    source = Image.Exif()
+    source.load(exif)
+    for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
+        directory[tag] = source.get_ifd(tag) if tag in DIRECTORIES else source[tag]
+    offsets, lengths = directory[STRIPOFFSETS], directory[STRIPBYTECOUNTS]
+    directory[STRIPOFFSETS] = tuple(accumulate(lengths[:-1], initial=0))
+    result = BytesIO()
+    directory.save(result)
+    for offset, length in zip(offsets, lengths, strict=True):
+        result.write(stored[offset : offset + length])
+    return result.getbuffer()

@@ -1,0 +1,47 @@
+"""Masks: drawn at random for training and tests, or read and made for one photo.
+
+A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may change.
+"""
+
+from restore.masks.given import (
+    fit_mask,
+    grow_mask,
+    mask_from_alpha,
+    mask_from_boxes,
+    mask_from_color,
+    read_mask,
+)
+from restore.masks.kinds import (
+    MASKS,
+    Blobs,
+    Boxes,
+    FreeForm,
+    Irregular,
+    Kind,
+    Mask,
+    Scratches,
+    Strokes,
+)
+from restore.masks.preset import Part, Preset, hole_share, load_preset
+
+__all__ = [
+    "MASKS",
+    "Blobs",
+    "Boxes",
+    "FreeForm",
+    "Irregular",
+    "Kind",
+    "Mask",
+    "Part",
+    "Preset",
+    "Scratches",
+    "Strokes",
+    "fit_mask",
+    "grow_mask",
+    "hole_share",
+    "load_preset",
+    "mask_from_alpha",
+    "mask_from_boxes",
+    "mask_from_color",
+    "read_mask",
+]

@@ -1,0 +1,131 @@
+"""Masks for one photo: read from a picture, or made from boxes, a colour or transparency."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor
+
+from restore.errors import UsageError
+from restore.image import Pixels, open_picture, to_upright
+from restore.masks.kinds import Mask
+
+
+def read_mask(path: str | Path, size: tuple[int, int], mask_is: str = "hole") -> Mask:
+    """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
+
+    Any picture will do, as it is displayed; gray from 50 % up counts as white, and transparent
+    parts mark nothing. A picture of another size is fitted so that whatever the hole touches is
+    hole.
+
+    Args:
+        path: the picture.
+        size: (height, width) of the photo as displayed.
+        mask_is: "hole": white marks the hole; "known": white marks what stays, black the hole.
+
+    Raises:
+        UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %.
+        RestoreError: the file can't be read.
+    """
+    if mask_is not in {"hole", "known"}:
+        raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
+    with open_picture(path) as picture:
+        white = _read_white(to_upright(picture), beneath=0 if mask_is == "hole" else 255)
+    mask = (white if mask_is == "hole" else ~white).view(np.uint8)
+    (height, width), (tall, broad) = mask.shape, size
+    if abs(width * tall / (height * broad) - 1) > 0.01:
+        raise UsageError(
+            f"The mask {path} is {width} x {height} and the photo {broad} x {tall} pixels; "
+            "a mask needs the photo's shape, at any size."
+        )
+    return fit_mask(mask, size)
+
+
+def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
+    """Return where a picture is at least 50 % gray, transparent parts laid over `beneath`."""
+    if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
+        levels = np.asarray(picture)
+        return levels >= (0.5 if picture.mode == "F" and levels.max(initial=0) <= 1 else 32768)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (beneath, beneath, beneath, 255))
+        picture = Image.alpha_composite(ground, picture)
+    return np.asarray(picture.convert("L")) >= 128
+
+
+def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Return a mask resized to (height, width): a pixel that the hole touches at all is hole."""
+    for axis, new in enumerate(size):
+        old = mask.shape[axis]
+        if old == new:
+            continue
+        # New pixel i covers the old ones from first to last, whole or in part.
+        first = np.arange(new) * old // new
+        last = (np.arange(1, new + 1) * old - 1) // new
+        counts = np.cumsum(mask, axis=axis, dtype=np.int32)
+        before = counts.take(first, axis) - mask.take(first, axis)
+        mask = (counts.take(last, axis) > before).view(np.uint8)
+    return mask
+
+
+def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, int]]) -> Mask:
+    """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, of boxes (x, y, width, height) in pixels.
+
+    Args:
+        size: (height, width) of the photo.
+        boxes: what reaches over the edge of the photo is cut off.
+
+    Raises:
+        UsageError: a box without pixels in the photo.
+    """
+    mask = np.zeros(size, np.uint8)
+    for x, y, width, height in boxes:
+        box = mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
+        if box.size == 0:
+            raise UsageError(
+                f"The box {x},{y},{width},{height} (X,Y,WIDTH,HEIGHT) has no pixels in a photo of "
+                f"{size[1]} x {size[0]}."
+            )
+        box[:] = 1
+    return mask
+
+
+def mask_from_color(pixels: Pixels, color: str, tolerance: int = 30) -> Mask:
+    """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, of the pixels that have a colour.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        color: "#ff0000", "red" or any colour of CSS.
+        tolerance: the largest difference in any channel, 0 to 255.
+
+    Raises:
+        UsageError: no such colour.
+    """
+    try:
+        wanted = ImageColor.getrgb(color)[:3]
+    except ValueError:
+        raise UsageError(f"'{color}' is no colour; write it as #ff0000 or by name.") from None
+    low = np.subtract(wanted, tolerance).tolist()
+    high = np.add(wanted, tolerance).tolist()
+    return (np.asarray(cv2.inRange(pixels, low, high)) > 0).view(np.uint8)
+
+
+def mask_from_alpha(alpha: Pixels) -> Mask:
+    """Return a mask (H, W) uint8 {0, 1}, 1 is the hole: at least half transparent."""
+    return (alpha < 128).view(np.uint8)
+
+
+def grow_mask(mask: Mask, pixels: int) -> Mask:
+    """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, with the holes grown by some pixels.
+
+    Raises:
+        UsageError: a negative number.
+    """
+    if pixels < 0:
+        raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels}.")
+    if pixels == 0 or not mask.any():
+        return mask
+    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return (distance <= pixels).view(np.uint8)
