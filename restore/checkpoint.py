@@ -1,0 +1,157 @@
+"""Checkpoints: one safetensors file with the weights in fp16 and every setting in its header."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from restore.config import Settings, validate
+from restore.errors import RestoreError
+from restore.tables import look_up
+
+FORMAT = 1
+LARGEST_FILE = 2**31  # bytes; no network here comes near, so a larger file is a mistake
+HEADER_KEY = "restore"
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class NetworkSettings(Settings):
+    """Which network to build: a name in a table and the arguments of its class."""
+
+    kind: str
+    arguments: dict[str, Any] = {}
+
+
+class Header(Settings):
+    """What a checkpoint says of itself."""
+
+    format: int = FORMAT
+    name: str
+    task: str  # "inpaint", "mend" or "generate"
+    network: NetworkSettings
+    size: int  # pixels; side of the squares it was trained on last
+    steps: int = 0
+    images: int = 0  # photos seen in training
+    data: str = ""
+    licence: str = ""  # of the training data
+    scores: dict[str, float] = {}
+
+
+def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings) -> Network:
+    """Build the network that `settings` describe, in channels_last.
+
+    Raises:
+        UsageError: no such kind. RestoreError: the class does not take these arguments.
+    """
+    kind = look_up(table, settings.kind, "network")
+    try:
+        network = kind(**settings.arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RestoreError(f"The network '{settings.kind}' can't be built: {error}.") from None
+    return network.to(memory_format=torch.channels_last)
+
+
+def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
+    """Write `network` in fp16, and `header`, whole or not at all."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in network.state_dict().items()
+    }
+    write_whole(path, save(tensors, {HEADER_KEY: header.model_dump_json()}))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` under a temporary name beside `path`, then rename.
+
+    Raises:
+        RestoreError: the folder can't be written or the disk is full; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from error
+
+
+def read_header(path: Path) -> Header:
+    """Return what the checkpoint says of itself, without reading its weights.
+
+    Raises:
+        RestoreError: not a safetensors file, truncated, too large, or not made by this program.
+    """
+    with _open(path) as file:
+        return _parse_header(path, file.metadata())
+
+
+def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header, Network]:
+    """Build the checkpoint's network from `table` and fill in its weights, fp32, in eval mode.
+
+    Raises:
+        RestoreError: as `read_header`; also missing, extra or misshapen tensors.
+    """
+    with _open(path) as file:
+        header = _parse_header(path, file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with torch.device("meta"):
+        network = build_network(table, header.network)
+    _check_tensors(path, network.state_dict(), tensors)
+    network = network.to_empty(device="cpu")
+    network.load_state_dict(tensors)
+    network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return header, network
+
+
+def _check_tensors(path: Path, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:
+    for what, names in (
+        ("lacks", sorted(wanted.keys() - given.keys())),
+        ("has an unknown", sorted(given.keys() - wanted.keys())),
+        (
+            "has a misshapen",
+            [n for n in wanted if n in given and wanted[n].shape != given[n].shape],
+        ),
+    ):
+        if names:
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            raise RestoreError(
+                f"{path} {what} tensor '{names[0]}'{more}, so it doesn't fit the network that its "
+                f"header names; fetch or train it again."
+            )
+
+
+def _open(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise RestoreError(f"{path} is larger than any checkpoint (2 GiB); name another file.")
+        return safe_open(path, framework="pt", device="cpu")
+    except OSError as error:
+        raise RestoreError(f"Can't read {path}: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise RestoreError(
+            f"{path} is not a whole safetensors file ({error}); other formats are not loaded, "
+            f"since they can run code."
+        ) from error
+
+
+def _parse_header(path: Path, metadata: Mapping[str, str] | None) -> Header:
+    text = (metadata or {}).get(HEADER_KEY)
+    if text is None:
+        raise RestoreError(f"{path} has no '{HEADER_KEY}' header; it was not made by this program.")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RestoreError(f"{path} has a header that is not JSON: {error}.") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise RestoreError(f"{path} has a header of another format than {FORMAT}; train it anew.")
+    return validate(Header, data, path)

@@ -1,0 +1,10 @@
+"""The networks, by the names that recipes and checkpoints use."""
+
+from restore.nets.contracts import Discriminator, RestorerGenerator
+from restore.nets.gated import GatedGenerator
+from restore.nets.patch import PatchDiscriminator
+
+GENERATORS: dict[str, type[RestorerGenerator]] = {"gated": GatedGenerator}
+DISCRIMINATORS: dict[str, type[Discriminator]] = {"patch": PatchDiscriminator}
+
+__all__ = ["DISCRIMINATORS", "GENERATORS", "Discriminator", "RestorerGenerator"]

@@ -1,0 +1,82 @@
+"""Building blocks that the generators share; all run channels_last and under bf16 autocast."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PixelNorm(nn.Module):
+    """Scale each pixel's feature vector to unit mean square, then by a learned gain.
+
+    RMSNorm (Zhang and Sennrich, eq. 4, arXiv:1910.07467) over channels: a pixel's result depends on
+    no other pixel, so a network keeps its bounded receptive field and any picture size is alike.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same shape and precision."""
+        last = features.permute(0, 2, 3, 1)  # (N, H, W, C), no copy in channels_last
+        last = F.rms_norm(last, (last.shape[-1],), self.gain.to(last.dtype), eps=1e-6)
+        return last.permute(0, 3, 1, 2)
+
+
+def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
+    """Set a convolution to zero: its residual branch starts as no change (arXiv:1901.09321)."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class GatedBlock(nn.Module):
+    """Residual block with a gated dilated convolution.
+
+    x + W2(a · sigmoid(b)), (a, b) = W1(silu(norm x)). Gated convolution: Yu et al., eq. 3, arXiv:1806.03589.
+    """
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.norm = PixelNorm(channels)
+        self.spread = nn.Conv2d(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
+        self.join = zero_init(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        value, gate = self.spread(F.silu(self.norm(features))).chunk(2, dim=1)
+        return features + self.join(value * torch.sigmoid(gate))
+
+
+class CopyAttention(nn.Module):
+    """Let every 2 × 2 cell look at all others and copy their features whole, known ones preferred.
+
+    Queries and keys are averages over the cell, values are the cell's four feature vectors side by
+    side, so what is copied keeps its detail. Keys in the hole are damped by a learned factor. After
+    contextual attention (Yu et al., section 3, arXiv:1801.07892).
+    """
+
+    def __init__(self, channels: int, heads: int = 4, width: int = 32) -> None:
+        super().__init__()
+        self.heads, self.width = heads, width
+        self.norm = PixelNorm(channels)
+        self.ask = nn.Conv2d(channels, 2 * heads * width, 1)
+        self.value = nn.Conv2d(channels, channels // 2, 1)
+        self.join = zero_init(nn.Conv2d(channels // 2, channels, 1))
+        self.damp = nn.Parameter(torch.full((heads,), 2.0))
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Map (N, C, H, W), H and W even, with `mask` (N, 1, H, W) the share of hole per pixel."""
+        count, _, height, width = features.shape
+        normed = self.norm(features)
+        ask = self.ask(F.avg_pool2d(normed, 2)).flatten(2)  # (N, 2·heads·width, T)
+        query, key = ask.view(count, 2, self.heads, self.width, -1).transpose(3, 4).unbind(1)
+        value = F.pixel_unshuffle(self.value(normed), 2).flatten(2)  # (N, 2C, T)
+        value = value.view(count, self.heads, -1, value.shape[-1]).transpose(2, 3)
+        hole = F.avg_pool2d(mask, 2).flatten(2)  # (N, 1, T)
+        bias = -F.softplus(self.damp).view(1, -1, 1, 1) * hole.unsqueeze(1)  # (N, heads, 1, T)
+        weight = torch.softmax((query @ key.mT).float() * self.width**-0.5 + bias, dim=-1)
+        copied = (weight.to(value.dtype) @ value).transpose(2, 3)  # (N, heads, 2C / heads, T)
+        copied = copied.reshape(count, -1, height // 2, width // 2)
+        return features + self.join(F.pixel_shuffle(copied, 2))

@@ -1,0 +1,6 @@
+"""Training: recipes in, run folders with checkpoints out."""
+
+from restore.training.loop import train
+from restore.training.recipe import Recipe, load_recipe
+
+__all__ = ["Recipe", "load_recipe", "train"]

@@ -1,0 +1,264 @@
+"""The training loop: batches in, log, previews, states and checkpoints out; it knows no losses."""
+
+import copy
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from torch import Tensor, nn
+
+from restore.checkpoint import (
+    Header,
+    build_network,
+    load_network,
+    save_checkpoint,
+    write_whole,
+)
+from restore.config import read_toml
+from restore.data import MaskedPhotos, list_photos, load_batches, shuffle
+from restore.device import pick_device
+from restore.errors import UsageError
+from restore.lpips import load_lpips
+from restore.masks import load_preset
+from restore.nets import DISCRIMINATORS, GENERATORS
+from restore.training.preview import Preview
+from restore.training.progress import Progress
+from restore.training.recipe import FREE_KEYS, Recipe
+from restore.training.restorer_step import RestorerStep
+from restore.training.state import list_states, load_state, save_state
+
+LOG_STEPS = 50  # steps between two lines of the log
+HELD_OUT = 16  # photos at most that are never trained on, but previewed
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    run: Path,
+    device: str = "auto",
+    start: Path | None = None,
+) -> Path:
+    """Train a restorer on the photos below `folder` and return its checkpoint.
+
+    A run folder that holds a state goes on from there. Ctrl-C saves, then stops.
+
+    Args:
+        start: checkpoint that a new run starts from, its discriminator beside it.
+
+    Raises:
+        UsageError: the run folder belongs to another recipe.
+        RestoreError: no photos, a damaged state, a folder that can't be written.
+    """
+    photos = list_photos(folder)
+    training = Training(recipe, photos, run, pick_device(device))
+    training.resume_or_start(start)
+    with _stop_on_signals(training):
+        training.run_all()
+    return training.checkpoint
+
+
+class Training:
+    """One run: networks, position, and the folder that all of it is written to."""
+
+    def __init__(self, recipe: Recipe, photos: list[Path], run: Path, device: torch.device) -> None:
+        self.recipe, self.run, self.device = recipe, run, device
+        self.checkpoint = run / f"{recipe.name}.safetensors"
+        self.photos, held_out = split_photos(photos, recipe.seed)
+        self.preset = load_preset(recipe.mask)
+        torch.manual_seed(recipe.seed)
+        generator = build_network(GENERATORS, recipe.generator).to(device)
+        discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(device)
+        self.lpips = load_lpips()
+        self.progress = Progress(recipe.steps, run / "log.jsonl")
+        if self.lpips is None and "perceptual" in recipe.losses:
+            self.progress.say(
+                "The LPIPS backbone is absent, so training goes on without that term."
+            )
+        elif self.lpips is not None:
+            self.lpips = self.lpips.to(device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.step = RestorerStep(generator, discriminator, recipe, self.lpips)
+        self.preview = Preview(held_out, self.preset, recipe, run / "samples", self.lpips)
+        self.number, self.images, self.seconds = 0, 0, 0.0
+        self.stopping = False
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All that is saved and resumed, by name."""
+        return {
+            "generator": self.step.generator,
+            "average": self.average,
+            "discriminator": self.step.discriminator,
+            "generator_optimizer": self.step.generator_optimizer,
+            "discriminator_optimizer": self.step.discriminator_optimizer,
+        }
+
+    def resume_or_start(self, start: Path | None) -> None:
+        """Load the newest state of the run folder, or set a new one up."""
+        states = list_states(self.run / "state")
+        if states:
+            check_same_recipe(self.recipe, self.run / "recipe.toml")
+            facts = load_state(states[-1], self.parts)
+            for optimizer in (self.step.generator_optimizer, self.step.discriminator_optimizer):
+                match_layout(optimizer)
+            self.number, self.images, self.seconds = (
+                facts["step"],
+                facts["images"],
+                facts["seconds"],
+            )
+        elif start is not None:
+            self._start_from(start)
+        self.run.mkdir(parents=True, exist_ok=True)
+        settings = self.recipe.model_dump(mode="json", exclude_none=True)
+        settings["losses"] = {n: s.model_dump(mode="json") for n, s in self.recipe.losses.items()}
+        write_whole(self.run / "recipe.toml", tomli_w.dumps(settings).encode())
+
+    def _start_from(self, start: Path) -> None:
+        _, generator = load_network(start, GENERATORS)
+        for network in (self.step.generator, self.average):
+            network.load_state_dict(generator.state_dict())
+        beside = discriminator_path(start)
+        if beside.is_file():
+            _, discriminator = load_network(beside, DISCRIMINATORS)
+            self.step.discriminator.load_state_dict(discriminator.state_dict())
+
+    def run_all(self) -> None:
+        """Train until all steps are done or someone wants it to stop, then save."""
+        saved = previewed = time.monotonic()
+        with self.progress:
+            for batch, started in self._timed_batches():
+                self._update(batch, started)
+                now = time.monotonic()
+                if now - previewed > self.recipe.preview_seconds:
+                    self.show()
+                    previewed = now
+                if now - saved > self.recipe.save_seconds:
+                    self.save()
+                    saved = now
+                if self.stopping:
+                    break
+            self.save()
+            self.show()
+
+    def _timed_batches(self) -> Iterator[tuple[Any, float]]:
+        """Yield (batch, time at which it was asked for), through all stages that are left."""
+        while self.number < self.recipe.steps and not self.stopping:
+            stage, _, end = self.recipe.stage_at(self.number)
+            dataset = MaskedPhotos(self.photos, self.preset, stage.size, self.recipe.seed)
+            batches = load_batches(dataset, stage.batch, self.images, self.recipe.workers)
+            while self.number < end:
+                started = time.monotonic()
+                batch = next(batches)
+                self.progress.waited(time.monotonic() - started)
+                yield batch.to(self.device), started
+
+    def _update(self, batch: Any, started: float) -> None:
+        noise = torch.Generator().manual_seed(self.recipe.seed * 2**40 + self.images)
+        self.step.set_rate(self.recipe.rate_at(self.number))
+        logs = self.step.update(batch, self.number, noise)
+        follow(
+            self.average,
+            self.step.generator,
+            min(self.recipe.ema, (1 + self.number) / (10 + self.number)),
+        )
+        self.number += 1
+        self.images += len(batch.clean)
+        spent = time.monotonic() - started
+        self.seconds += spent
+        self.progress.add(self.number, self.images, len(batch.clean), spent, logs)
+
+    def save(self) -> None:
+        """Save the state and both checkpoints."""
+        facts = {"step": self.number, "images": self.images, "seconds": self.seconds}
+        save_state(self.run / "state", self.number, self.parts, facts)
+        header = self._header("generator")
+        save_checkpoint(self.checkpoint, self.average, header)
+        save_checkpoint(
+            discriminator_path(self.checkpoint),
+            self.step.discriminator,
+            header.model_copy(update={"network": self.recipe.discriminator}),
+        )
+
+    def show(self) -> None:
+        """Write a preview and log its held-out score."""
+        stage, _, _ = self.recipe.stage_at(max(0, self.number - 1))
+        score = self.preview.write(self.average, self.device, stage.size, self.number)
+        self.progress.log({"step": self.number, "images": self.images} | score)
+
+    def _header(self, network: str) -> Header:
+        recipe = self.recipe
+        stage, _, _ = recipe.stage_at(max(0, self.number - 1))
+        return Header(
+            name=recipe.name,
+            task=recipe.task,
+            network=getattr(recipe, network),
+            size=stage.size,
+            steps=self.number,
+            images=self.images,
+            data=recipe.data,
+            licence=recipe.licence,
+        )
+
+
+def discriminator_path(checkpoint: Path) -> Path:
+    """Return where the discriminator of a generator's checkpoint lies: beside it."""
+    return checkpoint.with_name(
+        checkpoint.name.removesuffix(".safetensors") + ".discriminator.safetensors"
+    )
+
+
+def split_photos(photos: list[Path], seed: int) -> tuple[list[Path], list[Path]]:
+    """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
+    count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
+    order = shuffle(len(photos), seed, 0)
+    held_out = {int(index) for index in order[:count]}
+    rest = [photo for index, photo in enumerate(photos) if index not in held_out]
+    return rest, [photos[index] for index in sorted(held_out)] or photos
+
+
+def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
+    """Move the running average of the weights: average = keep · average + (1 - keep) · network."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)
+
+
+def match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Give the loaded state of an optimiser the memory layout of its weights, as it had before."""
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                values[name] = torch.empty_like(weight, requires_grad=False).copy_(value)
+
+
+def check_same_recipe(recipe: Recipe, path: Path) -> None:
+    """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
+    old = read_toml(path)
+    new = recipe.model_dump(mode="json", exclude_none=True)
+    new["losses"] = {n: s.model_dump(mode="json") for n, s in recipe.losses.items()}
+    for key in sorted(old.keys() | new.keys()):
+        if key not in FREE_KEYS and json.dumps(old.get(key)) != json.dumps(new.get(key)):
+            raise UsageError(
+                f"{path.parent} is a run with another '{key}' ({old.get(key)!r}, not "
+                f"{new.get(key)!r}); give the same recipe or another --out."
+            )
+
+
+@contextmanager
+def _stop_on_signals(training: Training) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run after the step in hand."""
+
+    def stop(*_: Any) -> None:
+        training.stopping = True
+
+    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

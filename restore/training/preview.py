@@ -1,0 +1,82 @@
+"""Preview grids and the held-out score: the same photos and masks at every look."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.checkpoint import write_whole
+from restore.data import Batch, draw_crop, read_training_photo
+from restore.device import autocast
+from restore.draw import make_grid
+from restore.losses import hole_share
+from restore.lpips import Lpips
+from restore.masks import Preset
+from restore.nets import RestorerGenerator
+from restore.training.recipe import Recipe
+
+SHOWN = 6  # rows of the grid
+SEEDS = (0, 1)
+
+
+class Preview:
+    """A fixed batch of held-out photos, drawn and scored again and again."""
+
+    def __init__(
+        self, photos: list[Path], preset: Preset, recipe: Recipe, folder: Path, lpips: Lpips | None
+    ) -> None:
+        self.photos, self.preset, self.recipe = photos, preset, recipe
+        self.folder, self.lpips = folder, lpips
+
+    def write(
+        self, generator: RestorerGenerator, device: torch.device, size: int, number: int
+    ) -> dict[str, float]:
+        """Write samples/STEP.png (damaged, two restored, clean) and return the held-out scores."""
+        batch = self._make_batch(size)
+        fills = [self._restore(generator, batch, seed, device) for seed in SEEDS]
+        rows = [
+            [_to_pixels(column[n]) for column in (batch.damaged, *fills, batch.clean)]
+            for n in range(min(SHOWN, len(batch.clean)))
+        ]
+        sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _, encoded = cv2.imencode(".png", sheet[..., ::-1])
+        write_whole(self.folder / f"{number:08d}.png", encoded.tobytes())
+        return self._score(batch, fills)
+
+    def _make_batch(self, size: int) -> Batch:
+        crops, masks = [], []
+        for index, path in enumerate(self.photos):
+            rng = np.random.default_rng([self.recipe.seed, index, 2])
+            crops.append(draw_crop(read_training_photo(path, size), size, rng).transpose(2, 0, 1))
+            masks.append(self.preset.draw(size, size, rng)[None])
+        clean = torch.from_numpy(np.stack(crops)).float() / 255
+        return Batch(clean, torch.from_numpy(np.stack(masks)).float())
+
+    def _restore(
+        self, generator: RestorerGenerator, batch: Batch, seed: int, device: torch.device
+    ) -> Tensor:
+        batch = batch.to(device)
+        count, _, height, width = batch.clean.shape
+        shape = generator.noise_shape(count, height, width)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+        with torch.no_grad(), autocast(device, self.recipe.precision):
+            return generator(batch.damaged, batch.mask, noise).clamp(0, 1).cpu()
+
+    def _score(self, batch: Batch, fills: list[Tensor]) -> dict[str, float]:
+        """Return held-out L1 in the hole, LPIPS by share of hole, and how far two seeds differ."""
+        share = hole_share(batch.mask)
+        error = (fills[0] - batch.clean).abs().mean((1, 2, 3)) / share
+        scores = {"held_out_l1": float(error.mean())}
+        if self.lpips is not None:
+            with torch.no_grad():
+                distance = self.lpips(fills[0], batch.clean) / share
+                apart = self.lpips(fills[0], fills[1]) / share
+            scores |= {"held_out_lpips": float(distance.mean()), "apart": float(apart.mean())}
+        return {name: round(value, 5) for name, value in scores.items()}
+
+
+def _to_pixels(image: Tensor) -> np.ndarray:
+    return (image.permute(1, 2, 0) * 255).round().byte().numpy()

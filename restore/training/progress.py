@@ -1,0 +1,82 @@
+"""What a person sees of a run: a line that moves, and log.jsonl."""
+
+import json
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from torch import Tensor
+
+LOG_STEPS = 50  # steps between two lines of the log
+SHOWN = ("reconstruction", "perceptual", "adversarial", "discriminator")
+
+
+class Progress:
+    """Counts steps and time; shows photos per second, losses and time left."""
+
+    def __init__(self, steps: int, log: Path) -> None:
+        self.path, self.console = log, Console(stderr=True)
+        self.bar = Bar(
+            TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self.console,
+        )
+        self.task = self.bar.add_task("train", total=steps, facts="")
+        self._forget()
+
+    def _forget(self) -> None:
+        self.waiting, self.spent, self.photos, self.steps = 0.0, 0.0, 0, 0
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def __enter__(self) -> "Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the line that moves."""
+        self.console.print(sentence)
+
+    def waited(self, seconds: float) -> None:
+        """Count time that was spent waiting for photos."""
+        self.waiting += seconds
+
+    def add(
+        self, number: int, images: int, photos: int, spent: float, logs: dict[str, Tensor]
+    ) -> None:
+        """Count one step; every `LOG_STEPS` write the means since the last time."""
+        self.spent += spent
+        self.photos += photos
+        self.steps += 1
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, 0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+        if self.steps >= LOG_STEPS:
+            means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+            speed = self.photos / self.spent
+            line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
+            line["waiting"] = round(self.waiting / self.spent, 3)
+            self.log(line | {name: round(value, 5) for name, value in means.items()})
+            shown = " ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
+            self.bar.update(self.task, completed=number, facts=f"{speed:.1f} photos/s {shown}")
+            self._forget()
+
+    def log(self, facts: dict[str, Any]) -> None:
+        """Append one line to log.jsonl."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": round(time.time())} | facts) + "\n")

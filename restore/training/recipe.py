@@ -1,0 +1,101 @@
+"""Recipes: everything that a training run is made of, in one TOML file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from restore.assets import recipe_path
+from restore.checkpoint import NetworkSettings
+from restore.config import Settings, apply_overrides, read_toml, validate
+from restore.losses import LOSSES, Loss
+
+
+class Stage(Settings):
+    """A part of the run at one photo size."""
+
+    size: int = Field(ge=32, multiple_of=16)  # pixels, side of the squares
+    batch: int = Field(ge=1)  # photos in a step
+    share: float = Field(gt=0)  # of all steps, relative to the other stages
+
+
+class OptimizerSettings(Settings):
+    """The optimiser of both networks."""
+
+    kind: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = Field(3e-4, gt=0)  # of the generator
+    discriminator_lr: float = Field(4.5e-4, gt=0)
+    betas: tuple[float, float] = (0.5, 0.99)  # (momentum, -) for sgd
+    weight_decay: float = Field(0.01, ge=0)
+
+
+class Recipe(Settings):
+    """Everything that a training run is made of."""
+
+    name: str
+    task: Literal["inpaint"] = "inpaint"
+    seed: int = Field(1, ge=0)
+    steps: int = Field(ge=1)  # generator updates in all
+    save_seconds: float = Field(300.0, gt=0)
+    preview_seconds: float = Field(600.0, gt=0)
+    warmup: int = Field(300, ge=0)  # steps
+    cooldown: float = Field(0.25, ge=0, le=1)  # share of the steps
+    ema: float = Field(0.998, ge=0, lt=1)
+    clip: float = Field(1.0, gt=0)
+    hint: float = Field(0.0, ge=0, le=0.25)  # share of photos shown at low resolution in the hole
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    workers: int = Field(1, ge=0)  # processes that decode photos
+    mask: str = "mixed"  # preset
+    data: str = ""  # what the photos are, for the model card
+    licence: str = ""
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    generator: NetworkSettings
+    discriminator: NetworkSettings
+    optimizer: OptimizerSettings = OptimizerSettings()  # type: ignore[call-arg]
+    losses: dict[str, Loss]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pick_losses(cls, data: Any) -> Any:
+        losses = data.get("losses")
+        if isinstance(losses, dict):
+            built = {}
+            for name, settings in losses.items():
+                if name not in LOSSES:
+                    raise ValueError(f"there is no loss '{name}'; known: {', '.join(LOSSES)}")
+                built[name] = LOSSES[name].model_validate(settings)
+            data = data | {"losses": built}
+        return data
+
+    def stage_at(self, step: int) -> tuple[Stage, int, int]:
+        """Return the stage that `step` lies in, and the first step of it and of the next."""
+        whole = sum(stage.share for stage in self.stages)
+        first, share = 0, 0.0
+        for stage in self.stages:
+            share += stage.share
+            end = round(self.steps * share / whole)
+            if step < end:
+                return stage, first, end
+            first = end
+        return self.stages[-1], first, self.steps
+
+    def rate_at(self, step: int) -> float:
+        """Return the factor on the learning rates in `step`: warm-up, level, linear cool-down."""
+        up = (step + 1) / (self.warmup + 1)
+        down = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        return max(0.0, min(1.0, up, down))
+
+
+# What a resumed run may change: how long, how often, how fast; never what is learned.
+FREE_KEYS = ("steps", "save_seconds", "preview_seconds", "workers", "data", "licence")
+
+
+def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Return the recipe of a shipped name or of a TOML file, with each "key=value" put in.
+
+    Raises:
+        UsageError: an unknown name, key or value. RestoreError: the file can't be read.
+    """
+    path = recipe_path(name)
+    return validate(Recipe, apply_overrides(read_toml(path), overrides), path)
