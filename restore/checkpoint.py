@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class NetworkSettings(Settings):
     """Which network to build: a name in a table and the arguments of its class."""
 
     kind: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class Header(Settings):
@@ -41,7 +42,7 @@ class Header(Settings):
     images: int = 0  # photos seen in training
     data: str = ""
     licence: str = ""  # of the training data
-    scores: dict[str, float] = {}
+    scores: dict[str, float] = Field(default_factory=dict)
 
 
 def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings) -> Network:
@@ -75,11 +76,11 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from error

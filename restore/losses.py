@@ -114,7 +114,8 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 class Adversarial(Loss):
     """Non-saturating GAN loss over patches of the hole.
 
-    Goodfellow et al., section 3, arXiv:1406.2661. A patch counts by its share of hole, so that known patches, alike in both, teach nothing wrong.
+    Goodfellow et al., section 3, arXiv:1406.2661. A patch counts by its share of hole, so that
+    known patches, alike in both, teach nothing wrong.
     """
 
     def discriminator(self, outputs: Outputs) -> Tensor:
@@ -155,7 +156,8 @@ class Perceptual(Loss):
 class Diversity(Loss):
     """Hinge that wants two fills from different noise to differ.
 
-    After Mao et al., arXiv:1903.05628. Compared at 1/4 of the size, so that pixel grain alone doesn't satisfy it.
+    After Mao et al., arXiv:1903.05628. Compared at 1/4 of the size, so that pixel
+    grain alone doesn't satisfy it.
     """
 
     target: float = Field(0.02, gt=0)  # mean absolute difference over the hole, in [0, 1]

@@ -34,7 +34,8 @@ def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
 class GatedBlock(nn.Module):
     """Residual block with a gated dilated convolution.
 
-    x + W2(a · sigmoid(b)), (a, b) = W1(silu(norm x)). Gated convolution: Yu et al., eq. 3, arXiv:1806.03589.
+    x + W2(a · sigmoid(b)), (a, b) = W1(silu(norm x)). Gated convolution: Yu et al.,
+    eq. 3, arXiv:1806.03589.
     """
 
     def __init__(self, channels: int, dilation: int = 1) -> None:

@@ -78,5 +78,5 @@ class Progress:
     def log(self, facts: dict[str, Any]) -> None:
         """Append one line to log.jsonl."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time())} | facts) + "\n")
