@@ -23,11 +23,12 @@ def make_grid(
     """Lay rows of pictures out on white paper and return it as pixels.
 
     Pictures of different sizes are centred in cells of the largest height and width; a row may be
-    shorter than others. `titles` stand above the columns, `labels` to the left of the rows.
+    shorter than others. `titles` stand above the columns, `labels` to the left of the rows; labels
+    may have several lines.
     """
     height = max(picture.shape[0] for row in rows for picture in row)
     width = max(picture.shape[1] for row in rows for picture in row)
-    left = max((_text_width(label) for label in labels), default=0)
+    left = max((_text_width(line) for label in labels for line in label.split("\n")), default=0)
     top = TEXT_SIZE + 2 * GAP if titles else GAP
     columns = max(len(row) for row in rows)
     size = (left + 2 * GAP + columns * (width + GAP), top + len(rows) * (height + GAP))
@@ -40,7 +41,10 @@ def make_grid(
     for c, title in enumerate(titles):
         _write(paper, (left + 2 * GAP + c * (width + GAP), GAP), title, width)
     for r, label in enumerate(labels):
-        _write(paper, (GAP, top + r * (height + GAP) + height // 2 - TEXT_SIZE // 2), label, left)
+        lines = label.split("\n")
+        y = top + r * (height + GAP) + (height - TEXT_SIZE * len(lines)) // 2
+        for n, line in enumerate(lines):
+            _write(paper, (GAP, y + TEXT_SIZE * n), line, left)
     return np.array(paper)
 
 

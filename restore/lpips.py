@@ -156,7 +156,7 @@ def fetch_lpips() -> Path:
 def _backbone_folders() -> list[Path]:
     folders = [Path(torch.hub.get_dir())]
     if not os.environ.get("TORCH_HOME"):
-        folders.append(Path(__file__).parents[2] / "shared" / "torch-home" / "hub")
+        folders.append(Path(__file__).resolve().parents[2] / "shared" / "torch-home" / "hub")
     return [folder / "checkpoints" for folder in folders]
 
 

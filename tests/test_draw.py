@@ -37,7 +37,7 @@ def test_short_rows_leave_paper_and_small_pictures_are_centred() -> None:
 
 def test_words_need_room_of_their_own() -> None:
     plain = make_grid([[picture(10)]])
-    sheet = make_grid([[picture(10)]], titles=["T"], labels=["a photo"])
+    sheet = make_grid([[picture(10)]], titles=["T"], labels=["a photo\nof words"])
     assert sheet.shape[0] > plain.shape[0] and sheet.shape[1] > plain.shape[1]
     assert count(sheet, 10) == count(plain, 10)
     assert count(sheet, INK[0]) > 0

@@ -1,0 +1,330 @@
+"""Scores of a restorer beside the classical ways to fill a hole, by the size of the hole.
+
+A case is a clean photo and a mask; a method fills the hole without having seen what was there; a
+score is what one method got for one case; means are taken over the cases of a group.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from pathlib import Path
+from statistics import fmean
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore.assets import preset_names
+from restore.data import list_photos
+from restore.draw import draw_mask, make_grid
+from restore.errors import RestoreError
+from restore.image import read_image, to_tensor
+from restore.masks import hole_share, load_preset
+from restore.metrics import METRICS, lpips
+from restore.tables import look_up
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+Method = Callable[[Pixels, Mask], Pixels]
+SheetRow = tuple[str, list[Pixels]]
+
+RADIUS = 3  # pixels round the hole that OpenCV's methods look at
+BLANK = 127  # gray in the hole, so that no method sees what was there
+EQUAL_PSNR = 100.0  # decibel; counts for equal pictures, so that means stay finite
+OURS, ANOTHER = "ours", "another seed"
+
+
+class Fixer(Protocol):
+    """What is evaluated: a `Restorer`, or anything that fills holes as one does."""
+
+    def fix(self, photo: Pixels, mask: Mask, *, seed: int = 0) -> Pixels:
+        """Return the photo (H, W, 3) with the hole of mask (H, W) filled, 1 is the hole."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clean photo (H, W, 3) and a hole in it: mask (H, W) {0, 1}, 1 is the hole."""
+
+    name: str
+    group: str  # the line of the table that it counts for
+    clean: Pixels
+    mask: Mask
+
+    @property
+    def damaged(self) -> Pixels:
+        """The photo with the hole blanked out."""
+        return draw_mask(self.clean, self.mask, (BLANK, BLANK, BLANK))
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A method's answer to a case, and the seconds it took."""
+
+    pixels: Pixels
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a method got for a case.
+
+    `values` holds the METRICS by name, "hole_psnr" (decibel, over the hole alone) and, for a
+    restorer asked for two seeds, "diversity" (LPIPS between them). What could not be measured is
+    left out.
+    """
+
+    name: str
+    group: str
+    method: str
+    hole: float  # share of the photo
+    values: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Means:
+    """The mean scores of a method over the `count` cases of a group."""
+
+    group: str
+    method: str
+    count: int
+    values: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All scores, and a contact sheet of the first cases (pixels) where one was asked for."""
+
+    scores: list[Score] = field(default_factory=list)
+    sheet: Pixels | None = None
+
+    @property
+    def means(self) -> list[Means]:
+        """Means by group, in order of their names, and by method."""
+        return average(self.scores)
+
+
+def fill_telea(damaged: Pixels, mask: Mask) -> Pixels:
+    """Fill by fast marching (Telea, J. Graphics Tools 9(1), 2004)."""
+    return np.asarray(cv2.inpaint(damaged, mask, RADIUS, cv2.INPAINT_TELEA), np.uint8)
+
+
+def fill_ns(damaged: Pixels, mask: Mask) -> Pixels:
+    """Fill along lines of equal brightness (Bertalmio et al., "Navier-Stokes", CVPR 2001)."""
+    return np.asarray(cv2.inpaint(damaged, mask, RADIUS, cv2.INPAINT_NS), np.uint8)
+
+
+def fill_biharmonic(damaged: Pixels, mask: Mask) -> Pixels:
+    """Fill as smoothly as possible (Chui and Mhaskar, 2010); seconds to minutes on large holes."""
+    from skimage.restoration import inpaint_biharmonic
+
+    filled = inpaint_biharmonic(damaged, mask, channel_axis=-1, split_into_regions=True)
+    return np.asarray((255 * filled).round().clip(0, 255), np.uint8)
+
+
+BASELINES: dict[str, Method] = {
+    "telea": fill_telea,
+    "ns": fill_ns,
+    "biharmonic": fill_biharmonic,
+}
+
+
+def evaluate(
+    fixer: Fixer,
+    cases: Iterable[Case],
+    baselines: Sequence[str] = ("telea", "ns"),
+    *,
+    seeds: int = 2,
+    sheet_rows: int = 0,
+    tell: Callable[[Score], None] = lambda score: None,
+) -> Evaluation:
+    """Score `fixer` and the baselines on every case.
+
+    Args:
+        fixer: a restorer.
+        cases: clean photos and holes; taken one at a time.
+        baselines: names in BASELINES.
+        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time.
+        sheet_rows: how many of the first cases go onto the contact sheet.
+        tell: is called with every score as soon as there is one.
+
+    Raises:
+        UsageError: an unknown baseline.
+    """
+    methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
+    methods |= fixer_methods(fixer, seeds)
+    scores: list[Score] = []
+    rows: list[SheetRow] = []
+    for case in cases:
+        filled = {name: fill(method, case) for name, method in methods.items()}
+        for score in score_case(case, filled):
+            scores.append(score)
+            tell(score)
+        if len(rows) < sheet_rows:
+            rows.append(sheet_row(case, filled))
+    return Evaluation(scores, make_sheet(rows, list(methods)) if rows else None)
+
+
+def fixer_methods(fixer: Fixer, seeds: int = 1) -> dict[str, Method]:
+    """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1."""
+    methods: dict[str, Method] = {OURS: lambda damaged, mask: fixer.fix(damaged, mask, seed=0)}
+    if seeds > 1:
+        methods[ANOTHER] = lambda damaged, mask: fixer.fix(damaged, mask, seed=1)
+    return methods
+
+
+def fill(method: Method, case: Case) -> Filled:
+    """Let a method fill the hole of a case, and take the time."""
+    damaged = case.damaged
+    start = time.perf_counter()
+    pixels = method(damaged, case.mask)
+    return Filled(pixels, time.perf_counter() - start)
+
+
+def score_case(case: Case, filled: Mapping[str, Filled]) -> list[Score]:
+    """Score what each method made of a case; ANOTHER gives OURS its diversity and no score."""
+    scores = []
+    for method, answer in filled.items():
+        if method == ANOTHER:
+            continue
+        values = measure(case, answer.pixels)
+        if method == OURS and ANOTHER in filled:
+            values |= _known({"diversity": _between(answer, filled[ANOTHER])})
+        share = hole_share(case.mask)
+        scores.append(Score(case.name, case.group, method, share, values, answer.seconds))
+    return scores
+
+
+def measure(case: Case, restored: Pixels) -> dict[str, float]:
+    """Return the METRICS of a restored photo over all of it, and "hole_psnr" over the hole."""
+    pair = to_tensor(restored), to_tensor(case.clean)
+    values = {name: metric(*pair).item() for name, metric in METRICS.items()}
+    hole = case.mask > 0
+    if hole.any():
+        error = restored[hole].astype(np.float64) - case.clean[hole]
+        values["hole_psnr"] = -10 * np.log10(max(np.square(error / 255).mean(), 1e-10))
+    values["psnr"] = min(values["psnr"], EQUAL_PSNR)
+    return _known(values)
+
+
+def average(scores: Iterable[Score]) -> list[Means]:
+    """Return the means by group, in order of the groups' names, and by method as they come."""
+    together: dict[str, dict[str, list[Score]]] = {}
+    for score in scores:
+        together.setdefault(score.group, {}).setdefault(score.method, []).append(score)
+    return [
+        Means(group, method, len(some), _mean_values(some), fmean(s.seconds for s in some))
+        for group, methods in sorted(together.items())
+        for method, some in methods.items()
+    ]
+
+
+def lpips_ratio(scores: Sequence[Score]) -> float | None:
+    """Return mean(ours) / mean(per case the better of Telea and NS) in LPIPS; below 1 is better.
+
+    None where one of the three was not measured.
+    """
+    by_method: dict[str, dict[tuple[str, str], float]] = {}
+    for score in scores:
+        if "lpips" in score.values:
+            case = (score.group, score.name)
+            by_method.setdefault(score.method, {})[case] = score.values["lpips"]
+    ours, telea, ns = (by_method.get(name, {}) for name in (OURS, "telea", "ns"))
+    if not ours or not ours.keys() == telea.keys() == ns.keys():
+        return None
+    return fmean(ours.values()) / fmean(min(telea[case], ns[case]) for case in ours)
+
+
+def read_cases(
+    folder: Path,
+    masks: str | Path,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Case]:
+    """Yield the photos of a folder with holes in them, grouped by the size of the hole.
+
+    `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
+    folder of masks, white = hole, that the photos take in turn, both sorted by name. Photos that
+    can't be read are left out, with a warning.
+
+    Raises:
+        RestoreError: no photos or no masks there.
+        UsageError: unknown preset.
+    """
+    draw = _mask_source(masks, seed)
+    for index, path in enumerate(list_photos(folder)[:limit]):
+        try:
+            clean = read_image(path).pixels
+        except RestoreError as error:
+            warn(f"Left out: {error}")
+            continue
+        mask = draw(index, (clean.shape[0], clean.shape[1]))
+        yield Case(str(path.relative_to(folder)), hole_band(mask), clean, mask)
+
+
+def read_test_mask(path: Path) -> Mask:
+    """Return a mask (H, W) {0, 1} of any size from a picture, white = hole."""
+    return np.asarray(read_image(path).pixels.mean(axis=2) >= 127.5, np.uint8)
+
+
+def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Return the top left of a mask at `size` (height, width), enlarged first if it is smaller."""
+    scale = max(size[0] / mask.shape[0], size[1] / mask.shape[1])
+    if scale > 1:
+        larger = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
+        mask = np.asarray(cv2.resize(mask, larger, interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.ascontiguousarray(mask[: size[0], : size[1]])
+
+
+def hole_band(mask: Mask) -> str:
+    """Return the tenth that the hole's share of the photo falls into, as in "10–20 %"."""
+    low = 10 * min(9, int(10 * hole_share(mask)))
+    return f"{low}–{low + 10} %"
+
+
+def sheet_row(case: Case, filled: Mapping[str, Filled], side: int = 320) -> SheetRow:
+    """Return one row of a contact sheet: its label and its pictures, at most `side` pixels long."""
+    answers = [answer.pixels for answer in filled.values()]
+    pictures = (draw_mask(case.clean, case.mask), *answers, case.clean)
+    return f"{case.name}\n{case.group}", [_shrink(pixels, side) for pixels in pictures]
+
+
+def make_sheet(rows: Sequence[SheetRow], methods: Sequence[str]) -> Pixels:
+    """Return the contact sheet of some rows: damaged, each method, clean."""
+    labels, pictures = zip(*rows, strict=True)
+    return make_grid(pictures, ["damaged", *methods, "clean"], labels)
+
+
+def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
+    if Path(masks).is_dir() and str(masks) not in preset_names():
+        paths = list_photos(Path(masks))
+        return lambda index, size: fit_mask(read_test_mask(paths[index % len(paths)]), size)
+    preset = load_preset(masks)
+    return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))
+
+
+def _between(first: Filled, second: Filled) -> float:
+    return lpips(to_tensor(first.pixels), to_tensor(second.pixels)).item()
+
+
+def _known(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not isnan(value)}
+
+
+def _mean_values(scores: Sequence[Score]) -> dict[str, float]:
+    names = {name: None for score in scores for name in score.values}  # a set that keeps order
+    return {n: fmean(s.values[n] for s in scores if n in s.values) for n in names}
+
+
+def _shrink(pixels: Pixels, side: int) -> Pixels:
+    scale = side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    smaller = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, np.uint8)

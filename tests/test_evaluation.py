@@ -1,0 +1,239 @@
+"""Evaluation with restorers whose scores are known beforehand."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut, chelsea, coffee
+
+from restore import evaluation
+from restore.errors import RestoreError, UsageError
+from restore.evaluation import (
+    BASELINES,
+    BLANK,
+    OURS,
+    Case,
+    Mask,
+    Pixels,
+    Score,
+    average,
+    evaluate,
+    fill,
+    fit_mask,
+    hole_band,
+    lpips_ratio,
+    measure,
+    read_cases,
+)
+from restore.lpips import load_lpips
+
+
+class Painter:
+    """A restorer that paints the hole in one colour, `step` brighter with each seed."""
+
+    def __init__(self, color: int, step: int = 0) -> None:
+        self.color, self.step = color, step
+        self.seen: list[Pixels] = []
+
+    def fix(self, photo: Pixels, mask: Mask, *, seed: int = 0) -> Pixels:
+        self.seen.append(photo)
+        return np.where(mask[..., None] == 1, np.uint8(self.color + self.step * seed), photo)
+
+
+class Oracle:
+    """A restorer that knows the clean photo."""
+
+    def __init__(self, clean: Pixels) -> None:
+        self.clean = clean
+
+    def fix(self, photo: Pixels, mask: Mask, *, seed: int = 0) -> Pixels:
+        return self.clean
+
+
+def box(size: int, top: int, left: int, side: int) -> Mask:
+    mask = np.zeros((size, size), np.uint8)
+    mask[top : top + side, left : left + side] = 1
+    return mask
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case("cat", "10–20 %", chelsea()[50:178, 100:228], box(128, 40, 50, 48))
+
+
+def a_score(method: str, name: str, lpips: float | None, group: str = "a") -> Score:
+    values = {} if lpips is None else {"lpips": lpips}
+    return Score(name, group, method, 0.1, values, 1.0)
+
+
+def test_every_method_is_kept_from_seeing_the_hole(case: Case) -> None:
+    painter = Painter(0)
+    evaluate(painter, [case], [])
+    assert all((photo[case.mask == 1] == BLANK).all() for photo in painter.seen)
+    assert all(
+        (photo[case.mask == 0] == case.clean[case.mask == 0]).all() for photo in painter.seen
+    )
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_fill_the_hole_and_keep_the_rest(name: str, case: Case) -> None:
+    answer = fill(BASELINES[name], case)
+    known = case.mask == 0
+    assert answer.pixels.dtype == np.uint8 and answer.seconds > 0
+    assert (answer.pixels[known] == case.clean[known]).all()
+    blank = measure(case, case.damaged)["hole_psnr"]
+    assert measure(case, answer.pixels)["hole_psnr"] > blank
+
+
+def test_scores_of_a_painted_hole_have_closed_forms() -> None:
+    clean = np.full((64, 64, 3), 100, np.uint8)
+    result = evaluate(Painter(151), [Case("flat", "a", clean, box(64, 0, 0, 32))], [], seeds=1)
+    (score,) = result.scores
+    assert score.hole == 0.25
+    assert score.values["l1"] == pytest.approx(0.2 * 0.25)
+    assert score.values["psnr"] == pytest.approx(-10 * np.log10(0.2**2 * 0.25), abs=1e-3)
+    assert score.values["hole_psnr"] == pytest.approx(-20 * np.log10(0.2))
+    assert "diversity" not in score.values
+
+
+def test_a_perfect_restorer_scores_finite_best(case: Case) -> None:
+    (ours,) = evaluate(Oracle(case.clean), [case], []).means
+    assert ours.values["psnr"] == ours.values["hole_psnr"] == 100
+    assert ours.values["ssim"] == pytest.approx(1) and ours.values["l1"] == 0
+
+
+def test_two_seeds_differ_or_not(case: Case) -> None:
+    if load_lpips() is None:
+        pytest.skip("the LPIPS backbone is not on disk")
+    same, other = (
+        evaluate(Painter(60, step), [case], []).scores[0].values["diversity"] for step in (0, 80)
+    )
+    assert same == 0 and other > 0.01
+
+
+def test_without_lpips_its_columns_are_empty(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.metrics._lpips_on", lambda device: None)
+    result = evaluate(Painter(0), [case], ["telea", "ns"])
+    assert [set(line.values) for line in result.means] == [{"psnr", "ssim", "l1", "hole_psnr"}] * 3
+    assert lpips_ratio(result.scores) is None
+
+
+def test_baselines_stand_beside_ours_and_progress_is_told(case: Case) -> None:
+    told: list[Score] = []
+    result = evaluate(Painter(0), [case, case], ["ns"], tell=told.append)
+    assert [(line.method, line.count) for line in result.means] == [("ns", 2), (OURS, 2)]
+    assert told == result.scores and asdict(result.means[0])["values"]["ssim"] > 0.5
+    assert result.sheet is None
+
+
+def test_an_unknown_baseline_is_named(case: Case) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'telea'"):
+        evaluate(Painter(0), [case], ["tellea"])
+
+
+def test_the_sheet_shows_the_first_cases(case: Case) -> None:
+    result = evaluate(Painter(7), [case] * 3, ["telea"], sheet_rows=2)
+    assert result.sheet is not None
+    height, width = result.sheet.shape[:2]
+    assert 2 * 128 < height < 3 * 128 and width > 5 * 128
+    painted = (result.sheet == 7).all(axis=2).sum()
+    assert painted >= 2 * 2 * 48 * 48  # two rows, two seeds
+
+
+def test_means_are_taken_by_group_and_method() -> None:
+    scores = [
+        a_score("ours", "1", 0.2, "b"),
+        a_score("ours", "2", 0.4, "b"),
+        a_score("ns", "1", None, "a"),
+    ]
+    lines = [(line.group, line.method, line.count, line.values) for line in average(scores)]
+    assert lines == [("a", "ns", 1, {}), ("b", "ours", 2, {"lpips": pytest.approx(0.3)})]
+
+
+def test_the_ratio_takes_the_better_baseline_of_each_photo() -> None:
+    table = {"telea": (0.2, 0.5), "ns": (0.4, 0.3), OURS: (0.1, 0.1)}
+    scores = [a_score(m, str(i), v) for m, both in table.items() for i, v in enumerate(both)]
+    assert lpips_ratio(scores) == pytest.approx(0.1 / 0.25)
+    assert lpips_ratio(scores[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "band"),
+    [(0, "0–10 %"), (31, "0–10 %"), (32, "10–20 %"), (72, "50–60 %"), (100, "90–100 %")],
+)
+def test_bands_of_the_hole(side: int, band: str) -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[:side, :side] = 1
+    assert hole_band(mask) == band
+
+
+@pytest.mark.parametrize("size", [(40, 60), (64, 64), (65, 64), (200, 100), (10, 300)])
+def test_masks_are_cropped_from_the_top_left_and_enlarged_where_too_small(
+    size: tuple[int, int],
+) -> None:
+    mask = box(64, 0, 0, 32)
+    fitted = fit_mask(mask, size)
+    assert fitted.shape == size and set(np.unique(fitted)) <= {0, 1}
+    if max(size) <= 64:
+        assert (fitted == mask[: size[0], : size[1]]).all()
+    else:
+        reach = 32 * max(size[0] / 64, size[1] / 64)
+        assert fitted[0].sum() == pytest.approx(min(reach, size[1]), abs=1)
+
+
+def write(folder: Path, pictures: Sequence[np.ndarray]) -> Path:
+    folder.mkdir(parents=True)
+    for index, pixels in enumerate(pictures):
+        Image.fromarray(pixels).save(folder / f"{index:02d}.png")
+    return folder
+
+
+def test_photos_take_the_masks_of_a_folder_in_turn(tmp_path: Path) -> None:
+    photos = write(
+        tmp_path / "photos", [coffee()[:64, :64], chelsea()[:64, :64], astronaut()[:64, :64]]
+    )
+    masks = write(tmp_path / "masks", [255 * box(64, 0, 0, 16), 255 * box(64, 0, 0, 48)])
+    cases = list(read_cases(photos, masks))
+    assert [case.name for case in cases] == ["00.png", "01.png", "02.png"]
+    assert [int(case.mask.sum()) for case in cases] == [16**2, 48**2, 16**2]
+    assert [case.group for case in cases] == ["0–10 %", "50–60 %", "0–10 %"]
+    assert (cases[1].clean == chelsea()[:64, :64]).all()
+    assert len(list(read_cases(photos, masks, limit=2))) == 2
+
+
+def test_masks_of_a_preset_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", [coffee()[:64, :80], chelsea()[:80, :64]])
+    first, again, other = (
+        [case.mask for case in read_cases(photos, "wide", seed=seed)] for seed in (1, 1, 2)
+    )
+    assert [mask.shape for mask in first] == [(64, 80), (80, 64)]
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_an_unreadable_photo_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", [coffee()[:64, :64]])
+    (photos / "broken.png").write_bytes(b"no picture")
+    warnings: list[str] = []
+    assert [case.name for case in read_cases(photos, "wide", warn=warnings.append)] == ["00.png"]
+    assert len(warnings) == 1 and "broken.png" in warnings[0]
+
+
+def test_missing_folders_and_presets_are_errors(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", [coffee()[:64, :64]])
+    with pytest.raises(RestoreError):
+        list(read_cases(tmp_path / "nowhere", "wide"))
+    with pytest.raises(RestoreError):
+        list(read_cases(photos, "wiide"))
+
+
+def test_biharmonic_is_the_one_of_scikit_image(case: Case) -> None:
+    from skimage.restoration import inpaint_biharmonic
+
+    small = Case("small", "a", case.clean[30:70, 40:80].copy(), box(40, 15, 15, 6))
+    expected = inpaint_biharmonic(small.damaged, small.mask, channel_axis=-1)
+    filled = evaluation.fill_biharmonic(small.damaged, small.mask)
+    assert np.abs(filled - 255 * expected).max() <= 0.51
