@@ -13,7 +13,7 @@ LAYERS = (
     ("errors",),
     ("tables",),
     ("assets", "config", "device", "image", "draw", "lpips"),
-    ("masks", "degradations", "losses", "metrics", "nets"),
+    ("masks", "windows", "degradations", "losses", "metrics", "nets"),
     ("checkpoint", "data"),
     ("restorer", "sampler", "detector"),
     ("folders", "evaluation", "export"),

@@ -1,0 +1,58 @@
+"""The command line: each command parses, makes one library call and prints.
+
+Commands import what they need when they run, so that `restore --help` is quick.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from restore import __version__
+from restore.commands.fix import fix
+from restore.commands.mask import mask
+from restore.commands.messages import exit_code_of, say, sentence_of
+from restore.commands.models import models
+from restore.commands.train import train
+
+DEBUG = "RESTORE_DEBUG"  # set to anything: errors come with their traceback
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="restore %(version)s")
+def cli() -> None:
+    """Mend pictures: fill holes in photos, draw masks, train restorers on your own photos."""
+
+
+for command in (fix, mask, models, train):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0, 1 for a failure, 2 for wrong usage.
+
+    Every error is one sentence on stderr. 130 means stopped by Ctrl-C.
+    """
+    debug = bool(os.environ.get(DEBUG))
+    if not (debug or sys.warnoptions):
+        warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
+    try:
+        code = cli.main(arguments, prog_name="restore", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # Who reads our output has enough; without this Python complains while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        say(sentence_of(error))
+        return exit_code_of(error)
