@@ -1,5 +1,6 @@
 """Where the shipped checkpoints, mask presets and recipes lie, and which file a name means."""
 
+import os
 from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
@@ -105,7 +106,7 @@ def _named_files(folder: Path, ending: str) -> dict[str, Path]:
 
 def _is_path(name: str | Path, ending: str) -> bool:
     """Tell a path from a bare name: it ends as such a file does or has a folder in it."""
-    return isinstance(name, Path) or name.endswith(ending) or len(Path(name).parts) > 1
+    return isinstance(name, Path) or name.endswith(ending) or not {"/", os.sep}.isdisjoint(name)
 
 
 def _existing(path: Path, what: str) -> Path:

@@ -107,8 +107,9 @@ def mask_from_color(pixels: Pixels, color: str, tolerance: int = 30) -> Mask:
         wanted = ImageColor.getrgb(color)[:3]
     except ValueError:
         raise UsageError(f"'{color}' is no colour; write it as #ff0000 or by name.") from None
-    low = np.subtract(wanted, tolerance).tolist()
-    high = np.add(wanted, tolerance).tolist()
+    low, high = (
+        np.clip(np.add(wanted, d), 0, 255).astype(np.uint8) for d in (-tolerance, tolerance)
+    )
     return (np.asarray(cv2.inRange(pixels, low, high)) > 0).view(np.uint8)
 
 

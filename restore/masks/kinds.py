@@ -140,20 +140,22 @@ class Irregular(Kind):
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
-        mask = np.zeros((height, width), np.uint8)
+        margin = int(self.width[1] * min(height, width) / 2) + 1  # for what reaches in from outside
+        size = height + 2 * margin, width + 2 * margin
+        mask = np.zeros(size, np.uint8)
         for _ in range(2):
             grain = rng.uniform(*self.grain)
-            noise = _draw_noise(height, width, rng, grain)
-            noise += 0.5 * _draw_noise(height, width, rng, grain / 4)
+            noise = _draw_noise(*size, rng, grain)
+            noise += 0.5 * _draw_noise(*size, rng, grain / 4)
             patches = _above(noise, 0.5)
             outlines = cv2.morphologyEx(patches, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
-            kept = _above(_draw_noise(height, width, rng, 0.35), 1 - rng.uniform(*self.kept))
+            kept = _above(_draw_noise(*size, rng, 0.35), 1 - rng.uniform(*self.kept))
             # Lost pixels make the outline jagged once a square brush has gone over it.
-            kept &= rng.random((height, width), np.float32) < rng.uniform(0.1, 0.5)
+            kept &= rng.random(size, np.float32) < rng.uniform(0.1, 0.5)
             brush = max(1, round(rng.uniform(*self.width) * min(height, width)))
             kept &= outlines.view(np.uint8)
             mask |= cv2.dilate(kept, np.ones((brush, brush), np.uint8)).view(np.uint8)
-        return mask
+        return np.ascontiguousarray(mask[margin:-margin, margin:-margin])
 
 
 def _draw_count(rng: Rng, bounds: tuple[int, int]) -> int:

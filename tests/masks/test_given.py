@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.errors import RestoreError, UsageError
+from restore.masks import (
+    fit_mask,
+    grow_mask,
+    mask_from_alpha,
+    mask_from_boxes,
+    mask_from_color,
+    read_mask,
+)
+
+HOLE = np.zeros((6, 8), np.uint8)
+HOLE[1:3, 2:7] = 1
+
+
+def write(path: Path, picture: Image.Image, **options: object) -> Path:
+    picture.save(path, **options)
+    return path
+
+
+def picture_of(mode: str) -> Image.Image:
+    """The mask HOLE as a picture, white on black, in one of Pillow's modes."""
+    if mode == "I;16":
+        return Image.fromarray((HOLE * 65535.0).astype(np.uint16))
+    if mode == "F":
+        return Image.fromarray(HOLE.astype(np.float32))
+    white = Image.fromarray(HOLE * 255)
+    if mode == "alpha":  # painted on a transparent layer
+        layer = Image.new("RGBA", white.size, (0, 0, 0, 0))
+        layer.paste((255, 255, 255, 255), mask=white)
+        return layer
+    return white.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "alpha"])
+def test_any_picture_is_a_mask(tmp_path: Path, mode: str) -> None:
+    path = write(tmp_path / "mask.png", picture_of(mode))
+    assert np.array_equal(read_mask(path, HOLE.shape), HOLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("m.gif", "P"), ("m.bmp", "L"), ("m.tif", "F"), ("m.webp", "RGB"), ("m.pgm", "L")],
+)
+def test_any_format_is_a_mask(tmp_path: Path, name: str, mode: str) -> None:
+    options = {"lossless": True} if name == "m.webp" else {}
+    path = write(tmp_path / name, picture_of(mode), **options)
+    assert np.array_equal(read_mask(path, HOLE.shape), HOLE)
+
+
+def test_a_cmyk_jpeg_is_a_mask(tmp_path: Path) -> None:
+    big = Image.fromarray(HOLE * 255).resize((160, 120), Image.Resampling.NEAREST)
+    path = write(tmp_path / "mask.jpg", big.convert("CMYK"), quality=100)
+    assert np.mean(read_mask(path, (120, 160)) != np.asarray(big) // 255) < 0.01
+
+
+def test_known_turns_white_and_black_round(tmp_path: Path) -> None:
+    path = write(tmp_path / "mask.png", picture_of("L"))
+    assert np.array_equal(read_mask(path, HOLE.shape, "known"), 1 - HOLE)
+    layer = Image.new("RGBA", (8, 6), (0, 0, 0, 0))  # transparent marks nothing, either way
+    layer.paste((0, 0, 0, 255), mask=Image.fromarray(HOLE * 255))
+    path = write(tmp_path / "layer.png", layer)
+    assert np.array_equal(read_mask(path, HOLE.shape, "known"), HOLE)
+
+
+def test_gray_counts_from_half_up(tmp_path: Path) -> None:
+    levels = np.array([[0, 127, 128, 255]], np.uint8)
+    path = write(tmp_path / "mask.png", Image.fromarray(levels))
+    assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
+    assert read_mask(path, (1, 4), "known").tolist() == [[1, 1, 0, 0]]
+
+
+def test_the_orientation_of_a_mask_counts(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by 90 degrees clockwise
+    path = write(tmp_path / "mask.png", picture_of("L"), exif=exif)
+    assert np.array_equal(read_mask(path, (8, 6)), np.rot90(HOLE, -1))
+    with pytest.raises(UsageError, match="6 x 8"):
+        read_mask(path, (6, 8))
+
+
+def test_another_size_of_the_same_shape_is_fitted(tmp_path: Path) -> None:
+    path = write(tmp_path / "mask.png", picture_of("L"))
+    assert np.array_equal(read_mask(path, (12, 16)), HOLE.repeat(2, 0).repeat(2, 1))
+    assert read_mask(path, (3, 4)).tolist() == [[0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 0]]
+
+
+def test_another_shape_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "mask.png", Image.new("L", (1000, 1000)))
+    assert read_mask(path, (400, 397)).shape == (400, 397)  # one percent
+    with pytest.raises(UsageError, match=r"is 1000 x 1000 and the photo 394 x 400 pixels"):
+        read_mask(path, (400, 394))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 11), (13, 29), (40, 56), (20, 28), (41, 57)])
+def test_fitting_keeps_every_touch_and_no_more(size: tuple[int, int]) -> None:
+    mask = (np.random.default_rng(0).random((20, 28)) < 0.05).astype(np.uint8)
+    fitted = fit_mask(mask, size)
+    # The same by brute force, on a grid that is fine enough for both.
+    fine = mask.repeat(size[0], 0).repeat(size[1], 1)
+    cells = fine.reshape(size[0], 20, size[1], 28)
+    assert np.array_equal(fitted, cells.max(axis=(1, 3)))
+
+
+def test_a_bad_mask_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RestoreError, match="There is no file"):
+        read_mask(tmp_path / "none.png", (4, 4))
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(RestoreError, match="is not a picture"):
+        read_mask(tmp_path / "text.png", (4, 4))
+    with pytest.raises(UsageError, match="'hole' or 'known'"):
+        read_mask(tmp_path / "none.png", (4, 4), "white")
+
+
+def test_boxes_mark_pixels() -> None:
+    mask = mask_from_boxes((5, 6), [(1, 2, 2, 1), (4, -3, 100, 5)])
+    assert mask.dtype == np.uint8
+    assert mask.tolist() == [
+        [0, 0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 1, 1],
+        [0, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 3), (0, 0, 3, -2), (6, 0, 3, 3), (-9, 0, 3, 3)])
+def test_a_box_without_pixels_is_refused(box: tuple[int, int, int, int]) -> None:
+    with pytest.raises(UsageError, match="has no pixels in a photo of 6 x 5"):
+        mask_from_boxes((5, 6), [box])
+
+
+def test_a_colour_marks_pixels() -> None:
+    pixels = np.array([[[255, 0, 0], [225, 30, 30], [224, 0, 0], [255, 31, 0]]], np.uint8)
+    assert mask_from_color(pixels, "#ff0000", 30).tolist() == [[1, 1, 0, 0]]
+    assert mask_from_color(pixels, "red", 0).tolist() == [[1, 0, 0, 0]]
+    assert mask_from_color(pixels, "#f00", 255).tolist() == [[1, 1, 1, 1]]
+    with pytest.raises(UsageError, match="'reed' is no colour"):
+        mask_from_color(pixels, "reed")
+
+
+def test_transparency_marks_pixels() -> None:
+    alpha = np.array([[0, 127, 128, 255]], np.uint8)
+    assert mask_from_alpha(alpha).tolist() == [[1, 1, 0, 0]]
+
+
+def test_a_mask_grows_all_round() -> None:
+    dot = np.zeros((9, 9), np.uint8)
+    dot[4, 4] = 1
+    assert grow_mask(dot, 0) is dot
+    assert np.array_equal(grow_mask(dot, 1), cv2.dilate(dot, cv2.getStructuringElement(1, (3, 3))))
+    grown = grow_mask(dot, 3)
+    assert grown.dtype == np.uint8
+    assert grown[4].tolist() == [0, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert not grow_mask(np.zeros((5, 5), np.uint8), 4).any()
+    with pytest.raises(UsageError, match="0 pixels or more"):
+        grow_mask(dot, -1)

@@ -1,0 +1,96 @@
+import time
+
+import numpy as np
+import pytest
+
+from restore.config import validate
+from restore.errors import UsageError
+from restore.masks import MASKS, Blobs, Boxes, Irregular, Scratches, Strokes, hole_share
+
+SIZES = [(1, 1), (1, 200), (200, 1), (7, 513), (64, 48), (256, 256)]
+
+
+def draw(name: str, size: tuple[int, int], seed: int) -> np.ndarray:
+    return MASKS[name]().draw(*size, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_has_the_size_asked_for_and_zeros_and_ones(name: str, size: tuple[int, int]) -> None:
+    for seed in range(5):
+        mask = draw(name, size, seed)
+        assert mask.shape == size
+        assert mask.dtype == np.uint8
+        assert set(np.unique(mask)) <= {0, 1}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_the_generator_decides_the_mask(name: str) -> None:
+    assert np.array_equal(draw(name, (96, 128), 1), draw(name, (96, 128), 1))
+    assert not np.array_equal(draw(name, (96, 128), 1), draw(name, (96, 128), 2))
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_kind_covers_about_the_same_share_at_any_size(name: str) -> None:
+    shares = [
+        np.mean([hole_share(draw(name, (side, side), seed)) for seed in range(60)])
+        for side in (128, 384)
+    ]
+    assert shares[0] == pytest.approx(shares[1], rel=0.25)
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_holes_are_everywhere(name: str) -> None:
+    total = sum(draw(name, (32, 32), seed).astype(int) for seed in range(400))
+    assert total.min() > 0.3 * total.mean()
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_is_drawn_while_the_loader_waits(name: str) -> None:
+    rng, kind = np.random.default_rng(0), MASKS[name]()
+    kind.draw(256, 256, rng)
+    start = time.perf_counter()
+    for _ in range(50):
+        kind.draw(256, 256, rng)
+    assert (time.perf_counter() - start) / 50 < 0.02  # ten times the goal: machines differ
+
+
+def test_strokes_follow_their_ranges() -> None:
+    rng = np.random.default_rng(0)
+    dot = Strokes(count=(1, 1), pieces=(1, 1), length=(0, 0), width=(0.2, 0.2))
+    assert hole_share(dot.draw(100, 100, rng)) < 0.05
+    line = Strokes(count=(1, 1), pieces=(9, 9), length=(0.3, 0.3), width=(0.02, 0.02), turn=0)
+    rows, columns = np.nonzero(line.draw(400, 400, rng))
+    residual = np.polyfit(columns, rows, 1, full=True)[1] / len(rows)
+    assert residual[0] < 30  # straight
+
+
+def test_boxes_are_boxes() -> None:
+    mask = Boxes(count=(1, 1), side=(0.3, 0.5)).draw(80, 120, np.random.default_rng(3))
+    rows, columns = mask.any(axis=1), mask.any(axis=0)
+    assert np.array_equal(mask, np.outer(rows, columns))
+
+
+def test_blobs_cover_the_share_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    shares = [hole_share(Blobs(share=(0.4, 0.4)).draw(200, 300, rng)) for _ in range(10)]
+    assert shares == pytest.approx([0.4] * 10, abs=0.03)
+
+
+def test_scratches_are_thin() -> None:
+    rng = np.random.default_rng(0)
+    mask = Scratches(count=(6, 6), width=(0.01, 0.01)).draw(400, 400, rng)
+    eroded = [mask[y:, x:][:380, :380] for y in (0, 20) for x in (0, 20)]
+    assert not np.logical_and.reduce(eroded).sum() > 40
+
+
+def test_irregular_masks_mix_widths() -> None:
+    wide = Irregular(width=(0.1, 0.1)).draw(256, 256, np.random.default_rng(1))
+    thin = Irregular(width=(0.01, 0.01)).draw(256, 256, np.random.default_rng(1))
+    assert hole_share(wide) > 2 * hole_share(thin) > 0
+
+
+@pytest.mark.parametrize("settings", [{"count": [3, 1]}, {"width": [-0.1, 0.1]}, {"turn": 2}])
+def test_impossible_ranges_are_refused(settings: dict) -> None:
+    with pytest.raises(UsageError, match="must be"):
+        validate(Strokes, settings, "test")
