@@ -1,7 +1,6 @@
 """Checkpoints: one safetensors file with the weights in fp16 and every setting in its header."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from restore.config import Settings, validate
 from restore.errors import RestoreError
+from restore.image import write_bytes
 from restore.tables import look_up
 
 FORMAT = 1
@@ -65,25 +65,8 @@ def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
-    write_whole(path, save(tensors, {HEADER_KEY: header.model_dump_json()}))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name beside `path`, then rename.
-
-    Raises:
-        RestoreError: the folder can't be written or the disk is full; nothing is left behind.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from error
+    content = save(tensors, {HEADER_KEY: header.model_dump_json()})
+    write_bytes(path, content, overwrite=True)
 
 
 def read_header(path: Path) -> Header:

@@ -36,9 +36,17 @@ Examples:
     metavar="KEY=VALUE",
     help="Change a key of the recipe, as in --set steps=2000; repeatable.",
 )
-def train(folder: Path, recipe: str, run: Path, overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
+)
+def train(folder: Path, recipe: str, run: Path, overrides: tuple[str, ...], device: str) -> None:
     """Train a restorer on a folder of photos. The same command again goes on where it stopped."""
     from restore.training import load_recipe
     from restore.training import train as run_training
 
-    run_training(load_recipe(recipe, overrides), folder, run)
+    checkpoint = run_training(load_recipe(recipe, overrides), folder, run, device=device)
+    click.echo(f"{folder} -> {checkpoint}")

@@ -18,12 +18,12 @@ from restore.checkpoint import (
     build_network,
     load_network,
     save_checkpoint,
-    write_whole,
 )
 from restore.config import read_toml
 from restore.data import MaskedPhotos, list_photos, load_batches, shuffle
 from restore.device import pick_device
 from restore.errors import UsageError
+from restore.image import write_bytes
 from restore.lpips import load_lpips
 from restore.masks import load_preset
 from restore.nets import DISCRIMINATORS, GENERATORS
@@ -117,7 +117,8 @@ class Training:
         self.run.mkdir(parents=True, exist_ok=True)
         settings = self.recipe.model_dump(mode="json", exclude_none=True)
         settings["losses"] = {n: s.model_dump(mode="json") for n, s in self.recipe.losses.items()}
-        write_whole(self.run / "recipe.toml", tomli_w.dumps(settings).encode())
+        recipe = tomli_w.dumps(settings).encode()
+        write_bytes(self.run / "recipe.toml", recipe, overwrite=True)
 
     def _start_from(self, start: Path) -> None:
         _, generator = load_network(start, GENERATORS)

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore.checkpoint import write_whole
 from restore.data import Batch, draw_crop, read_training_photo
 from restore.device import autocast
 from restore.draw import make_grid
+from restore.image import write_bytes
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
@@ -43,7 +43,7 @@ class Preview:
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
         self.folder.mkdir(parents=True, exist_ok=True)
         _, encoded = cv2.imencode(".png", sheet[..., ::-1])
-        write_whole(self.folder / f"{number:08d}.png", encoded.tobytes())
+        write_bytes(self.folder / f"{number:08d}.png", encoded.tobytes(), overwrite=True)
         return self._score(batch, fills)
 
     def _make_batch(self, size: int) -> Batch:

@@ -1,0 +1,160 @@
+"""The restorer: a photo and a mask in, the whole photo out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restore.assets import checkpoint_path
+from restore.checkpoint import Header, load_network
+from restore.device import autocast, pick_device
+from restore.errors import UsageError
+from restore.image import to_pixels, to_tensor
+from restore.nets import GENERATORS, RestorerGenerator
+from restore.windows import Box, find_groups, hole_depth, split_box
+
+Pixels = NDArray[np.uint8]
+
+CONTEXT = 96  # pixels that a window shows on each side of a hole
+LEAST_WINDOW = 256  # pixels, side
+LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
+LARGEST_DEPTH = 96  # pixels; a hole deeper than this is filled at a smaller scale first
+COARSE_SIDE = 512  # pixels; longer side of a window at that smaller scale
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A generator that is ready to use: `Restorer.load("inpaint").fix(photo, mask)`."""
+
+    name: str
+    settings: Header
+    generator: RestorerGenerator
+    device: torch.device
+
+    @classmethod
+    def load(cls, name: str | Path = "inpaint", device: str = "auto") -> "Restorer":
+        """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
+
+        Raises:
+            UsageError: an unknown name or device, or a checkpoint that restores no photos.
+            RestoreError: the file is missing or is no whole checkpoint of this program.
+        """
+        path = checkpoint_path(name)
+        place = pick_device(device)
+        settings, generator = load_network(path, GENERATORS)
+        return cls(settings.name, settings, generator.to(place), place)
+
+    def fix(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Pixels:
+        """Return the photo with its holes filled; where the mask is 0 it stays as it is.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            mask: (H, W); everything but 0 is the hole: this pixel may change.
+            seed: another seed, another fill; the same seed, the same fill.
+
+        Returns:
+            (H, W, 3) uint8 RGB, a new array.
+
+        Raises:
+            UsageError: photo or mask has another shape or type, or nothing is known.
+        """
+        canvas = Canvas(photo.copy(), _check(photo, mask))
+        noise = torch.Generator().manual_seed(seed)
+        for group in find_groups(canvas.unknown, CONTEXT, LEAST_WINDOW):
+            if hole_depth(canvas.unknown[group.slices]) > LARGEST_DEPTH:
+                self._fill_coarsely(canvas, group, noise)
+            for core in split_box(group, LARGEST_CORE):
+                window = core.widen(CONTEXT, LEAST_WINDOW, *mask.shape)
+                restored = self._restore(*canvas.cut(window), noise)
+                canvas.fill(core, restored[core.inside(window).slices])
+        return canvas.pixels
+
+    def _fill_coarsely(self, canvas: "Canvas", group: Box, noise: torch.Generator) -> None:
+        """Sketch a group's fill at a smaller scale, seen with much around it, for detail later."""
+        margin = max(CONTEXT, max(group.height, group.width) // 3)
+        window = group.widen(margin, LEAST_WINDOW, *canvas.unknown.shape)
+        scale = min(1.0, COARSE_SIDE / max(window.height, window.width))
+        size = (round(window.width * scale), round(window.height * scale))
+        pixels, unknown, _ = canvas.cut(window)
+        # Averages over known pixels only, so that what lay in the hole doesn't bleed out of it.
+        known = (1 - unknown).astype(np.float32)
+        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(pixels * known[..., None], size, interpolation=cv2.INTER_AREA)
+        small = np.clip(small / np.maximum(share, 1e-3)[..., None], 0, 255)
+        hole = (share < 0.5).astype(np.uint8)
+        if hole.all():
+            return
+        restored = self._restore(small.astype(np.uint8), hole, hole, noise)
+        whole = (window.width, window.height)
+        large = cv2.resize(restored, whole, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+        canvas.sketch(group, large[group.inside(window).slices])
+
+    def _restore(
+        self, photo: Pixels, unknown: Pixels, bare: Pixels, noise: torch.Generator
+    ) -> Pixels:
+        """Return a window (H, W, 3) with its unknown pixels restored; arguments as `Canvas.cut`."""
+        height, width = unknown.shape
+        step = self.generator.multiple_of
+        padding = (0, -width % step, 0, -height % step)
+
+        def prepare(image: Tensor) -> Tensor:
+            return F.pad(image, padding, mode="replicate").to(self.device)
+
+        pixels = prepare(to_tensor(photo))  # (1, 3, H, W)
+        hole = prepare(torch.from_numpy(unknown).float()[None, None])  # (1, 1, H, W)
+        empty = prepare(torch.from_numpy(bare).float()[None, None])
+        shape = self.generator.noise_shape(1, pixels.shape[2], pixels.shape[3])
+        drawn = torch.randn(shape, generator=noise).to(self.device)
+        with torch.inference_mode(), autocast(self.device):
+            base = self.generator.make_base(pixels, empty)
+            restored = self.generator.improve(base, hole, drawn)
+        return to_pixels(restored[..., :height, :width].float().cpu())
+
+
+class Canvas:
+    """A photo while it is being filled.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB.
+        unknown: (H, W) {0, 1}, 1 where nothing final stands yet.
+        bare: (H, W) {0, 1}, 1 where not even a sketch stands.
+    """
+
+    def __init__(self, pixels: Pixels, hole: Pixels) -> None:
+        self.pixels, self.unknown, self.bare = pixels, hole, hole.copy()
+
+    def cut(self, window: Box) -> tuple[Pixels, Pixels, Pixels]:
+        """Return the window's pixels, unknown and bare."""
+        rows = window.slices
+        return self.pixels[rows], self.unknown[rows], self.bare[rows]
+
+    def sketch(self, box: Box, pixels: Pixels) -> None:
+        """Put `pixels` where they are unknown; they stay so, but are there to start from."""
+        unknown = self.unknown[box.slices]
+        np.copyto(self.pixels[box.slices], pixels, where=unknown[..., None] > 0)
+        self.bare[box.slices] = 0
+
+    def fill(self, box: Box, pixels: Pixels) -> None:
+        """Put `pixels` where they are unknown, for good."""
+        self.sketch(box, pixels)
+        self.unknown[box.slices] = 0
+
+
+def _check(photo: Pixels, mask: NDArray[np.generic]) -> Pixels:
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+        raise UsageError(
+            f"A photo must be (height, width, 3) uint8, not {photo.shape} {photo.dtype}."
+        )
+    if mask.shape != photo.shape[:2]:
+        raise UsageError(
+            f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."
+        )
+    hole = (mask != 0).astype(np.uint8)
+    if hole.all():
+        raise UsageError("The mask marks the whole photo, so there is nothing to go by.")
+    return hole

@@ -1,0 +1,144 @@
+"""Windows: which parts of a photo a generator looks at to fill the holes of a mask.
+
+A hole is cut out with its surroundings, so that the cost goes by the holes and not by the photo.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+
+CELL = 16  # pixels; holes in neighbouring cells are one, which keeps thousands of specks cheap
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: rows from `top`, columns from `left`; both ends are excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return self.height * self.width
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The index of the box in an (H, W, ...) array."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def inside(self, outer: "Box") -> "Box":
+        """Return the box in the coordinates of `outer`."""
+        return Box(
+            self.top - outer.top,
+            self.left - outer.left,
+            self.bottom - outer.top,
+            self.right - outer.left,
+        )
+
+    def join(self, other: "Box") -> "Box":
+        """Return the smallest box around both."""
+        return Box(
+            min(self.top, other.top),
+            min(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+        )
+
+    def widen(self, margin: int, least: int, height: int, width: int) -> "Box":
+        """Return the box with `margin` on all sides, at least `least` wide, inside the photo.
+
+        What one side of the photo cuts off is added on the other, as far as there is any.
+        """
+        top, bottom = _widen(self.top, self.bottom, margin, least, height)
+        left, right = _widen(self.left, self.right, margin, least, width)
+        return Box(top, left, bottom, right)
+
+
+def _widen(start: int, end: int, margin: int, least: int, limit: int) -> tuple[int, int]:
+    length = min(limit, max(end - start + 2 * margin, least))
+    start = min(max(0, (start + end - length) // 2), limit - length)
+    return start, start + length
+
+
+def find_groups(mask: Mask, context: int, least: int) -> list[Box]:
+    """Return boxes that hold all holes; holes whose windows share much are in one box.
+
+    Args:
+        mask: (H, W) {0, 1}, 1 is the hole.
+        context: pixels that a window adds on each side of a box.
+        least: pixels; smallest side of a window.
+    """
+    height, width = mask.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats(_to_cells(mask), connectivity=8)
+    boxes = [
+        Box(top, left, min(height, top + tall), min(width, left + broad))
+        for left, top, broad, tall, _ in (CELL * stats[1:]).tolist()  # 0 is what is known
+    ]
+    return _join_near(boxes, context, least, height, width)
+
+
+def _to_cells(mask: Mask) -> Mask:
+    """Return 1 for each cell of `CELL` × `CELL` pixels that a hole touches."""
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % CELL), (0, -width % CELL)))
+    cells = padded.reshape(padded.shape[0] // CELL, CELL, -1, CELL)
+    return cells.max(axis=(1, 3))
+
+
+def _join_near(
+    boxes: Iterable[Box], context: int, least: int, height: int, width: int
+) -> list[Box]:
+    """Join boxes as long as one window around two of them costs less than two windows."""
+    groups: list[Box] = []
+    for box in sorted(boxes, key=lambda box: -box.area):
+        joined = True
+        while joined:
+            joined = False
+            for other in groups:
+                both = box.join(other)
+                apart = [b.widen(context, least, height, width).area for b in (box, other)]
+                if both.widen(context, least, height, width).area <= sum(apart):
+                    groups.remove(other)
+                    box, joined = both, True
+                    break
+        groups.append(box)
+    return sorted(groups, key=lambda box: (box.top, box.left))
+
+
+def split_box(box: Box, largest: int) -> list[Box]:
+    """Return the box as a grid of equal parts, none with a side over `largest`."""
+    rows = _split(box.top, box.bottom, largest)
+    columns = _split(box.left, box.right, largest)
+    return [Box(t, left, b, right) for t, b in rows for left, right in columns]
+
+
+def _split(start: int, end: int, largest: int) -> list[tuple[int, int]]:
+    count = -(-(end - start) // largest)
+    edges = [start + (end - start) * n // count for n in range(count + 1)]
+    return list(pairwise(edges))
+
+
+def hole_depth(mask: Mask) -> float:
+    """Return the largest distance in pixels from a hole pixel to the nearest known one."""
+    if not mask.any():
+        return 0.0
+    return float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
