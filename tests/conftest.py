@@ -1,7 +1,96 @@
-"""What every test runs under."""
+"""What every test runs under, and what several of them need."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
 from hypothesis import settings
+from numpy.typing import NDArray
+from PIL import Image
 
 # A busy machine is not a failure, so examples have no time limit; equal code gives equal examples.
 settings.register_profile("restore", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("restore")
+
+Pixels = NDArray[np.uint8]
+
+
+class FakeRestorer:
+    """Fills a hole with the seed as gray, at once, and remembers what it was asked for."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[str, str]] = []
+        self.seeds: list[int] = []
+
+    def fix(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Pixels:
+        self.seeds.append(seed)
+        return np.where(mask[..., None] == 1, np.uint8(seed), photo)
+
+
+@pytest.fixture
+def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
+    """A restorer that needs no network stands in for every checkpoint, known or not."""
+    fake = FakeRestorer()
+
+    def load(name: str, device: str = "auto") -> FakeRestorer:
+        fake.loaded.append((name, device))
+        return fake
+
+    monkeypatch.setattr("restore.folders.checkpoint_path", Path)
+    monkeypatch.setattr("restore.restorer.Restorer.load", load)
+    return fake
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real checkpoint of a very small generator with random weights."""
+    import torch
+
+    from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+    from restore.nets import GENERATORS
+
+    arguments = {
+        "channels": (16, 16),
+        "dilations": (1,),
+        "attention": (),
+        "blocks": (0, 0),
+        "noise_channels": 1,
+    }
+    settings = NetworkSettings(kind="gated", arguments=arguments)
+    path = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = build_network(GENERATORS, settings)
+        for weights in generator.parameters():  # the last layer starts at zero and would do nothing
+            torch.nn.init.normal_(weights, std=0.1)
+    header = Header(
+        name="tiny", task="inpaint", network=settings, size=64, licence="CC0", scores={"psnr": 9.5}
+    )
+    save_checkpoint(path, generator, header)
+    return path
+
+
+@pytest.fixture
+def write_picture(tmp_path: Path) -> Callable[..., Path]:
+    """Write a picture (H, W) or (H, W, 3 or 4) into the test's folder; noise by default."""
+
+    def write(name: str, pixels: Pixels | None = None, **options: object) -> Path:
+        if pixels is None:
+            pixels = np.random.default_rng(5).integers(0, 256, (40, 60, 3), np.uint8)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def mask_file(write_picture: Callable[..., Path]) -> Path:
+    """A mask for a photo of 40 × 60: white marks rows 10 to 20 and columns 20 to 40."""
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 20:40] = 255
+    return write_picture("mask.png", mask)

@@ -1,0 +1,40 @@
+"""Running a command inside the test's process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from restore.commands import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one sentence on stderr; anything else there fails the test."""
+        assert self.err.startswith("restore: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.endswith((".\n", "?\n")), self.err
+        assert self.out == ""
+        return self.err.removeprefix("restore: ").strip()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run `restore` with arguments and return the exit code and what it printed."""
+    monkeypatch.delenv("RESTORE_DEBUG", raising=False)
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Ran(code, printed.out, printed.err)
+
+    return run

@@ -1,0 +1,202 @@
+"""`restore fix`: what it prints, what it writes and how it ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def test_a_photo_is_fixed_beside_itself(run, write_picture, mask_file, fake_restorer) -> None:
+    photo = write_picture("p.png")
+    ran = run("fix", photo, "--mask", mask_file)
+    fixed = photo.with_name("p-fixed.png")
+    assert ran.code == 0
+    assert re.fullmatch(rf"{photo} -> {fixed} \(\d+\.\d s\)\n", ran.out)
+    assert ran.err == ""
+    assert (np.array(Image.open(fixed))[10:20, 20:40] == 0).all()
+
+
+def test_json_is_one_object_a_line(run, write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p q.png")
+    ran = run("fix", photo, "--mask", mask_file, "--count", 2, "--seed", 8, "--json")
+    first, second = (json.loads(line) for line in ran.out.splitlines())
+    assert isinstance(first.pop("seconds"), float)
+    assert first == {
+        "photo": str(photo),
+        "mask": str(mask_file),
+        "out": str(tmp_path / "p q-fixed-1.png"),
+        "seed": 8,
+        "model": "fake",
+    }
+    assert (second["seed"], second["out"]) == (9, str(tmp_path / "p q-fixed-2.png"))
+
+
+def test_json_has_no_mask_where_the_photo_marks_its_own_hole(
+    run, write_picture, fake_restorer
+) -> None:
+    pixels = np.full((40, 60, 4), 255, np.uint8)
+    pixels[:5, :, 3] = 0
+    ran = run("fix", write_picture("p.png", pixels), "--mask-is", "alpha", "--json")
+    assert json.loads(ran.out)["mask"] is None
+
+
+def test_options_reach_the_restorer(run, write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    out = tmp_path / "new" / "out.webp"
+    words = ["--grow", 5, "--seed", 3, "--model", "mine", "--device", "cpu", "--out", out]
+    assert run("fix", write_picture("p.png"), "--mask", mask_file, *words).code == 0
+    assert fake_restorer.loaded == [("mine", "cpu")]
+    assert fake_restorer.seeds == [3]
+    assert Image.open(out).format == "WEBP"
+    assert (np.array(Image.open(out))[6:24, 20:40] == 3).all()
+
+
+def test_a_folder_of_results_is_made(run, write_picture, mask_file, fake_restorer) -> None:
+    photos = [write_picture("a.png"), write_picture("b.jpg")]
+    out = mask_file.parent / "new"
+    ran = run("fix", *photos, "--mask", mask_file, "--out", f"{out}/")
+    assert ran.code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.jpg"]
+
+
+def test_an_existing_result_stays_without_overwrite(
+    run, write_picture, mask_file, fake_restorer
+) -> None:
+    photo, old = write_picture("p.png"), write_picture("p-fixed.png")
+    content = old.read_bytes()
+    ran = run("fix", photo, "--mask", mask_file)
+    assert ran.code == 2
+    assert ran.sentence == f"{old} exists; add --overwrite, or name another --out."
+    assert old.read_bytes() == content
+    assert run("fix", photo, "--mask", mask_file, "--overwrite").code == 0
+    assert old.read_bytes() != content
+
+
+def test_warnings_go_to_stderr_and_the_photo_is_fixed(run, write_picture, fake_restorer) -> None:
+    mask = write_picture("mask.png", np.repeat(np.array([[255], [255], [0]], np.uint8), 3, axis=1))
+    ran = run("fix", write_picture("p.png", np.zeros((30, 30, 3), np.uint8)), "--mask", mask)
+    assert ran.code == 0
+    assert "66.7%" in ran.err
+    assert "--mask-is known" in ran.err
+    assert "-> " in ran.out
+
+
+BAD_PHOTOS = {
+    "missing": None,
+    "empty": b"",
+    "text": b"this is not a picture",
+    "truncated": "p.png",
+    "bomb": b"BM" + b"\0" * 8 + bytes([26, 0, 0, 0, 12, 0, 0, 0]) + b"\x50\xc3\x50\xc3\1\0\x18\0",
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PHOTOS)
+def test_a_bad_photo_is_one_sentence_and_leaves_nothing(
+    kind: str, run, write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    photo, content = tmp_path / "bad.png", BAD_PHOTOS[kind]
+    if content is not None:
+        whole = write_picture("p.png").read_bytes()
+        photo.write_bytes(whole[: len(whole) // 2] if kind == "truncated" else content)
+    ran = run("fix", photo, "--mask", mask_file, "--out", f"{tmp_path}/new/")
+    assert ran.code == 1
+    assert str(photo) in ran.sentence
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bad_mask_names_the_mask(run, write_picture, fake_restorer, tmp_path) -> None:
+    mask = tmp_path / "mask.png"
+    mask.write_text("white")
+    ran = run("fix", write_picture("p.png"), "--mask", mask)
+    assert ran.code == 1
+    assert str(mask) in ran.sentence
+
+
+def test_a_mask_of_another_shape_is_wrong_usage(run, write_picture, fake_restorer) -> None:
+    mask = write_picture("mask.png", np.zeros((40, 40), np.uint8))
+    ran = run("fix", write_picture("p.png"), "--mask", mask)
+    assert ran.code == 2
+    assert "40 x 40" in ran.sentence
+
+
+def test_the_rest_go_through_where_one_photo_is_bad(
+    run, write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    good, bad = write_picture("a.png"), tmp_path / "missing.png"
+    ran = run("fix", bad, good, "--mask", mask_file)
+    assert ran.code == 1
+    assert ran.out.startswith(f"{good} -> ")
+    assert ran.err == f"restore: There is no file {bad}.\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda data: b"not weights", "safetensors"),
+        (lambda data: data[:-100], "safetensors"),
+        (lambda data: data.replace(b'"stem.bias"', b'"stem.bios"'), "tensor"),
+        (lambda data: data.replace(b"restore", b"restora"), "header"),
+    ],
+    ids=["text", "truncated", "renamed tensor", "foreign"],
+)
+def test_a_bad_checkpoint_is_one_sentence(
+    damage, word: str, run, write_picture, mask_file, tiny_checkpoint, tmp_path
+) -> None:
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(damage(tiny_checkpoint.read_bytes()))
+    ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--model", bad)
+    assert ran.code == 1
+    assert str(bad) in ran.sentence
+    assert word in ran.sentence
+    assert not (tmp_path / "p-fixed.png").exists()
+
+
+def test_an_unknown_model_is_wrong_usage(run, write_picture, mask_file) -> None:
+    ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--model", "inpiant")
+    assert ran.code == 2
+    assert "no checkpoint 'inpiant'" in ran.sentence
+
+
+@pytest.mark.parametrize("out", ["p.gif", "p.jp2"])
+def test_a_format_that_is_not_written_is_wrong_usage(
+    out: str, run, write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--out", tmp_path / "new" / out)
+    assert (ran.code, fake_restorer.seeds) == (2, [])
+    assert ".png" in ran.sentence
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_impossible_folder_is_one_sentence(
+    run, write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    (tmp_path / "file").write_text("")
+    ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--out", tmp_path / "file/x.png")
+    assert ran.code == 1
+    assert str(tmp_path / "file") in ran.sentence
+
+
+def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoint, tmp_path):
+    """A real interrupt in the middle of many results: those there are whole, none is partial."""
+    photo = write_picture("p.png")
+    words = ["--mask", mask_file, "--model", tiny_checkpoint, "--count", "1000"]
+    command = [sys.executable, "-m", "restore", "fix", photo, *words, "--out", f"{tmp_path}/new/"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "new" / "p-2.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip() == b""
+    results = sorted((tmp_path / "new").iterdir())
+    assert 2 <= len(results) < 1000
+    for result in results:
+        assert result.suffix == ".png"
+        Image.open(result).load()

@@ -1,0 +1,146 @@
+"""What all commands share: help, errors, interruption, pipes, speed."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from restore import __version__
+from restore.commands import cli, main
+from restore.commands.messages import exit_code_of, sentence_of
+from restore.errors import RestoreError, UsageError
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["fix", "-h"], ["mask", "--help"]])
+def test_help_is_printed(words: list[str], run) -> None:
+    ran = run(*words)
+    assert ran.code == 0
+    assert ran.out.startswith("Usage: restore")
+    assert ran.err == ""
+
+
+def test_the_version_is_printed(run) -> None:
+    assert run("--version").out == f"restore {__version__}\n"
+
+
+def test_without_a_command_the_help_comes_with_the_code_of_wrong_usage(run) -> None:
+    ran = run()
+    assert ran.code == 2
+    assert "Commands:" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["fxi"], "No such command 'fxi'. Did you mean 'fix'? Try 'restore --help'."),
+        (["fix"], "Missing argument 'PHOTO...'. Try 'restore fix --help'."),
+        (["fix", "p.png", "--grwo", "3"], "Did you mean '--grow'? Try 'restore fix --help'."),
+        (["fix", "p.png", "--mask-is", "x"], "'x' is not one of 'hole', 'known', 'alpha'."),
+        (["fix", "p.png", "--count", "0"], "0 is not in the range"),
+        (["fix", "p.png", "--seed", "-1"], "-1 is not in the range"),
+        (["fix", "p.png", "--grow", "-1"], "-1 is not in the range"),
+        (["fix", "p.png", "--device", "tpu"], "'tpu' is not one of"),
+        (["mask", "--box", "1,2,3"], "'1,2,3' is not of the form X,Y,W,H"),
+        (["mask", "--box", "1,2,3,x"], "'x' is not a valid integer range"),
+        (["mask", "--size", "10"], "'10' is not of the form WIDTHxHEIGHT"),
+        (["mask", "--size", "0x4"], "0 is not in the range"),
+        (["models", "--fetch", "all"], "'all' is not"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(words: list[str], sentence: str, run) -> None:
+    ran = run(*words)
+    assert ran.code == 2
+    assert sentence in ran.sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (RestoreError("It\nbroke."), 1, "It broke."),
+        (UsageError("Say more."), 2, "Say more."),
+        (PermissionError(errno.EACCES, "Permission denied", "a.png"), 1, "a.png can't be used: P"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device."),
+        (MemoryError(), 1, "not enough memory"),
+        (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError: division by zero"),
+        (RuntimeError("CUDA\nout of memory"), 1, "RESTORE_DEBUG=1"),
+        (click.BadParameter("no"), 2, "Invalid value: no."),
+    ],
+)
+def test_every_error_is_one_sentence(
+    error: Exception, code: int, sentence: str, run, monkeypatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.commands["models"], "callback", fail)
+    ran = run("models")
+    assert ran.code == exit_code_of(error) == code
+    assert sentence in ran.sentence
+    assert ran.sentence == sentence_of(error)
+
+
+def test_developers_get_the_traceback(monkeypatch) -> None:
+    monkeypatch.setattr(cli.commands["models"], "callback", lambda fetch: 1 / 0)
+    monkeypatch.setenv("RESTORE_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["models"])
+
+
+def test_ctrl_c_is_quiet(run, monkeypatch) -> None:
+    def interrupt(fetch: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.commands["models"], "callback", interrupt)
+    ran = run("models")
+    assert ran.code == 130
+    assert ran.out == ""
+    assert ran.err.strip() == ""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models"]])
+def test_a_broken_pipe_is_quiet(words: list[str]) -> None:
+    """The reader is gone before the first line is written, as with `restore models | true`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "restore", *words]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert ran.stderr == b""
+    assert ran.returncode == 1
+
+
+def test_help_needs_no_heavy_import_and_is_quick() -> None:
+    """`restore --help` and a wrong request import neither torch nor numpy; below 0.3 s."""
+    program = (
+        "import sys\n"
+        "from restore.commands import main\n"
+        "codes = main(['--help']), main(['fix', '--help']), main(['train'])\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'PIL', 'pydantic', 'rich'} & set(sys.modules)\n"
+        "sys.exit(f'{codes} {heavy}' if heavy or codes != (0, 0, 2) else 0)"
+    )
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert ran.returncode == 0, ran.stderr
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.3  # of the processor, so that a busy machine does not count
+
+
+def test_a_wrong_request_is_told_before_torch_is_imported(tmp_path) -> None:
+    program = (
+        "import sys\n"
+        "from restore.commands import main\n"
+        f"code = main(['fix', {str(tmp_path / 'p.png')!r}])\n"
+        "sys.exit(1 if 'torch' in sys.modules else 10 + code)"
+    )
+    start = time.perf_counter()
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert ran.returncode == 12, ran.stderr
+    assert time.perf_counter() - start < 30

@@ -1,0 +1,92 @@
+"""`restore mask`: one of a preset, boxes and a colour, for a photo or a size."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def read(path) -> np.ndarray:
+    picture = Image.open(path)
+    assert picture.mode == "L"
+    return np.array(picture)
+
+
+def test_boxes_are_marked_beside_the_photo(run, write_picture, tmp_path) -> None:
+    photo = write_picture("p.jpg")
+    ran = run("mask", photo, "--box", "5,10,20,8", "--box", "50,30,100,100")
+    expected = np.zeros((40, 60), np.uint8)
+    expected[10:18, 5:25] = expected[30:, 50:] = 255
+    assert ran.code == 0
+    assert (read(tmp_path / "p-mask.png") == expected).all()
+    assert ran.out == f"{tmp_path / 'p-mask.png'} (10.8% hole)\n"
+
+
+def test_a_colour_is_marked(run, write_picture, tmp_path) -> None:
+    pixels = np.full((40, 60, 3), 128, np.uint8)
+    pixels[:10] = (255, 20, 20)
+    pixels[10:20] = (255, 20, 40)
+    photo = write_picture("p.png", pixels)
+    run("mask", photo, "--color", "#ff0000", "--tolerance", 30)
+    assert (read(tmp_path / "p-mask.png")[:10] == 255).all()
+    assert (read(tmp_path / "p-mask.png")[10:] == 0).all()
+
+
+def test_a_preset_needs_no_photo_and_the_seed_decides(run, tmp_path) -> None:
+    words = ["mask", "--preset", "wide", "--size", "70x50", "--out"]
+    for name, seed in (("a.png", 3), ("b.png", 3), ("c.png", 4)):
+        assert run(*words, tmp_path / name, "--seed", seed).code == 0
+    first, second, third = (read(tmp_path / name) for name in ("a.png", "b.png", "c.png"))
+    assert first.shape == (50, 70)
+    assert set(np.unique(first)) == {0, 255}
+    assert (first == second).all()
+    assert (first != third).any()
+
+
+def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> None:
+    assert run("mask", write_picture("p.png"), "--preset", "boxes").code == 0
+    assert read(tmp_path / "p-mask.png").shape == (40, 60)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "one of --preset, --box and --color"),
+        (["--preset", "wide", "--box", "1,2,3,4"], "one of --preset, --box and --color"),
+        (["--preset", "wide"], "name it with --out"),
+        (["--preset", "wide", "--out", "m.png"], "or else its --size"),
+        (["p.png", "--preset", "wide", "--size", "9x9"], "or else its --size"),
+        (["--color", "red", "--size", "9x9", "--out", "m.png"], "name the photo"),
+        (["p.png", "--preset", "wode"], "Did you mean 'wide'?"),
+        (["p.png", "--color", "rde"], "'rde' is no colour"),
+        (["p.png", "--box", "60,0,5,5"], "no pixels in a photo of 60 x 40"),
+        (["p.png", "--box", "1,1,5,5", "--out", "p.png", "--overwrite"], "can't replace p.png"),
+        (["p.png", "--box", "1,1,5,5", "--out", "old.png"], "old.png exists"),
+        (["p.png", "--box", "1,1,5,5", "--out", "m.gif"], "m.gif"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_sentence(
+    words: list[str], sentence: str, run, write_picture, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = write_picture("p.png").read_bytes()
+    write_picture("old.png")
+    ran = run("mask", *words)
+    assert ran.code == 2
+    assert sentence in ran.sentence
+    assert (tmp_path / "p.png").read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.png", "p.png"]
+
+
+def test_a_missing_photo_is_a_failure(run, tmp_path) -> None:
+    ran = run("mask", tmp_path / "p.png", "--box", "1,1,5,5")
+    assert ran.code == 1
+    assert "no file" in ran.sentence
+
+
+def test_what_mask_draws_fix_fills(run, write_picture, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png", np.full((40, 60, 3), 200, np.uint8))
+    run("mask", photo, "--box", "5,10,20,8")
+    run("fix", photo, "--mask", tmp_path / "p-mask.png")
+    fixed = np.array(Image.open(tmp_path / "p-fixed.png"))
+    assert (fixed[10:18, 5:25] == 0).all()
+    assert (fixed == 0).all(axis=2).sum() == 160
