@@ -1,0 +1,102 @@
+"""The benchmarks keep to their protocol, on a data folder of two photos and twelve masks."""
+
+import json
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut, rocket
+
+from restore.lpips import load_lpips
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Telea:
+    """A restorer that is Telea, so its ratio is known."""
+
+    @classmethod
+    def load(cls, name: str, device: str) -> "Telea":
+        return cls()
+
+    def fix(self, photo: np.ndarray, mask: np.ndarray, *, seed: int = 0) -> np.ndarray:
+        return np.asarray(cv2.inpaint(photo, mask, 3, cv2.INPAINT_TELEA))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in ("kodak24", "cbsd68", "masks"):
+        (tmp_path / name).mkdir()
+    photos = [astronaut(), np.pad(rocket()[:, :512], ((43, 42), (0, 0), (0, 0)), "edge")]
+    for name, pixels in zip("ab", photos, strict=True):
+        Image.fromarray(np.pad(pixels, ((8, 8), (0, 64), (0, 0)))).save(
+            tmp_path / "kodak24" / f"{name}.png"
+        )
+        Image.fromarray(pixels[:321, :481]).save(tmp_path / "cbsd68" / f"{name}.png")
+    for band in range(6):
+        for number in (0, 40):
+            mask = np.zeros((512, 512), np.uint8)
+            mask[100 : 140 + 60 * band, 100 : 140 + number] = 255
+            Image.fromarray(mask).save(tmp_path / "masks" / f"{2000 * band + number:05d}.png")
+    return tmp_path
+
+
+def test_quality_follows_its_protocol(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality = load("quality")
+    monkeypatch.setattr(quality, "Restorer", Telea)
+    out = data / "scores.json"
+    command = f"quality --data {data} --cache {data / 'cache'} --json {out} --bands 15,25"
+    command += f" --sets kodak512,kodak256,cbsd68 --sheet {data / 'sheet.png'} --sheet-every 2"
+    monkeypatch.setattr(sys, "argv", command.split())
+    quality.main()
+    report = json.loads(out.read_text())
+    holes = {(s["group"], s["name"]): s["hole"] for s in report["scores"]}
+    assert holes["kodak512 15", "a"] == 100 * 40 / 512**2
+    assert holes["kodak512 15", "b"] == 100 * 80 / 512**2
+    assert holes["kodak256 25", "b"] == 80 * 40 / 256**2
+    assert holes["cbsd68 25", "b"] == 160 * 80 / (321 * 481)
+    assert [row["band"] for row in report["kodak512"]["rows"]] == ["15", "25"]
+    assert (data / "sheet.png").stat().st_size > 10_000
+    assert "kodak256" in capsys.readouterr().out
+    if load_lpips() is None:
+        pytest.skip("the LPIPS backbone is not on disk, so there are no ratios to check")
+    row = report["kodak512"]["rows"][1]
+    assert row["ours"] == row["telea"] and row["ratio"] >= 1 and row["differ"] == 0
+
+
+def test_quality_takes_known_baseline_scores_from_its_cache(data: Path) -> None:
+    quality = load("quality")
+    case = quality.Case("a", "kodak512 06", astronaut()[:64, :64], np.eye(64, dtype=np.uint8))
+    first = quality.Cache(data / "cache")
+    score = first.score(case, "ns")
+    first.save()
+    again = quality.Cache(data / "cache")
+    assert again.score(case, "ns") == score  # with the seconds of the first time
+    other = quality.Case("a", "kodak512 06", astronaut()[:64, 1:65], case.mask)
+    assert again.score(other, "ns").values != score.values
+
+
+def test_speed_measures_telea_beside_the_reference(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speed = load("speed")
+    monkeypatch.setattr(sys, "argv", ["speed", "--runs", "1", "--only", "telea 512²"])
+    speed.main()
+    row = json.loads(capsys.readouterr().out)
+    assert row["seconds"] > 0 and row["ratio"] == pytest.approx(row["seconds"] / row["reference"])
+    assert 50 < row["peak_mib"] < 100_000
