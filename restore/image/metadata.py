@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import X_RESOLUTION, TiffImageFile
+from PIL.TiffImagePlugin import X_RESOLUTION, XMP, TiffImageFile
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
@@ -59,8 +59,11 @@ def _upright_exif(exif: bytes) -> bytes:
     return bytes(data)
 
 
-def upright_xmp(xmp: bytes | str | None) -> bytes:
+def read_xmp(picture: Image.Image) -> bytes:
     """Return the XMP packet with orientation 1, every other byte as it was."""
+    xmp = picture.info.get("xmp")
+    if isinstance(picture, TiffImageFile):
+        xmp = picture.tag_v2.get(XMP)  # from the above Pillow has cut the orientation out
     data = xmp.encode() if isinstance(xmp, str) else xmp or b""
     return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", data)
 

@@ -1,9 +1,12 @@
 """Reading photos: what is accepted, and one sentence for everything that isn't."""
 
+import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -11,11 +14,12 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from restore.errors import RestoreError
-from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, upright_xmp
+from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels
 
-# Pillow warns of odd metadata on stderr, where the user shall see our sentences only.
+# Pillow tells of odd metadata on stderr, where the user shall see our sentences only.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 MAX_PIXELS = 178_956_970  # what Pillow itself refuses to open beyond; 16 bytes each make 2.7 GiB
 
@@ -52,7 +56,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             extension=Path(path).suffix.lower(),
             icc=picture.info.get("icc_profile") or b"",
             exif=read_exif(picture),
-            xmp=upright_xmp(picture.info.get("xmp")),
+            xmp=read_xmp(picture),
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, Path(path)),
         )
@@ -130,9 +134,33 @@ def _bits(picture: Image.Image) -> int:
 
 def to_upright(picture: Image.Image) -> Image.Image:
     """Return the picture as displayed: decoded, with its EXIF orientation applied."""
-    orientation = 1 if isinstance(picture, TiffImageFile) else read_orientation(picture)
-    picture.load()  # Pillow turns a TIFF here by itself
+    if isinstance(picture, TiffImageFile):
+        with _libtiff_silenced():
+            picture.load()  # which turns it, too
+        return picture
+    orientation = read_orientation(picture)
+    picture.load()
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
+_stderr_lock = Lock()
+
+
+@contextmanager
+def _libtiff_silenced() -> Iterator[None]:
+    """Keep libtiff from writing about damaged data to file descriptor 2, past Python."""
+    with _stderr_lock, Path(os.devnull).open("wb") as nowhere:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # a program without stderr
+            yield
+            return
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _split(picture: Image.Image) -> tuple[Pixels, Pixels | None, bool]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, ImageFileDirectory_v2
+from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, XMP, ImageFileDirectory_v2
 
 from restore.errors import RestoreError, UsageError
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, PNG_XMP, PREDICTOR
@@ -139,15 +139,12 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
         case "JPEG" | "WEBP":
             options["xmp"] = like.xmp
         case "TIFF":
-            options["tiffinfo"] = options.get("tiffinfo", {}) | {_TIFF_XMP: like.xmp}
+            options["tiffinfo"] = options.get("tiffinfo", {}) | {XMP: like.xmp}
         case "PNG":
             chunks = PngInfo()
             chunks.chunks = [*options["pnginfo"].chunks] if "pnginfo" in options else []
             chunks.add_itxt(PNG_XMP, like.xmp.decode(errors="replace"))
             options["pnginfo"] = chunks
-
-
-_TIFF_XMP = 700
 
 
 def _encode_bmp(pixels: Pixels, alpha: Pixels) -> memoryview:

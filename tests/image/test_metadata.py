@@ -1,0 +1,235 @@
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, JpegImagePlugin
+from PIL.PngImagePlugin import PngInfo
+from skimage import data
+
+from restore.image import read_image, write_image
+
+# Pytest shows the warnings of Pillow that restore.image keeps off stderr.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+RGB = Image.fromarray(data.chelsea()[100:196, 100:244])  # sides are multiples of 16, JPEG's block
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6" b="c"/></x:xmpmeta>'
+MAKER_NOTE = b"maker\0" + bytes(range(256))
+FORMATS = {
+    "a.jpg": {},
+    "a.png": {},
+    "a.webp": {"lossless": True},
+    "a.tif": {},
+    "lzw.tif": {"compression": "tiff_lzw"},
+}
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    exif[0x010F] = "a maker"
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8769)[0x927C] = MAKER_NOTE
+    exif.get_ifd(0x8769)[0x829A] = 0.004
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+def rewrite(path: Path, name: str = "") -> Path:
+    photo = read_image(path)
+    out = path.with_name(name or f"out{path.suffix}")
+    write_image(out, photo.pixels, photo)
+    return out
+
+
+def sample(tmp_path: Path, name: str) -> Path:
+    """A photo with all metadata, turned by 90 degrees."""
+    path = tmp_path / name
+    options = {"exif": exif_of(6), "icc_profile": ICC, "dpi": (300, 300), **FORMATS[name]}
+    if path.suffix == ".png":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
+    elif path.suffix == ".tif":
+        exif = exif_of(6)
+        exif[700] = XMP
+        options |= {"exif": exif.tobytes(), "compression": None}
+    else:
+        options["xmp"] = XMP
+    RGB.save(path, **options)
+    if name == "lzw.tif":  # Pillow can't write its EXIF, we can
+        photo = read_image(path)
+        photo.encoding["compression"] = "tiff_lzw"
+        path.unlink()
+        write_image(path, photo.pixels, photo)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_metadata_stay_with_the_orientation_normalised(tmp_path: Path, name: str) -> None:
+    out = rewrite(sample(tmp_path, name))
+    with Image.open(out) as picture:
+        assert picture.size == RGB.size[::-1]
+        exif = picture.getexif()
+        assert exif.get(0x0112, 1) == 1
+        assert exif[0x010E] == "a description"
+        assert exif.get_ifd(0x8769)[0x927C] == MAKER_NOTE
+        assert float(exif.get_ifd(0x8769)[0x829A]) == pytest.approx(0.004)
+        assert exif.get_ifd(0x8825)[1] == "N"
+        assert picture.info["icc_profile"] == ICC
+        if name != "a.webp":  # which has none but in EXIF
+            assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        xmp = picture.info["xmp"]
+        xmp = xmp.encode() if isinstance(xmp, str) else xmp
+        assert xmp.rstrip(b"\0") == XMP.replace(b'"6"', b'"1"')
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+def test_exif_is_patched_in_place(tmp_path: Path, name: str) -> None:
+    path = sample(tmp_path, name)
+    before = exif_of(6).tobytes().removeprefix(b"Exif\0\0")
+    after = read_image(rewrite(path)).exif
+    different = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    assert len(different) == 1
+    assert (before[different[0]], after[different[0]]) == (6, 1)
+
+
+def test_the_thumbnail_is_unlinked(tmp_path: Path) -> None:
+    # Little-endian TIFF: one directory with the orientation, then one of a thumbnail at 26.
+    head = b"II*\0" + struct.pack("<L", 8)
+    first = struct.pack("<HHHLHHL", 1, 0x0112, 3, 1, 8, 0, 26)
+    second = struct.pack("<HHHLLL", 1, 0x0201, 4, 1, 44, 0) + b"old picture"
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + head + first + second)
+    exif = read_image(tmp_path / "a.jpg").exif
+    unlinked = struct.pack("<HHHLHHL", 1, 0x0112, 3, 1, 1, 0, 0)
+    assert exif == head + unlinked + second
+
+
+@pytest.mark.parametrize("exif", [b"", b"II", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x09x"])
+def test_damaged_exif_does_not_lose_the_photo(tmp_path: Path, exif: bytes) -> None:
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif)
+    assert rewrite(tmp_path / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("source", FORMATS)
+@pytest.mark.parametrize("target", ["b.jpg", "b.png", "b.webp", "b.tiff"])
+def test_metadata_survive_another_format(tmp_path: Path, source: str, target: str) -> None:
+    photo = read_image(rewrite(sample(tmp_path, source), target))
+    exif = Image.Exif()
+    exif.load(photo.exif)
+    assert exif[0x010E] == "a description"
+    assert exif.get_ifd(0x8769)[0x927C] == MAKER_NOTE
+    assert photo.icc == ICC
+    assert photo.xmp.rstrip(b"\0") == XMP.replace(b'"6"', b'"1"')
+
+
+def test_a_png_keeps_its_text_and_colours(tmp_path: Path) -> None:
+    info = PngInfo()
+    info.add_text("Author", "somebody")
+    info.add_itxt("Title", "Früh", "de", "Titel", zip=True)
+    info.add(b"gAMA", struct.pack(">L", 45_455))
+    info.add(b"cHRM", struct.pack(">8L", *range(31_000, 39_000, 1000)))
+    RGB.save(tmp_path / "a.png", pnginfo=info)
+    photo = read_image(tmp_path / "a.png")
+    for name in ("1.png", "2.png"):  # writing twice adds nothing
+        write_image(tmp_path / name, photo.pixels, photo)
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+    with Image.open(tmp_path / "2.png") as picture:
+        assert picture.text == {"Author": "somebody", "Title": "Früh"}
+        assert picture.text["Title"].lang == "de"
+        assert picture.info["gamma"] == pytest.approx(0.45455)
+        assert picture.info["chromaticity"] == pytest.approx([v / 100 for v in range(31, 39)])
+    RGB.save(tmp_path / "s.png", pnginfo=None)
+    with Image.open(rewrite(tmp_path / "s.png", "s2.png")) as picture:
+        assert "srgb" not in picture.info
+
+
+def test_metadata_behind_the_pixels_of_a_png_stay(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "a.png", exif=exif_of(6))
+    content = (tmp_path / "a.png").read_bytes()
+    start = content.index(b"eXIf") - 4
+    length = struct.unpack(">L", content[start : start + 4])[0] + 12
+    chunk = content[start : start + length]
+    moved = content[:start] + content[start + length : -12] + chunk + content[-12:]
+    (tmp_path / "late.png").write_bytes(moved)
+    photo = read_image(tmp_path / "late.png")
+    assert photo.pixels.shape[:2] == RGB.size
+    assert MAKER_NOTE in photo.exif
+
+
+def test_a_jpeg_keeps_iptc_comment_and_progression(tmp_path: Path) -> None:
+    iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
+    marker = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
+    RGB.save(tmp_path / "a.jpg", comment=b"hello", progressive=True, extra=marker)
+    with Image.open(rewrite(tmp_path / "a.jpg")) as picture:
+        assert picture.info["comment"] == b"hello"
+        assert picture.info["progressive"]
+        assert [data for name, data in picture.applist if name == "APP13"] == [iptc]
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [60, 90])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_jpeg_keeps_tables_and_subsampling(
+    tmp_path: Path, subsampling: int, quality: int, orientation: int
+) -> None:
+    path = tmp_path / "a.jpg"
+    RGB.save(path, quality=quality, subsampling=subsampling, exif=exif_of(orientation))
+    out = rewrite(path)
+    with Image.open(path) as old, Image.open(out) as new:
+        turned = orientation == 6
+        tables = {
+            n: np.reshape(t, (8, 8)).T.ravel().tolist() if turned else t
+            for n, t in old.quantization.items()
+        }
+        assert new.quantization == tables
+        # A turned 4:2:2 would be 4:4:0, which Pillow can't write; nothing is lost in 4:4:4.
+        expected = 0 if turned and subsampling == 1 else subsampling
+        assert JpegImagePlugin.get_sampling(new) == expected
+    before, after = read_image(path).pixels, read_image(out).pixels
+    assert np.abs(before.astype(int) - after).mean() < (0.7 if expected != subsampling else 0.3)
+
+
+def test_an_rgb_coded_jpeg_stays_one(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "a.jpg", keep_rgb=True, quality=90)
+    out = rewrite(tmp_path / "a.jpg")
+    with Image.open(out) as picture:
+        assert bytes(layer[0] for layer in picture.layer) == b"RGB"
+    before, after = read_image(tmp_path / "a.jpg").pixels, read_image(out).pixels
+    assert np.abs(before.astype(int) - after).mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "compression", "predictor"),
+    [
+        ({}, "raw", 1),
+        ({"compression": "tiff_lzw"}, "tiff_lzw", 1),
+        ({"compression": "tiff_lzw", "tiffinfo": {317: 2}}, "tiff_lzw", 2),
+        ({"compression": "tiff_adobe_deflate"}, "tiff_adobe_deflate", 1),
+        ({"compression": "packbits"}, "packbits", 1),
+        ({"compression": "jpeg"}, "tiff_adobe_deflate", 2),  # not lossy, so that pixels stay
+    ],
+)
+def test_a_tiff_keeps_its_compression(
+    tmp_path: Path, options: dict, compression: str, predictor: int
+) -> None:
+    RGB.save(tmp_path / "a.tif", **options)
+    out = rewrite(tmp_path / "a.tif")
+    with Image.open(out) as picture:
+        assert picture.info["compression"] == compression
+        assert picture.tag_v2.get(317, 1) == predictor
+    before, after = read_image(tmp_path / "a.tif").pixels, read_image(out).pixels
+    assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("extended", [True, False])
+def test_a_webp_stays_lossless_or_lossy(tmp_path: Path, lossless: bool, extended: bool) -> None:
+    options = {"icc_profile": ICC} if extended else {}  # then the file has chunks before the pixels
+    RGB.save(tmp_path / "a.webp", lossless=lossless, **options)
+    photo = read_image(tmp_path / "a.webp")
+    expected = {"lossless": True, "exact": True} if lossless else {"quality": 95}
+    assert photo.encoding == expected
+    again = read_image(rewrite(tmp_path / "a.webp"))
+    assert np.array_equal(photo.pixels, again.pixels) == lossless
+    assert np.abs(photo.pixels.astype(int) - again.pixels).mean() < 4

@@ -1,0 +1,240 @@
+import errno
+import os
+from io import BufferedWriter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from restore.errors import RestoreError, UsageError
+from restore.image import Photo, read_image, write_bytes, write_image
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (24, 36, 3), np.uint8)
+ALPHA = RNG.integers(0, 256, (24, 36), np.uint8)
+GRAY = np.repeat(PIXELS[:, :, :1], 3, axis=2)
+PHOTO = Photo(PIXELS)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "tiff", "bmp", "webp"])
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_lossless_formats_give_every_pixel_back(
+    tmp_path: Path, extension: str, gray: bool, transparent: bool
+) -> None:
+    photo = Photo(GRAY if gray else PIXELS, ALPHA if transparent else None, gray)
+    first, second = tmp_path / f"1.{extension}", tmp_path / f"2.{extension}"
+    write_image(first, photo.pixels, photo)
+    again = read_image(first)
+    write_image(second, again.pixels, again)
+    for result in (again, read_image(second)):
+        assert np.array_equal(result.pixels, photo.pixels)  # also where alpha is 0
+        assert (result.alpha is None) == (not transparent)
+        assert result.alpha is None or np.array_equal(result.alpha, ALPHA)
+        has_gray = extension != "webp" and not (extension == "bmp" and transparent)
+        assert result.gray == (gray and has_gray)
+
+
+@given(
+    st.sampled_from(["png", "tif", "bmp", "webp"]),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_any_size_comes_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    extension: str,
+    height: int,
+    width: int,
+    gray: bool,
+    transparent: bool,
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (height, width, 1 if gray else 3), np.uint8)
+    pixels = np.repeat(pixels, 3, axis=2) if gray else pixels
+    alpha = rng.integers(0, 256, (height, width), np.uint8) if transparent else None
+    path = tmp_path_factory.getbasetemp() / f"any.{extension}"
+    write_image(path, pixels, Photo(pixels, alpha, gray), overwrite=True)
+    again = read_image(path)
+    assert np.array_equal(again.pixels, pixels)
+    assert alpha is None or np.array_equal(again.alpha, alpha)
+
+
+def test_a_gray_photo_stays_gray_with_colour_in_its_pixels(tmp_path: Path) -> None:
+    pixels = GRAY.copy()
+    pixels[3:6, 4:9] = (250, 20, 10)
+    write_image(tmp_path / "a.png", pixels, Photo(GRAY, gray=True))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "L"
+        same = np.asarray(picture) == GRAY[:, :, 0]
+    assert same[:3].all()
+    assert not same[3:6, 4:9].all()
+
+
+@pytest.mark.parametrize("extension", ["jpg", "jpeg", "JPG"])
+def test_the_extension_decides_the_format(tmp_path: Path, extension: str) -> None:
+    write_image(tmp_path / f"a.{extension}", PIXELS, PHOTO)
+    assert read_image(tmp_path / f"a.{extension}").format == "JPEG"
+
+
+def test_an_extension_that_says_nothing_keeps_the_format(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "wrong.jpg", "PNG")
+    photo = read_image(tmp_path / "wrong.jpg")
+    for name in ("wrong-fixed.jpg", "noextension", "a.backup"):
+        write_image(tmp_path / name, photo.pixels, photo)
+        assert np.array_equal(read_image(tmp_path / name).pixels, PIXELS)
+    write_image(tmp_path / "a.jpeg", photo.pixels, photo)
+    assert read_image(tmp_path / "a.jpeg").format == "JPEG"
+    with pytest.raises(UsageError, match=r"not written as \.gif; known: \.png, \.jpg"):
+        write_image(tmp_path / "a.gif", PIXELS, PHOTO)
+
+
+def test_a_jpeg_holds_only_what_is_opaque(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"write a\.png instead"):
+        write_image(tmp_path / "a.jpg", PIXELS, Photo(PIXELS, ALPHA))
+    assert names_in(tmp_path) == []
+    opaque = np.full_like(ALPHA, 255)
+    write_image(tmp_path / "a.jpg", PIXELS, Photo(PIXELS, ALPHA), alpha=opaque)
+    assert read_image(tmp_path / "a.jpg").alpha is None
+
+
+def test_alpha_can_be_replaced(tmp_path: Path) -> None:
+    opaque = np.full_like(ALPHA, 255)
+    write_image(tmp_path / "a.png", PIXELS, Photo(PIXELS, ALPHA), alpha=opaque)
+    assert np.array_equal(read_image(tmp_path / "a.png").alpha, opaque)
+
+
+def test_a_gray_profile_does_not_follow_into_rgb(tmp_path: Path) -> None:
+    profile = bytes(16) + b"GRAY" + bytes(108)
+    photo = Photo(GRAY, gray=True, icc=profile)
+    write_image(tmp_path / "a.png", GRAY, photo)
+    assert read_image(tmp_path / "a.png").icc == profile
+    write_image(tmp_path / "a.webp", GRAY, photo)
+    assert read_image(tmp_path / "a.webp").icc == b""
+
+
+def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("precious")
+    with pytest.raises(UsageError, match=r"a\.png exists already"):
+        write_image(path, PIXELS, PHOTO)
+    assert path.read_text() == "precious"
+    write_image(path, PIXELS, PHOTO, overwrite=True)
+    assert np.array_equal(read_image(path).pixels, PIXELS)
+    assert names_in(tmp_path) == ["a.png"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    monkeypatch.setattr(os, "fsync", lambda _: path.write_text("precious"))
+    with pytest.raises(UsageError, match="exists already"):
+        write_image(path, PIXELS, PHOTO)
+    assert path.read_text() == "precious"
+    assert names_in(tmp_path) == ["a.png"]
+
+
+def test_a_link_is_replaced_and_not_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "original").write_text("precious")
+    link = tmp_path / "a.png"
+    for target in ("original", "nowhere"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        with pytest.raises(UsageError, match="exists already"):
+            write_image(link, PIXELS, PHOTO)
+        write_image(link, PIXELS, PHOTO, overwrite=True)
+        assert not link.is_symlink()
+    assert (tmp_path / "original").read_text() == "precious"
+    assert names_in(tmp_path) == ["a.png", "original"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        write_image(tmp_path, PIXELS, PHOTO, overwrite=True)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UsageError, match="not a file that could be replaced"):
+        write_image(tmp_path / "pipe.png", PIXELS, PHOTO, overwrite=True)
+    with pytest.raises(RestoreError, match="There is no folder"):
+        write_image(tmp_path / "none" / "a.png", PIXELS, PHOTO)
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_failure_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, existing: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(BufferedWriter):
+        def write(self, data: object) -> int:
+            super().write(bytes(10))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.png"
+    if existing:
+        path.write_text("precious")
+    if step == "write":
+        opened = Path.open
+        monkeypatch.setattr(Path, "open", lambda self, mode: Full(opened(self, mode, buffering=0)))
+    else:
+        monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), fail)
+    with pytest.raises(RestoreError, match=r"^Can't write .*a\.png: No space left on device\.$"):
+        write_image(path, PIXELS, PHOTO, overwrite=True)
+    monkeypatch.undo()
+    assert names_in(tmp_path) == (["a.png"] if existing else [])
+    assert not existing or path.read_text() == "precious"
+
+
+def test_an_interruption_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_image(tmp_path / "a.png", PIXELS, PHOTO)
+    assert names_in(tmp_path) == []
+
+
+def test_a_full_device_is_a_sentence(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with pytest.raises(RestoreError, match="Can't write"):
+        write_bytes(Path("/proc/a.png"), b"data")
+
+
+def test_what_a_format_cannot_hold_is_a_sentence(tmp_path: Path) -> None:
+    wide = np.zeros((1, 20_000, 3), np.uint8)
+    with pytest.raises(RestoreError, match=r"Can't write .*a\.webp as WEBP: "):
+        write_image(tmp_path / "a.webp", wide, Photo(wide))
+    with pytest.raises(RestoreError, match=r"as JPEG: .*too long"):
+        write_image(tmp_path / "a.jpg", PIXELS, Photo(PIXELS, exif=b"II*\0" + bytes(70_000)))
+    assert names_in(tmp_path) == []
+
+
+def test_permissions_are_those_of_new_files(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write_image(tmp_path / "a.png", PIXELS, PHOTO)
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_bytes_are_written_whole(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"data")
+    assert (tmp_path / "a").read_bytes() == b"data"
+    with pytest.raises(UsageError, match="exists already"):
+        write_bytes(tmp_path / "a", b"other")
+    write_bytes(tmp_path / "a", b"other", overwrite=True)
+    assert (tmp_path / "a").read_bytes() == b"other"
