@@ -1,6 +1,7 @@
-"""The map of DESIGN: who may import whom, and how long a file may be."""
+"""The map of CONTRIBUTING.md: who may import whom, and how long a file may be."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,20 +9,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "restore"
 
-# A module imports only from lower numbers; modules with the same number know nothing of each other.
-LAYERS = (
-    ("errors",),
-    ("tables",),
-    ("assets", "config", "device", "image", "draw", "lpips"),
-    ("masks", "windows", "degradations", "losses", "metrics", "nets"),
-    ("checkpoint", "data"),
-    ("restorer", "sampler", "detector"),
-    ("folders", "evaluation", "export"),
-    ("training", "recipes"),
-    ("web",),
-    ("commands",),
-)
-NUMBER = {name: number for number, names in enumerate(LAYERS) for name in names}
+LAYERS = re.search(r"```layers\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.S)
+assert LAYERS
+NUMBER = {  # of a module's line in the table, counted from the top
+    name: number
+    for number, line in enumerate(LAYERS[1].splitlines())
+    for name in line.split("  ")[0].split()
+}
 DOORS = {"__init__", "__main__"}  # they lead into the package and belong to no layer
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
@@ -68,7 +62,7 @@ def test_imports_only_from_lower_layers(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_every_module_has_a_layer(path: Path) -> None:
     own = unit_of(module_of(path)) or path.stem
-    assert own in NUMBER or own in DOORS, f"give {own} a number in LAYERS and on the map"
+    assert own in NUMBER or own in DOORS, f"give {own} a place in the table of CONTRIBUTING.md"
 
 
 @pytest.mark.parametrize(
