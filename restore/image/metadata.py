@@ -21,12 +21,15 @@ DIRECTORIES = {34665, 34853}  # EXIF and GPS
 
 def read_exif(picture: Image.Image) -> bytes:
     """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF)."""
-    if isinstance(picture, TiffImageFile):
-        return _tiff_description(picture)
     exif = picture.info.get("exif") or b""
-    raw = picture.info.get("Raw profile type exif")  # ImageMagick's way in older PNGs
-    if not exif and isinstance(raw, str):
-        exif = bytes.fromhex("".join(raw.split("\n")[3:]))
+    try:
+        if isinstance(picture, TiffImageFile):
+            return _tiff_description(picture)
+        raw = picture.info.get("Raw profile type exif")  # ImageMagick's way in older PNGs
+        if not exif and isinstance(raw, str):
+            exif = bytes.fromhex("".join(raw.split("\n")[3:]))
+    except Exception:  # what can't be read can't be kept, and the photo is still there
+        return b""
     return _upright_exif(exif.removeprefix(b"Exif\0\0"))
 
 
@@ -86,7 +89,7 @@ def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
         case TiffImageFile():
             return _tiff_encoding(picture)
     if picture.format == "WEBP":
-        return LOSSLESS_WEBP if _is_lossless_webp(path) else {"quality": 95}
+        return {**LOSSLESS_WEBP} if _is_lossless_webp(path) else {"quality": 95}
     return {}
 
 

@@ -21,7 +21,7 @@ from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-MAX_PIXELS = 178_956_970  # what Pillow itself refuses to open beyond; 16 bytes each make 2.7 GiB
+MAX_PIXELS = 178_956_970  # 179 megapixels: the size from which on Pillow, too, refuses
 
 # EXIF orientation -> what makes the stored picture the displayed one (EXIF 2.32, tag 0x0112).
 _UPRIGHT = {

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
@@ -44,12 +46,13 @@ def write_image(
     """
     path = Path(path)
     format = format_of(path, like)
-    _check_target(path, overwrite)
     alpha = like.alpha if alpha is None else alpha
     if format == "JPEG" and alpha is not None:
         if alpha.min() < 255:
             raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
         alpha = None
+    with _told_of(path):
+        _check_target(path, overwrite)
     try:
         data = _encode(pixels, alpha, like, format)
     except MemoryError:
@@ -60,6 +63,7 @@ def write_image(
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
+    """Refuse what can't be written to, before any work is done."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it.")
     if not path.parent.is_dir():
@@ -81,9 +85,9 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
         RestoreError: no such folder, no permission, a full disk; nothing is left behind.
     """
     path = Path(path)
-    _check_target(path, overwrite)
     part = path.with_name(f".restore-{secrets.token_hex(6)}.part")
-    try:
+    with _told_of(path):
+        _check_target(path, overwrite)
         try:
             with part.open("xb") as file:
                 file.write(data)
@@ -93,6 +97,13 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Turn the system's errors into a sentence about `path`."""
+    try:
+        yield
     except OSError as error:
         raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from None
 

@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from restore.errors import UsageError
-from restore.image import Pixels, open_picture, to_upright
+from restore.image import MAX_PIXELS, Pixels, open_picture, to_upright
 from restore.masks.kinds import Mask
 
 
-def read_mask(path: str | Path, size: tuple[int, int], mask_is: str = "hole") -> Mask:
+def read_mask(
+    path: str | Path,
+    size: tuple[int, int],
+    mask_is: str = "hole",
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Mask:
     """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
 
     Any picture will do, as it is displayed; gray from 50 % up counts as white, and transparent
@@ -24,6 +30,7 @@ def read_mask(path: str | Path, size: tuple[int, int], mask_is: str = "hole") ->
         path: the picture.
         size: (height, width) of the photo as displayed.
         mask_is: "hole": white marks the hole; "known": white marks what stays, black the hole.
+        max_pixels: a larger picture is refused, width times height.
 
     Raises:
         UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %.
@@ -31,7 +38,7 @@ def read_mask(path: str | Path, size: tuple[int, int], mask_is: str = "hole") ->
     """
     if mask_is not in {"hole", "known"}:
         raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
-    with open_picture(path) as picture:
+    with open_picture(path, max_pixels) as picture:
         white = _read_white(to_upright(picture), beneath=0 if mask_is == "hole" else 255)
     mask = (white if mask_is == "hole" else ~white).view(np.uint8)
     (height, width), (tall, broad) = mask.shape, size

@@ -151,7 +151,7 @@ class Irregular(Kind):
             outlines = cv2.morphologyEx(patches, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
             kept = _above(_draw_noise(*size, rng, 0.35), 1 - rng.uniform(*self.kept))
             # Lost pixels make the outline jagged once a square brush has gone over it.
-            kept &= rng.random(size, np.float32) < rng.uniform(0.1, 0.5)
+            kept &= rng.random(size, np.float32) < rng.uniform(0.2, 0.6)
             brush = max(1, round(rng.uniform(*self.width) * min(height, width)))
             kept &= outlines.view(np.uint8)
             mask |= cv2.dilate(kept, np.ones((brush, brush), np.uint8)).view(np.uint8)

@@ -13,6 +13,8 @@ from restore.errors import UsageError
 from restore.masks.kinds import MASKS, Kind, Mask, Rng, Span
 from restore.tables import look_up
 
+TRIES = 12
+
 
 class Part(Settings):
     """One kind of a preset and how often it is drawn, relative to the weights of the others."""
@@ -31,14 +33,14 @@ class Preset(Settings):
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole.
 
-        One kind is drawn by weight, then its mask, again until its area fits; after 12 tries the
+        One kind is drawn by weight, then its mask, again until its area fits; after `TRIES` the
         mask that came closest. A generator in the same state gives the same mask.
         """
         weights = np.array([part.weight for part in self.parts])
         kind = self.parts[rng.choice(len(weights), p=weights / weights.sum())].kind
-        closest, least_miss = kind.draw(height, width, rng), 1.0
-        for attempt in range(12):
-            mask = closest if attempt == 0 else kind.draw(height, width, rng)
+        closest, least_miss = np.zeros((height, width), np.uint8), np.inf
+        for _ in range(TRIES):
+            mask = kind.draw(height, width, rng)
             share = hole_share(mask)
             miss = max(self.area[0] - share, share - self.area[1], 0.0)
             if miss < least_miss:

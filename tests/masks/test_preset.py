@@ -3,8 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from restore.assets import preset_names
+from restore.assets import masks_folder, preset_names
 from restore.errors import RestoreError, UsageError
 from restore.masks import Boxes, Part, Preset, Strokes, hole_share, load_preset
 
@@ -16,6 +17,15 @@ def test_a_shipped_preset_keeps_to_its_area(name: str) -> None:
     for _ in range(60):
         share = hole_share(preset.draw(128, 160, rng))
         assert preset.area[0] <= share <= preset.area[1]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_shipped_preset_has_its_picture(name: str) -> None:
+    readme = (masks_folder() / "README.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in readme
+    assert f"![{name}](samples/{name}.png)" in readme
+    with Image.open(masks_folder() / "samples" / f"{name}.png") as picture:
+        assert picture.mode == "1"
 
 
 @pytest.mark.parametrize("name", preset_names())
