@@ -5,9 +5,9 @@ Each metric takes `(restored, clean)`, both (N, 3, H, W) in [0, 1], and returns 
 
 from collections.abc import Callable
 from functools import cache
+from math import exp
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from restore.lpips import Lpips, load_lpips
@@ -53,12 +53,14 @@ def lpips(restored: Tensor, clean: Tensor) -> Tensor:
 
 def _blur(images: Tensor) -> Tensor:
     """Average (N, C, H, W) under a Gaussian window that lies inside: (N, C, H − 10, W − 10)."""
-    offsets = torch.arange(-SSIM_RADIUS, SSIM_RADIUS + 1, device=images.device)
-    window = torch.exp(-(offsets.to(images.dtype) / SSIM_SIGMA).square() / 2)
-    window = window / window.sum()
-    planes = images.flatten(0, 1).unsqueeze(1)
-    planes = F.conv2d(F.conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    return planes.view(*images.shape[:2], *planes.shape[2:])
+    weights = [exp(-((x / SSIM_SIGMA) ** 2) / 2) for x in range(-SSIM_RADIUS, SSIM_RADIUS + 1)]
+    for axis in (2, 3):
+        length = images.shape[axis] - 2 * SSIM_RADIUS
+        total = torch.zeros_like(images.narrow(axis, 0, length))
+        for start, weight in enumerate(weights):  # five times as fast as a convolution here
+            total.add_(images.narrow(axis, start, length), alpha=weight / sum(weights))
+        images = total
+    return images
 
 
 @cache
