@@ -116,7 +116,9 @@ def load_batches(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_calm_worker,
-        multiprocessing_context="fork" if workers else None,
+        multiprocessing_context="spawn"
+        if workers
+        else None,  # a fork may hang on OpenCV's threads,
     )
     for crops, masks in loader:
         yield Batch(crops.float() / 255, masks.float())

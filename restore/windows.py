@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.uint8]
 
-CELL = 16  # pixels; holes in neighbouring cells are one, which keeps thousands of specks cheap
+CELL = 32  # pixels; holes in neighbouring cells are one, which keeps thousands of specks cheap
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from restore.checkpoint import (
+    HEADER_KEY,
+    Header,
+    NetworkSettings,
+    build_network,
+    load_network,
+    read_header,
+    save_checkpoint,
+)
+from restore.errors import RestoreError, UsageError
+from restore.nets import GENERATORS
+
+SMALL = NetworkSettings(
+    kind="gated",
+    arguments={"channels": [8, 16], "dilations": [1, 2], "attention": [1], "noise_channels": 1},
+)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "small.safetensors"
+    header = Header(name="small", task="inpaint", network=SMALL, size=64, scores={"lpips": 0.5})
+    save_checkpoint(path, build_network(GENERATORS, SMALL), header)
+    return path
+
+
+def _rewrite(path: Path, tensors: dict[str, torch.Tensor], header: str | None = None) -> None:
+    header = header if header is not None else read_header(path).model_dump_json()
+    save_file(tensors, path, {HEADER_KEY: header})
+
+
+def test_what_is_saved_is_loaded_in_half_precision(saved: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(GENERATORS, SMALL)
+    header, loaded = load_network(saved, GENERATORS)
+    assert header == read_header(saved) and header.scores == {"lpips": 0.5}
+    for name, value in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value.half().float()), name
+    assert not loaded.training
+    assert loaded.stem.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
+    tensors = load_file(saved)
+    stem = tensors.pop("stem.weight")
+    _rewrite(saved, tensors)
+    with pytest.raises(RestoreError, match=r"lacks tensor 'stem\.weight'"):
+        load_network(saved, GENERATORS)
+    _rewrite(saved, {**tensors, "stem.weight": stem, "more": stem.clone()})
+    with pytest.raises(RestoreError, match="unknown tensor 'more'"):
+        load_network(saved, GENERATORS)
+    _rewrite(saved, {**tensors, "stem.weight": stem[:1]})
+    with pytest.raises(RestoreError, match=r"misshapen tensor 'stem\.weight'"):
+        load_network(saved, GENERATORS)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{",
+        "[]",
+        "null",
+        json.dumps({"format": 99}),
+        json.dumps({"format": 1, "name": "x"}),
+        json.dumps({"format": 1, "name": "x", "task": "t", "size": 1, "network": {"kind": "os"}}),
+        json.dumps(
+            {
+                "format": 1,
+                "name": "x",
+                "task": "t",
+                "size": 1,
+                "network": {"kind": "gated", "arguments": {"channels": "many"}},
+            }
+        ),
+    ],
+)
+def test_a_strange_header_is_one_sentence(saved: Path, header: str) -> None:
+    _rewrite(saved, load_file(saved), header)
+    with pytest.raises(RestoreError) as caught:
+        load_network(saved, GENERATORS)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_checkpoints_are_refused(saved: Path, tmp_path: Path) -> None:
+    whole = saved.read_bytes()
+    pickled = tmp_path / "pickled.safetensors"
+    torch.save({"a": torch.zeros(1)}, pickled)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"a": torch.zeros(1)}, foreign)
+    for name, content in (("cut", whole[:-9]), ("empty", b""), ("text", b"hello" * 99)):
+        (tmp_path / f"{name}.safetensors").write_bytes(content)
+    for path in tmp_path.glob("*.safetensors"):
+        if path != saved:
+            with pytest.raises(RestoreError):
+                load_network(path, GENERATORS)
+    with pytest.raises(RestoreError):
+        read_header(tmp_path / "absent.safetensors")
+
+
+def test_an_unknown_network_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'gated'"):
+        build_network(GENERATORS, NetworkSettings(kind="gatet"))

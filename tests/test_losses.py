@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+
+from restore.losses import LOSSES, Diversity, Outputs, Reconstruction
+
+
+def _outputs(**changes: object) -> Outputs:
+    torch.manual_seed(0)
+    clean, restored = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32, requires_grad=True)
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[:, :, 8:24, 8:24] = 1
+    known = {
+        "clean": clean,
+        "mask": mask,
+        "restored": restored,
+        "another": torch.rand(2, 3, 32, 32),
+        "real_logits": torch.randn(2, 1, 4, 4),
+        "fake_logits": restored.mean((1, 2, 3), keepdim=True).expand(2, 1, 4, 4),
+        "real_features": [torch.rand(2, 4, 8, 8)],
+        "fake_features": [restored[:, :, :8, :8].repeat(1, 2, 1, 1)[:, :4]],
+        "lpips": restored.mean((1, 2, 3)),
+    }
+    return Outputs(**(known | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_a_finite_scalar_with_a_gradient(name: str) -> None:
+    outputs = _outputs()
+    if name == "diversity":  # within reach of the target, where the hinge slopes
+        near = outputs.restored.detach() + 0.001
+        outputs = _outputs(restored=outputs.restored, another=near)
+    loss = LOSSES[name]()(outputs)
+    assert loss.shape == () and torch.isfinite(loss)
+    loss.backward()
+    assert outputs.restored.grad is not None and outputs.restored.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [("l1", 0.25), ("l2", 0.0625), ("charbonnier", math.hypot(0.25, 1e-3))],
+)
+def test_reconstruction_is_the_mean_over_the_hole_alone(distance: str, expected: float) -> None:
+    outputs = _outputs()
+    restored = outputs.clean + 0.25 * outputs.mask
+    loss = Reconstruction(distance=distance)(_outputs(restored=restored))  # type: ignore[arg-type]
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    far = restored + 9 * (1 - outputs.mask)
+    assert float(Reconstruction()(_outputs(restored=far))) == pytest.approx(0.25, rel=1e-4)
+    assert float(Reconstruction(known=0.5)(_outputs(restored=far))) == pytest.approx(4.75, rel=1e-4)
+
+
+def test_adversarial_counts_hole_patches_only() -> None:
+    outputs = _outputs()
+    logits = torch.full((2, 1, 4, 4), 50.0)
+    logits[:, :, 1:3, 1:3] = 0  # the hole covers these patches and no others
+    adversarial = LOSSES["adversarial"]()
+    assert float(adversarial(_outputs(fake_logits=logits))) == pytest.approx(math.log(2))
+    both = _outputs(fake_logits=logits, real_logits=logits)
+    assert float(adversarial.discriminator(both)) == pytest.approx(2 * math.log(2))  # type: ignore[attr-defined]
+    assert float(adversarial(_outputs(fake_logits=logits, mask=0 * outputs.mask))) == 0
+
+
+def test_feature_matching_ignores_the_gradient_of_the_real_features() -> None:
+    real = torch.rand(2, 4, 8, 8, requires_grad=True)
+    fake = (real + 0.5).detach().requires_grad_()
+    loss = LOSSES["feature_matching"]()(_outputs(real_features=[real], fake_features=[fake]))
+    assert loss.item() == pytest.approx(0.5)
+    loss.backward()
+    assert real.grad is None
+
+
+def test_diversity_is_a_hinge() -> None:
+    outputs = _outputs()
+    for apart, expected in ((0.0, 1.0), (0.01, 0.5), (0.02, 0.0), (0.3, 0.0)):
+        another = outputs.restored.detach() + apart * outputs.mask
+        loss = Diversity()(_outputs(another=another))
+        assert float(loss) == pytest.approx(expected, abs=1e-4)
+    assert float(Diversity()(_outputs(another=None))) == 0
+
+
+def test_perceptual_is_lpips_by_share_of_hole_and_zero_without_it() -> None:
+    perceptual = LOSSES["perceptual"]()
+    assert float(perceptual(_outputs(lpips=torch.tensor([0.1, 0.3])))) == pytest.approx(0.2 / 0.25)
+    assert float(perceptual(_outputs(lpips=None))) == 0

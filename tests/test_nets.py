@@ -1,0 +1,136 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from restore.nets import DISCRIMINATORS, GENERATORS, RestorerGenerator
+from restore.nets.blocks import CopyAttention, PixelNorm
+from restore.nets.fill import push_pull
+
+
+def _hole(height: int, width: int) -> torch.Tensor:
+    mask = torch.zeros(1, 1, height, width)
+    mask[:, :, height // 4 : height // 2, width // 4 : width // 2] = 1
+    return mask
+
+
+def _awake(network: RestorerGenerator) -> RestorerGenerator:
+    """Give the convolutions that start at zero some weight."""
+    torch.manual_seed(0)
+    for weight in network.parameters():
+        if weight.ndim == 4 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.02)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module", params=GENERATORS)
+def generator(request: pytest.FixtureRequest) -> RestorerGenerator:
+    return _awake(GENERATORS[request.param]())
+
+
+def _run(generator: RestorerGenerator, photo: torch.Tensor, mask: torch.Tensor, seed: int = 0):
+    shape = generator.noise_shape(len(photo), *photo.shape[2:])
+    return generator(photo, mask, torch.randn(shape, generator=torch.manual_seed(seed)))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 96), (48, 256)])
+def test_any_multiple_will_do_and_known_pixels_stay(
+    generator: RestorerGenerator, size: tuple[int, int]
+) -> None:
+    step = generator.multiple_of
+    assert not size[0] % step and not size[1] % step
+    photo, mask = torch.rand(1, 3, *size), _hole(*size)
+    restored = _run(generator, photo, mask)
+    assert restored.shape == photo.shape and restored.dtype == torch.float32
+    known = (mask == 0).expand_as(photo)
+    assert torch.allclose(restored[known], photo[known], atol=1e-6)
+    assert (restored != photo)[~known].all()
+
+
+def test_noise_changes_the_hole(generator: RestorerGenerator) -> None:
+    photo, mask = torch.rand(1, 3, 64, 64), _hole(64, 64)
+    first, second = _run(generator, photo, mask, 1), _run(generator, photo, mask, 2)
+    assert (first - second).abs().mean() > 1e-6
+
+
+def test_the_hole_is_not_looked_into(generator: RestorerGenerator) -> None:
+    photo, mask = torch.rand(1, 3, 64, 64), _hole(64, 64)
+    other = photo * (1 - mask) + 0.7 * mask
+    first, second = _run(generator, photo, mask), _run(generator, other, mask)
+    assert torch.allclose(first * mask, second * mask, atol=1e-6)
+
+
+def test_photos_of_a_batch_do_not_touch_each_other(generator: RestorerGenerator) -> None:
+    photos, masks = torch.rand(2, 3, 64, 64), _hole(64, 64).repeat(2, 1, 1, 1)
+    noise = torch.randn(generator.noise_shape(2, 64, 64))
+    both = generator(photos, masks, noise)
+    alone = generator(photos[1:], masks[1:], noise[1:])
+    assert torch.allclose(both[1:], alone, atol=1e-4)
+
+
+def test_the_default_generator_keeps_its_budget() -> None:
+    generator = GENERATORS["gated"]()
+    assert sum(p.numel() for p in generator.parameters()) <= 10e6
+    photo, mask = torch.rand(1, 3, 256, 256), _hole(256, 256)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        _run(generator, photo, mask)
+    assert counter.get_total_flops() <= 25e9
+
+
+def test_an_untrained_generator_returns_its_base() -> None:
+    generator = GENERATORS["gated"]()
+    photo, mask = torch.rand(1, 3, 32, 32), _hole(32, 32)
+    assert torch.equal(_run(generator, photo, mask), push_pull(photo, mask))
+    whole = GENERATORS["gated"](base="damaged")
+    assert torch.equal(_run(whole, photo, torch.ones_like(mask)), photo)
+
+
+def test_push_pull_keeps_what_is_known_and_blends_what_is_not() -> None:
+    mask = _hole(50, 70)
+    flat = torch.full((1, 3, 50, 70), 0.3)
+    assert torch.allclose(push_pull(flat, mask), flat, atol=1e-6)
+    ramp = torch.linspace(0, 1, 70).expand(1, 3, 50, 70)
+    filled = push_pull(ramp, mask)
+    known = (mask == 0).expand_as(ramp)
+    assert torch.allclose(filled[known], ramp[known], atol=1e-6)
+    assert (filled - ramp)[~known].abs().max() < 0.2
+    nothing_known = push_pull(flat, torch.ones_like(mask))
+    assert torch.allclose(nothing_known, torch.tensor(0.5), atol=1e-6)
+
+
+def test_pixel_norm_makes_unit_mean_square_per_pixel() -> None:
+    features = 5 * torch.randn(2, 8, 3, 3)
+    normed = PixelNorm(8)(features)
+    assert torch.allclose(normed.square().mean(1), torch.ones(2, 3, 3), atol=1e-3)
+
+
+def test_attention_prefers_known_cells() -> None:
+    """With equal keys, what is copied is the mean of the values, hole cells counting less."""
+    attention = CopyAttention(8, heads=1, width=4).requires_grad_(False)
+    attention.ask.weight.zero_()
+    attention.value.weight.zero_()
+    attention.value.weight[0, 0] = 1
+    attention.join.weight.zero_()
+    attention.join.weight[0, 0] = 1
+    features = torch.zeros(1, 8, 4, 4)
+    features[:, 1] = 1
+    features[:, 0, :, 2:] = 1
+    normed = attention.norm(features)[0, 0, 0, 3]
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., 2:] = 1
+    copied = (attention(features, mask) - features)[0, 0, 0, 0] - attention.join.bias[0]
+    damp = torch.exp(-torch.nn.functional.softplus(attention.damp))[0]
+    expected = normed * damp / (1 + damp) + attention.value.bias[0]
+    assert copied == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_discriminator_gives_logits_and_features(name: str) -> None:
+    discriminator = DISCRIMINATORS[name]()
+    image = torch.rand(2, 3, 64, 96, requires_grad=True)
+    logits, features = discriminator(image, torch.ones(2, 1, 64, 96))
+    assert logits.shape == (2, 1, 8, 12) and len(features) >= 3
+    discriminator.eval()
+    ones = torch.ones(2, 1, 64, 96)
+    assert torch.equal(discriminator(image)[0], discriminator(image, ones)[0])
+    logits.sum().backward()
+    assert image.grad is not None and image.grad.abs().sum() > 0

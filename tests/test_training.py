@@ -1,0 +1,177 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from restore.errors import RestoreError, UsageError
+from restore.restorer import Restorer
+from restore.training import load_recipe, train
+from restore.training.loop import discriminator_path, split_photos
+from restore.training.state import list_states, save_state
+
+TINY = (
+    "steps=6",
+    "warmup=2",
+    "workers=0",
+    "precision=fp32",
+    "stages=[{size=32, batch=2, share=0.5}, {size=64, batch=2, share=0.5}]",
+    "generator.arguments={channels=[8, 16], dilations=[1, 2], attention=[1]}",
+    "discriminator.arguments={channels=[8, 8, 8, 8]}",
+    "losses.diversity.every=2",
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(30):
+        small = rng.integers(0, 256, (9, 9, 3), np.uint8)
+        smooth = cv2.resize(small, (90, 80), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{index}.png"), smooth)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train(load_recipe("inpaint", TINY), photos, run, device="cpu")
+    return run
+
+
+def _tensors(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(list_states(run / "state")[-1] / "tensors.safetensors")
+
+
+def test_a_run_ends_with_a_restorer_that_can_be_loaded(done: Path) -> None:
+    restorer = Restorer.load(done, device="cpu")
+    assert restorer.settings.steps == 6 and restorer.settings.images == 12
+    photo = np.random.default_rng(0).integers(0, 256, (50, 60, 3), np.uint8)
+    assert restorer.fix(photo, np.eye(50, 60)).shape == photo.shape
+    assert discriminator_path(done / "inpaint.safetensors").is_file()
+    assert list((done / "samples").glob("*.png"))
+    lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
+    assert np.isfinite(lines[-1]["held_out_l1"])
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_a_stopped_run_resumes_to_the_bit(
+    photos: Path, done: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import restore.training.loop as loop
+
+    recipe = load_recipe("inpaint", TINY)
+    original = loop.Training._update
+
+    def update_then_stop(self: loop.Training, *arguments: object) -> None:
+        original(self, *arguments)  # type: ignore[arg-type]
+        self.stopping = self.number == stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, "_update", update_then_stop)
+        train(recipe, photos, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == f"{stop:08d}"
+    train(recipe, photos, tmp_path, device="cpu")
+    expected, resumed = _tensors(done), _tensors(tmp_path)
+    assert expected.keys() == resumed.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_training_lowers_the_error(photos: Path, tmp_path: Path) -> None:
+    longer = load_recipe(
+        "inpaint", (*TINY, "steps=60", "optimizer.lr=2e-3", "losses.diversity.weight=0")
+    )
+    train(longer, photos, tmp_path, device="cpu")
+    restorer = Restorer.load(tmp_path, device="cpu")
+    _, held_out = split_photos(sorted(photos.iterdir()), longer.seed)
+    photo = cv2.imread(str(held_out[0]))[..., ::-1].copy()
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[20:50, 20:60] = 1
+    fixed = restorer.fix(photo, mask)
+    gray = np.full_like(photo, 128)
+    error = np.abs(fixed.astype(int) - photo)[mask == 1].mean()
+    assert error < np.abs(gray.astype(int) - photo)[mask == 1].mean()
+
+
+def test_fine_tuning_starts_from_given_weights(photos: Path, done: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("inpaint", (*TINY, "steps=1", "optimizer.lr=1e-12"))
+    train(recipe, photos, tmp_path, device="cpu", start=done / "inpaint.safetensors")
+    given = load_file(done / "inpaint.safetensors")
+    tuned = load_file(tmp_path / "inpaint.safetensors")
+    for name, value in given.items():
+        assert torch.allclose(value.float(), tuned[name].float(), atol=1e-3), name
+
+
+def test_another_recipe_in_the_same_run_is_refused(photos: Path, done: Path) -> None:
+    other = load_recipe("inpaint", (*TINY, "optimizer.lr=1e-3"))
+    with pytest.raises(UsageError, match="optimizer"):
+        train(other, photos, done, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("stepz=3", "Did you mean 'steps'"),
+        ("steps=many", "steps"),
+        ("losses.adversarail.weight=1", "adversarail"),
+        ("losses.adversarial.wieght=1", "wieght"),
+        ("optimizer.kind=adamm", "adamw"),
+        ("mask=wid", "Did you mean 'wide'"),
+        ("generator.kind=gatet", "Did you mean 'gated'"),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_named(
+    photos: Path, tmp_path: Path, override: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        train(load_recipe("inpaint", (*TINY, override)), photos, tmp_path, device="cpu")
+
+
+def test_a_full_disk_keeps_the_old_state(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = torch.nn.Linear(2, 2)
+    save_state(tmp_path, 1, {"layer": layer}, {})
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("restore.training.state.save_file", fail)
+    with pytest.raises(RestoreError, match="No space left"):
+        save_state(tmp_path, 2, {"layer": layer}, {})
+    assert [state.name for state in list_states(tmp_path)] == ["00000001"]
+    assert [path.name for path in tmp_path.iterdir()] == ["00000001"]
+
+
+def test_only_the_last_two_states_are_kept(tmp_path: Path) -> None:
+    for step in range(4):
+        save_state(tmp_path, step, {"layer": torch.nn.Linear(2, 2)}, {"step": step})
+    assert [state.name for state in list_states(tmp_path)] == ["00000002", "00000003"]
+
+
+@pytest.mark.slow
+def test_a_run_killed_ten_times_ends_with_a_restorer(photos: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from restore.training import load_recipe, train\n"
+        "train(load_recipe('inpaint', sys.argv[3:]), Path(sys.argv[1]), Path(sys.argv[2]), 'cpu')"
+    )
+    overrides = [*TINY, "steps=200", "save_seconds=0.5"]
+    command = [sys.executable, "-c", code, str(photos), str(tmp_path), *overrides]
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
+        time.sleep(rng.uniform(4, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    assert Restorer.load(tmp_path, device="cpu").settings.steps == 200
