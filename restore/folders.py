@@ -115,7 +115,7 @@ def fix_photos(
     for job in jobs:
         try:
             yield from fix_photo(restorer, job, options, warn)
-        except (RestoreError, OSError, MemoryError) as error:
+        except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)
 
 
@@ -219,7 +219,7 @@ def fix_photo(
     """
     photo = read_image(job.photo)
     mask = _read_hole(job.photo, photo, options)
-    _check_share(job.photo, hole_share(mask), warn)
+    _check_share(job.photo, hole_share(mask), options.mask_is, warn)
     alpha = photo.alpha
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(mask == 1, np.uint8(255), alpha)
@@ -249,15 +249,16 @@ def _read_hole(path: Path, photo: Photo, options: FixOptions) -> Mask:
     return grow_mask(mask, options.grow)
 
 
-def _check_share(path: Path, share: float, warn: Callable[[str], None]) -> None:
+def _check_share(path: Path, share: float, mask_is: MaskIs, warn: Callable[[str], None]) -> None:
     """Refuse a mask that leaves nothing to go by, and warn of one that looks wrong."""
     marked = f"The mask marks {share:.1%} of {path} as hole"
+    other = {"hole": "known", "known": "hole"}.get(mask_is)
+    hint = (
+        f"; if its white and black are the wrong way round, use --mask-is {other}" if other else ""
+    )
     if share > LARGEST_HOLE:
-        raise UsageError(
-            f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled; if white marks what shall "
-            "stay, use --mask-is known."
-        )
+        raise UsageError(f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled{hint}.")
     if share > SUSPECT_HOLE:
-        warn(f"{marked}; if white marks what shall stay, use --mask-is known.")
+        warn(f"{marked}{hint}.")
     if share == 0:
         warn(f"The mask marks nothing in {path}, so the photo is copied.")

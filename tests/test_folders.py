@@ -234,6 +234,18 @@ def test_a_large_hole_is_warned_of_and_a_huge_one_refused(
         assert len(said) == (outcome == "warned")
 
 
+@pytest.mark.parametrize(("mask_is", "hint"), [("hole", "known"), ("known", "hole")])
+def test_the_other_polarity_is_the_one_suggested(
+    mask_is: str, hint: str, write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
+    mask = write_picture("mask.png", white_rows(70 if mask_is == "hole" else 30))
+    said: list[str] = []
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask, mask_is), said.append))
+    assert f"use --mask-is {hint}" in said[0]
+
+
 def test_a_photo_under_a_wrong_name_keeps_its_format(
     write_picture, mask_file, fake_restorer
 ) -> None:

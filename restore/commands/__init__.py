@@ -13,11 +13,9 @@ import click
 from restore import __version__
 from restore.commands.fix import fix
 from restore.commands.mask import mask
-from restore.commands.messages import exit_code_of, say, sentence_of
+from restore.commands.messages import DEBUG, report
 from restore.commands.models import models
 from restore.commands.train import train
-
-DEBUG = "RESTORE_DEBUG"  # set to anything: errors come with their traceback
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -35,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Every error is one sentence on stderr. 130 means stopped by Ctrl-C.
     """
-    debug = bool(os.environ.get(DEBUG))
-    if not (debug or sys.warnoptions):
+    if not (sys.warnoptions or os.environ.get(DEBUG)):
         warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
     try:
         code = cli.main(arguments, prog_name="restore", standalone_mode=False)
@@ -52,7 +49,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if debug:
-            raise
-        say(sentence_of(error))
-        return exit_code_of(error)
+        return report(error)

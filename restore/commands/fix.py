@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from restore.commands.messages import exit_code_of, say, sentence_of
+from restore.commands.messages import report, say
 
 FILE = click.Path(path_type=Path)
 EXAMPLES = """\b
@@ -93,15 +93,12 @@ def fix(
     from restore.folders import Failure, FixOptions, fix_photos
 
     options = FixOptions(mask, mask_is, grow, seed, count, overwrite)
-    failures = []
+    codes = []
     for result in fix_photos(photos, out, options, model=model, device=device, warn=say):
         if isinstance(result, Failure):
-            failures.append(result)
-            say(sentence_of(result.error))
+            codes.append(report(result.error))
         elif as_json:
             click.echo(json.dumps(asdict(result), default=str))
         else:
             click.echo(f"{result.photo} -> {result.out} ({result.seconds:.1f} s)")
-    if len(photos) == 1 and failures:
-        return exit_code_of(failures[0].error)
-    return 1 if failures else 0
+    return codes[0] if codes and len(photos) == 1 else bool(codes)

@@ -17,7 +17,6 @@ Examples:
   restore mask photo.jpg --color "#ff0000" --tolerance 30
   restore mask --preset wide --size 768x512 --seed 3 --out mask.png
 """
-LARGEST_SIDE = 30_000  # pixels
 
 
 class Numbers(click.ParamType):
@@ -27,7 +26,7 @@ class Numbers(click.ParamType):
         """Take the form that is shown to the user, the sign, and the smallest number."""
         self.name = self.form = form
         self.between = between
-        self.number: click.ParamType = click.IntRange(smallest, LARGEST_SIDE)
+        self.number: click.ParamType = click.IntRange(smallest)
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
         """Return the numbers as a tuple."""
@@ -111,7 +110,7 @@ def _target(photo: Path | None, out: Path | None) -> Path:
 
 def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int]:
     """Return (height, width) of the photo, or else as given by (width, height)."""
-    from restore.image import read_image
+    from restore.image import MAX_PIXELS, read_image
 
     if photo is not None and size is None:
         height, width = read_image(photo).pixels.shape[:2]
@@ -119,6 +118,8 @@ def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int
         width, height = size
     else:
         raise UsageError("Name the photo that the mask is for, or else its --size, as in 768x512.")
+    if width * height > MAX_PIXELS:
+        raise UsageError(f"A mask has at most {MAX_PIXELS / 1e6:.0f} megapixels, as a photo has.")
     return height, width
 
 

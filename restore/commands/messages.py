@@ -1,8 +1,12 @@
 """What the commands say on stderr: one sentence for each thing that went wrong."""
 
+import os
+
 import click
 
 from restore.errors import RestoreError
+
+DEBUG = "RESTORE_DEBUG"
 
 
 def say(sentence: str) -> None:
@@ -10,8 +14,14 @@ def say(sentence: str) -> None:
     click.echo(f"restore: {sentence}", err=True)
 
 
-def exit_code_of(error: Exception) -> int:
-    """Return 2 for wrong usage and 1 for any other failure."""
+def report(error: Exception) -> int:
+    """Tell the user of an error and return its exit code, 2 for wrong usage and 1 otherwise.
+
+    With the variable RESTORE_DEBUG set the error is raised again, for its traceback.
+    """
+    if os.environ.get(DEBUG):
+        raise error
+    say(sentence_of(error))
     return error.exit_code if isinstance(error, RestoreError | click.ClickException) else 1
 
 
@@ -31,7 +41,7 @@ def sentence_of(error: Exception) -> str:
         case _:
             text = (
                 f"Something unexpected happened ({type(error).__name__}: {error}); "
-                "set RESTORE_DEBUG=1 and run it again to see where."
+                f"set {DEBUG}=1 and run it again to see where."
             )
     return " ".join(text.split())
 

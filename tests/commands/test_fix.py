@@ -135,6 +135,18 @@ def test_the_rest_go_through_where_one_photo_is_bad(
     assert ran.err == f"restore: There is no file {bad}.\n"
 
 
+def test_a_mistake_of_ours_does_not_stop_the_others(
+    run, write_picture, mask_file, fake_restorer, monkeypatch
+) -> None:
+    monkeypatch.setattr(fake_restorer, "fix", lambda photo, mask, seed: 1 // (seed - seed))
+    ran = run("fix", write_picture("a.png"), write_picture("b.png"), "--mask", mask_file)
+    assert ran.code == 1
+    assert ran.err.count("ZeroDivisionError") == 2
+    monkeypatch.setenv("RESTORE_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        run("fix", mask_file.with_name("a.png"), "--mask", mask_file)
+
+
 @pytest.mark.parametrize(
     ("damage", "word"),
     [

@@ -56,6 +56,7 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
         (["--preset", "wide", "--out", "m.png"], "or else its --size"),
         (["p.png", "--preset", "wide", "--size", "9x9"], "or else its --size"),
         (["--color", "red", "--size", "9x9", "--out", "m.png"], "name the photo"),
+        (["--preset", "wide", "--size", "99999x99999", "--out", "m.png"], "at most 179 megapixels"),
         (["p.png", "--preset", "wode"], "Did you mean 'wide'?"),
         (["p.png", "--color", "rde"], "'rde' is no colour"),
         (["p.png", "--box", "60,0,5,5"], "no pixels in a photo of 60 x 40"),
