@@ -3,9 +3,9 @@
 A loss is a settings class whose call maps `Outputs` to a scalar; `LOSSES` at the foot lists them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +26,9 @@ class Outputs:
     clean, restored, another: (N, 3, H, W) in [0, 1]; `another` is a second fill of the same photo
     from other noise, or None in steps that draw none. mask: (N, 1, H, W), 1 is the hole. Logits:
     (N, 1, h, w), high for real; features: one (N, C, h, w) for each layer of the discriminator.
-    lpips: distance of restored to clean (N,), or None where its backbone is absent.
+    lpips: distance of restored to clean (N,), or None where its backbone is absent. Slopes: length
+    of the gradient of a photo's summed logits by the photo (N,), at real, fake and mixed ones.
+    weights: of the generator. judged: the mask as the discriminator saw it, if not `mask`.
     """
 
     clean: Tensor
@@ -38,6 +40,11 @@ class Outputs:
     real_features: list[Tensor] = field(default_factory=list)
     fake_features: list[Tensor] = field(default_factory=list)
     lpips: Tensor | None = None
+    real_slope: Tensor | None = None
+    fake_slope: Tensor | None = None
+    mixed_slope: Tensor | None = None
+    weights: Sequence[Tensor] = ()
+    judged: Tensor | None = None
 
 
 def hole_share(mask: Tensor) -> Tensor:
@@ -102,8 +109,8 @@ class Reconstruction(Loss):
 
 
 def patch_shares(mask: Tensor, logits: Tensor) -> Tensor:
-    """Return the share of hole under each logit, (N, 1, h, w)."""
-    return F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1]))
+    """Return the share of hole under each logit, (N, C, h, w) as the logits."""
+    return F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1])).expand_as(logits)
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -111,26 +118,109 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
-class Adversarial(Loss):
-    """Non-saturating GAN loss over patches of the hole.
+class Game(NamedTuple):
+    """A GAN loss as three functions of logits, each per patch: what each side pays.
 
-    Goodfellow et al., section 3, arXiv:1406.2661. A patch counts by its share of hole, so that
-    known patches, alike in both, teach nothing wrong.
+    real and fake: what the discriminator pays for its logit of a real and of a fake patch;
+    generator: what the generator pays for the discriminator's logit of its patch.
     """
 
+    real: Callable[[Tensor], Tensor]
+    fake: Callable[[Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+GAMES = {
+    # Goodfellow et al., arXiv:1406.2661: section 3, and eq. 1 for the saturating form.
+    "non-saturating": Game(lambda d: F.softplus(-d), F.softplus, lambda d: F.softplus(-d)),
+    "saturating": Game(lambda d: F.softplus(-d), F.softplus, lambda d: -F.softplus(d)),
+    # Mao et al., eq. 9, arXiv:1611.04076, with labels 1 and 0.
+    "least-squares": Game(lambda d: (d - 1).square(), torch.square, lambda d: (d - 1).square()),
+    # Lim and Ye, eq. 3 and 4, arXiv:1705.02894.
+    "hinge": Game(lambda d: F.relu(1 - d), lambda d: F.relu(1 + d), torch.neg),
+    # Arjovsky et al., eq. 2, arXiv:1701.07875; needs "gradient_penalty".
+    "wasserstein": Game(torch.neg, lambda d: d, torch.neg),
+}
+
+
+class Adversarial(Loss):
+    """A GAN loss over the patches of the hole.
+
+    A patch of a fake counts as fake by its share of hole and, where `known` is set, as real by the
+    rest of it: soft labels at the rim. "relativistic" judges each fake patch beside the real one at
+    the same place (Jolicoeur-Martineau, section 4.1, arXiv:1807.00734).
+    """
+
+    kind: Literal[
+        "non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"
+    ] = "non-saturating"
+    known: float = Field(0.0, ge=0)  # weight of known patches, which are real, beside the hole's 1
+
     def discriminator(self, outputs: Outputs) -> Tensor:
-        """Return softplus(-D(real)) + softplus(D(fake)), mean over hole patches."""
-        assert outputs.real_logits is not None and outputs.fake_logits is not None
-        share = patch_shares(outputs.mask, outputs.fake_logits)
-        real = F.softplus(-outputs.real_logits.float())
-        fake = F.softplus(outputs.fake_logits.float())
-        return weighted_mean(real + fake, share)
+        """Return what the discriminator pays: for real and for fake patches, summed."""
+        real, fake, share = self._patches(outputs)
+        if self.kind == "relativistic":
+            return weighted_mean(F.softplus(fake - real), share)
+        game = GAMES[self.kind]
+        loss = weighted_mean(game.real(real) + game.fake(fake), share)
+        if self.known:
+            loss = loss + self.known * weighted_mean(game.real(fake), 1 - share)
+        return loss
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        """Return softplus(-D(fake)), mean over hole patches."""
-        assert outputs.fake_logits is not None
-        share = patch_shares(outputs.mask, outputs.fake_logits)
-        return weighted_mean(F.softplus(-outputs.fake_logits.float()), share)
+        """Return what the generator pays, mean over hole patches."""
+        real, fake, share = self._patches(outputs)
+        if self.kind == "relativistic":
+            return weighted_mean(F.softplus(real.detach() - fake), share)
+        return weighted_mean(GAMES[self.kind].generator(fake), share)
+
+    def _patches(self, outputs: Outputs) -> tuple[Tensor, Tensor, Tensor]:
+        assert outputs.real_logits is not None and outputs.fake_logits is not None
+        fake = outputs.fake_logits.float()
+        mask = outputs.mask if outputs.judged is None else outputs.judged
+        return outputs.real_logits.float(), fake, patch_shares(mask, fake)
+
+
+class Penalty(Loss):
+    """A loss of the discriminator alone, on the gradient of its logits by its input."""
+
+
+class R1(Penalty):
+    """Half the squared gradient at real photos (Mescheder et al., eq. 9, arXiv:1801.04406).
+
+    `weight` is γ. As the sum of a photo's logits is derived, γ goes with the size of the photo.
+    """
+
+    weight: float = Field(0.01, ge=0)
+    every: int = Field(16, ge=1)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean over photos of |∇|² / 2."""
+        assert outputs.real_slope is not None
+        return outputs.real_slope.square().mean() / 2
+
+
+class R2(Penalty):
+    """Half the squared gradient at fake photos (Mescheder et al., eq. 10, arXiv:1801.04406)."""
+
+    weight: float = Field(0.01, ge=0)
+    every: int = Field(16, ge=1)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean over photos of |∇|² / 2."""
+        assert outputs.fake_slope is not None
+        return outputs.fake_slope.square().mean() / 2
+
+
+class GradientPenalty(Penalty):
+    """Keeps the gradient between real and fake at 1 (Gulrajani et al., eq. 3, arXiv:1704.00028)."""
+
+    weight: float = Field(10.0, ge=0)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean over photos of (|∇| - 1)²."""
+        assert outputs.mixed_slope is not None
+        return (outputs.mixed_slope - 1).square().mean()
 
 
 class FeatureMatching(Loss):
@@ -170,10 +260,37 @@ class Diversity(Loss):
         return F.relu(1 - apart / hole_share(outputs.mask) / self.target).mean()
 
 
+class TotalVariation(Loss):
+    """Mean absolute difference of neighbouring pixels in the hole (Rudin et al., eq. 2.5, 1992)."""
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean across plus the mean down, in [0, 1] units."""
+        restored, mask = outputs.restored, outputs.mask
+        across = (restored[..., 1:] - restored[..., :-1]).abs()
+        down = (restored[..., 1:, :] - restored[..., :-1, :]).abs()
+        return hole_mean(across, mask[..., 1:]) + hole_mean(down, mask[..., 1:, :])
+
+
+class WeightSize(Loss):
+    """Sum of the generator's absolute or squared weights, a regularisation."""
+
+    power: Literal[1, 2] = 2
+    weight: float = Field(1e-6, ge=0)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return Σ|w| or Σw²."""
+        return torch.stack([w.abs().pow(self.power).sum() for w in outputs.weights]).sum()
+
+
 LOSSES: dict[str, type[Loss]] = {
     "reconstruction": Reconstruction,
     "adversarial": Adversarial,
+    "r1": R1,
+    "r2": R2,
+    "gradient_penalty": GradientPenalty,
     "feature_matching": FeatureMatching,
     "perceptual": Perceptual,
     "diversity": Diversity,
+    "total_variation": TotalVariation,
+    "weight_size": WeightSize,
 }

@@ -3,7 +3,21 @@ import math
 import pytest
 import torch
 
-from restore.losses import LOSSES, Diversity, Outputs, Reconstruction
+from restore.losses import (
+    GAMES,
+    LOSSES,
+    R1,
+    R2,
+    Adversarial,
+    Diversity,
+    GradientPenalty,
+    Outputs,
+    Reconstruction,
+    TotalVariation,
+    WeightSize,
+)
+from restore.nets import Discriminator
+from restore.training.restorer_step import find_slope
 
 
 def _outputs(**changes: object) -> Outputs:
@@ -21,6 +35,10 @@ def _outputs(**changes: object) -> Outputs:
         "real_features": [torch.rand(2, 4, 8, 8)],
         "fake_features": [restored[:, :, :8, :8].repeat(1, 2, 1, 1)[:, :4]],
         "lpips": restored.mean((1, 2, 3)),
+        "real_slope": restored.mean((1, 2, 3)),
+        "fake_slope": restored.mean((1, 2, 3)),
+        "mixed_slope": restored.mean((1, 2, 3)),
+        "weights": [restored],
     }
     return Outputs(**(known | changes))  # type: ignore[arg-type]
 
@@ -45,7 +63,7 @@ def test_reconstruction_is_the_mean_over_the_hole_alone(distance: str, expected:
     outputs = _outputs()
     restored = outputs.clean + 0.25 * outputs.mask
     loss = Reconstruction(distance=distance)(_outputs(restored=restored))  # type: ignore[arg-type]
-    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
     far = restored + 9 * (1 - outputs.mask)
     assert float(Reconstruction()(_outputs(restored=far))) == pytest.approx(0.25, rel=1e-4)
     assert float(Reconstruction(known=0.5)(_outputs(restored=far))) == pytest.approx(4.75, rel=1e-4)
@@ -76,7 +94,7 @@ def test_diversity_is_a_hinge() -> None:
     for apart, expected in ((0.0, 1.0), (0.01, 0.5), (0.02, 0.0), (0.3, 0.0)):
         another = outputs.restored.detach() + apart * outputs.mask
         loss = Diversity()(_outputs(another=another))
-        assert float(loss) == pytest.approx(expected, abs=1e-4)
+        assert loss.item() == pytest.approx(expected, abs=1e-4)
     assert float(Diversity()(_outputs(another=None))) == 0
 
 
@@ -84,3 +102,68 @@ def test_perceptual_is_lpips_by_share_of_hole_and_zero_without_it() -> None:
     perceptual = LOSSES["perceptual"]()
     assert float(perceptual(_outputs(lpips=torch.tensor([0.1, 0.3])))) == pytest.approx(0.2 / 0.25)
     assert float(perceptual(_outputs(lpips=None))) == 0
+
+
+LOG2 = math.log(2)
+# What both sides pay for logits of 0, and for real 3 with fake -1.
+GAME_VALUES = {
+    "non-saturating": (
+        (2 * LOG2, LOG2),
+        (math.log1p(math.exp(-3)) + math.log1p(math.exp(-1)), math.log1p(math.e)),
+    ),
+    "saturating": (
+        (2 * LOG2, -LOG2),
+        (math.log1p(math.exp(-3)) + math.log1p(math.exp(-1)), -math.log1p(math.exp(-1))),
+    ),
+    "least-squares": ((1.0, 1.0), (5.0, 4.0)),
+    "hinge": ((2.0, 0.0), (0.0, 1.0)),
+    "wasserstein": ((0.0, 0.0), (-4.0, 1.0)),
+    "relativistic": ((LOG2, LOG2), (math.log1p(math.exp(-4)), math.log1p(math.exp(4)))),
+}
+
+
+@pytest.mark.parametrize("kind", GAME_VALUES)
+def test_each_game_pays_what_its_paper_says(kind: str) -> None:
+    adversarial = Adversarial(kind=kind)  # type: ignore[arg-type]
+    for (real, fake), expected in zip(((0.0, 0.0), (3.0, -1.0)), GAME_VALUES[kind], strict=True):
+        outputs = _outputs(
+            real_logits=torch.full((2, 1, 4, 4), real), fake_logits=torch.full((2, 1, 4, 4), fake)
+        )
+        paid = adversarial.discriminator(outputs).item(), adversarial(outputs).item()
+        assert paid == pytest.approx(expected, rel=1e-4)
+    assert set(GAME_VALUES) == {*GAMES, "relativistic"}
+
+
+def test_known_patches_of_a_fake_may_count_as_real() -> None:
+    logits = torch.full((2, 1, 4, 4), -9.0)
+    logits[:, :, 1:3, 1:3] = 0
+    outputs = _outputs(real_logits=torch.zeros(2, 1, 4, 4), fake_logits=logits)
+    plain = Adversarial().discriminator(outputs).item()
+    soft = Adversarial(known=1).discriminator(outputs).item()
+    assert soft - plain == pytest.approx(math.log1p(math.exp(9)), rel=1e-4)
+
+
+class _Linear(Discriminator):
+    """A discriminator whose only logit is twice the sum of the photo."""
+
+    def forward(self, image, condition=None):
+        return 2 * image.sum((1, 2, 3), keepdim=True), []
+
+
+def test_penalties_on_a_linear_discriminator_are_known() -> None:
+    image, mask = torch.rand(2, 3, 4, 4), torch.ones(2, 1, 4, 4)
+    slope = find_slope(_Linear(), image, mask)
+    length = 2 * math.sqrt(3 * 4 * 4)
+    assert slope.tolist() == pytest.approx([length, length])
+    outputs = _outputs(real_slope=slope, fake_slope=slope, mixed_slope=slope)
+    assert R1()(outputs).item() == pytest.approx(length**2 / 2)
+    assert R2()(outputs).item() == pytest.approx(length**2 / 2)
+    assert GradientPenalty()(outputs).item() == pytest.approx((length - 1) ** 2)
+
+
+def test_total_variation_of_a_ramp_and_the_size_of_weights() -> None:
+    ramp = torch.linspace(0, 0.31, 32).expand(2, 3, 32, 32)
+    assert TotalVariation()(_outputs(restored=ramp)).item() == pytest.approx(0.01, rel=1e-3)
+    weights = [torch.tensor([1.0, -2.0]), torch.tensor([[3.0]])]
+    assert WeightSize(power=1)(_outputs(weights=weights)).item() == pytest.approx(6)
+    assert WeightSize(power=2)(_outputs(weights=weights)).item() == pytest.approx(14)

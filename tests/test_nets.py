@@ -128,9 +128,29 @@ def test_a_discriminator_gives_logits_and_features(name: str) -> None:
     discriminator = DISCRIMINATORS[name]()
     image = torch.rand(2, 3, 64, 96, requires_grad=True)
     logits, features = discriminator(image, torch.ones(2, 1, 64, 96))
-    assert logits.shape == (2, 1, 8, 12) and len(features) >= 3
+    assert logits.shape[::2] == (2, 8) and logits.shape[3] == 12 and len(features) >= 3
     discriminator.eval()
     ones = torch.ones(2, 1, 64, 96)
     assert torch.equal(discriminator(image)[0], discriminator(image, ones)[0])
     logits.sum().backward()
     assert image.grad is not None and image.grad.abs().sum() > 0
+
+
+def test_an_unconditional_discriminator_does_not_see_the_mask() -> None:
+    discriminator = DISCRIMINATORS["patch"](conditional=False, spectral=False).eval()
+    image = torch.rand(1, 3, 32, 32)
+    masks = torch.zeros(1, 1, 32, 32), torch.ones(1, 1, 32, 32)
+    assert torch.equal(discriminator(image, masks[0])[0], discriminator(image, masks[1])[0])
+    assert not any("parametrizations" in name for name in discriminator.state_dict())
+
+
+@pytest.mark.parametrize(("more", "sees"), [((), 56), ((16,), 72)])
+def test_how_far_a_patch_sees(more: tuple[int, ...], sees: int) -> None:
+    discriminator = DISCRIMINATORS["patch"](
+        channels=(16, 16, 16, 16, *more), strides=(1, 2, 2, 1, *(1 for _ in more)), spectral=False
+    )
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    discriminator(image)[0][0, 0, 8, 8].backward()
+    assert image.grad is not None
+    seen = image.grad.abs().sum((0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [sees, sees]

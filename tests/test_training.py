@@ -159,6 +159,51 @@ def test_only_the_last_two_states_are_kept(tmp_path: Path) -> None:
     assert [state.name for state in list_states(tmp_path)] == ["00000002", "00000003"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("losses.adversarial.kind=relativistic", "losses.r1.every=2", "losses.r2.every=2"),
+        (
+            "losses.adversarial.kind=wasserstein",
+            "losses.gradient_penalty.weight=10",
+            "discriminator_steps=3",
+            "optimizer.kind=adam",
+        ),
+        ("discriminator.kind=multi-scale", "losses.adversarial.kind=hinge", "optimizer.kind=sgd"),
+        ("augment=off", "losses.total_variation.weight=1", "losses.weight_size.power=1"),
+        ("losses.adversarial.weight=0", "losses.feature_matching.weight=0", "decay=cosine"),
+    ],
+)
+def test_other_ways_to_train_work_too(
+    photos: Path, tmp_path: Path, changes: tuple[str, ...]
+) -> None:
+    train(load_recipe("inpaint", (*TINY, *changes)), photos, tmp_path, device="cpu")
+    assert all(value.isfinite().all() for value in _tensors(tmp_path).values())
+
+
+def test_a_run_that_dies_goes_back_once_then_stops(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import restore.training.loop as loop
+
+    recipe = load_recipe("inpaint", (*TINY, "steps=40", "save_seconds=0.001"))
+    original = loop.RestorerStep.update
+    dying = {12, 25}
+
+    def update(self: loop.RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
+        logs = original(self, *arguments)  # type: ignore[arg-type]
+        if arguments[1] in dying:
+            dying.remove(arguments[1])  # type: ignore[arg-type]
+            logs["reconstruction"] = torch.tensor(float("nan"))
+        return logs
+
+    monkeypatch.setattr(loop.RestorerStep, "update", update)
+    with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN; try --set"):
+        train(recipe, photos, tmp_path, device="cpu")
+    assert not dying
+    assert list_states(tmp_path / "state")[-1].name == "00000025"
+
+
 @pytest.mark.slow
 def test_a_run_killed_ten_times_ends_with_a_restorer(photos: Path, tmp_path: Path) -> None:
     code = (

@@ -11,7 +11,6 @@ from typing import Any
 
 import tomli_w
 import torch
-from torch import Tensor, nn
 
 from restore.checkpoint import (
     Header,
@@ -20,20 +19,22 @@ from restore.checkpoint import (
     save_checkpoint,
 )
 from restore.config import read_toml
-from restore.data import MaskedPhotos, list_photos, load_batches, shuffle
+from restore.data import Batch, MaskedPhotos, list_photos, load_batches, shuffle
 from restore.device import pick_device
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.lpips import load_lpips
 from restore.masks import load_preset
 from restore.nets import DISCRIMINATORS, GENERATORS
+from restore.training.augment import FEW_PHOTOS
+from restore.training.optimizers import follow, match_layout
 from restore.training.preview import Preview
 from restore.training.progress import Progress
 from restore.training.recipe import FREE_KEYS, Recipe
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, load_state, save_state
+from restore.training.watch import ADVICE, Watch
 
-LOG_STEPS = 50  # steps between two lines of the log
 HELD_OUT = 16  # photos at most that are never trained on, but previewed
 
 
@@ -83,35 +84,26 @@ class Training:
         elif self.lpips is not None:
             self.lpips = self.lpips.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.step = RestorerStep(generator, discriminator, recipe, self.lpips)
+        few = len(photos) < FEW_PHOTOS
+        augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
+        self.step = RestorerStep(generator, discriminator, recipe, self.lpips, augmented)
+        adversarial = recipe.losses.get("adversarial")
+        self.watch = Watch(bounded=getattr(adversarial, "kind", "") != "wasserstein")
         self.preview = Preview(held_out, self.preset, recipe, run / "samples", self.lpips)
-        self.number, self.images, self.seconds = 0, 0, 0.0
+        self.number, self.images, self.seconds, self.falls = 0, 0, 0.0, 0
         self.stopping = False
 
     @property
     def parts(self) -> dict[str, Any]:
         """All that is saved and resumed, by name."""
-        return {
-            "generator": self.step.generator,
-            "average": self.average,
-            "discriminator": self.step.discriminator,
-            "generator_optimizer": self.step.generator_optimizer,
-            "discriminator_optimizer": self.step.discriminator_optimizer,
-        }
+        return {"average": self.average, **self.step.parts}
 
     def resume_or_start(self, start: Path | None) -> None:
         """Load the newest state of the run folder, or set a new one up."""
         states = list_states(self.run / "state")
         if states:
             check_same_recipe(self.recipe, self.run / "recipe.toml")
-            facts = load_state(states[-1], self.parts)
-            for optimizer in (self.step.generator_optimizer, self.step.discriminator_optimizer):
-                match_layout(optimizer)
-            self.number, self.images, self.seconds = (
-                facts["step"],
-                facts["images"],
-                facts["seconds"],
-            )
+            self._load(states[-1])
         elif start is not None:
             self._start_from(start)
         self.run.mkdir(parents=True, exist_ok=True)
@@ -119,6 +111,13 @@ class Training:
         settings["losses"] = {n: s.model_dump(mode="json") for n, s in self.recipe.losses.items()}
         recipe = tomli_w.dumps(settings).encode()
         write_bytes(self.run / "recipe.toml", recipe, overwrite=True)
+
+    def _load(self, state: Path) -> None:
+        facts = load_state(state, self.parts)
+        for optimizer in (self.step.generator_optimizer, self.step.discriminator_optimizer):
+            match_layout(optimizer)
+        self.number, self.images = facts["step"], facts["images"]
+        self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
         _, generator = load_network(start, GENERATORS)
@@ -136,30 +135,46 @@ class Training:
             for batch, started in self._timed_batches():
                 self._update(batch, started)
                 now = time.monotonic()
+                due = now - saved > self.recipe.save_seconds
+                if self.watch.due or due:
+                    self._recover(self.watch.look())
                 if now - previewed > self.recipe.preview_seconds:
                     self.show()
                     previewed = now
-                if now - saved > self.recipe.save_seconds:
+                if due:
                     self.save()
                     saved = now
                 if self.stopping:
                     break
+            self._recover(self.watch.look())
             self.save()
             self.show()
 
-    def _timed_batches(self) -> Iterator[tuple[Any, float]]:
+    def _timed_batches(self) -> Iterator[tuple[Batch, float]]:
         """Yield (batch, time at which it was asked for), through all stages that are left."""
         while self.number < self.recipe.steps and not self.stopping:
-            stage, _, end = self.recipe.stage_at(self.number)
+            stage, first, end = self.recipe.stage_at(self.number)
             dataset = MaskedPhotos(self.photos, self.preset, stage.size, self.recipe.seed)
             batches = load_batches(dataset, stage.batch, self.images, self.recipe.workers)
-            while self.number < end:
+            while first <= self.number < end:
                 started = time.monotonic()
                 batch = next(batches)
                 self.progress.waited(time.monotonic() - started)
                 yield batch.to(self.device), started
 
-    def _update(self, batch: Any, started: float) -> None:
+    def _recover(self, trouble: str | None) -> None:
+        """Go back to the last state, once in a run; photos and noise after it will be others."""
+        if trouble is None:
+            return
+        states = list_states(self.run / "state")
+        if self.falls or not states:
+            raise RestoreError(f"Training stopped at step {self.number}: {trouble}; {ADVICE}.")
+        images = self.images
+        self._load(states[-1])
+        self.images, self.falls = images, self.falls + 1
+        self.progress.say(f"At step {self.number} again, since {trouble}.")
+
+    def _update(self, batch: Batch, started: float) -> None:
         noise = torch.Generator().manual_seed(self.recipe.seed * 2**40 + self.images)
         self.step.set_rate(self.recipe.rate_at(self.number))
         logs = self.step.update(batch, self.number, noise)
@@ -172,11 +187,13 @@ class Training:
         self.images += len(batch.clean)
         spent = time.monotonic() - started
         self.seconds += spent
+        self.watch.add(logs)
         self.progress.add(self.number, self.images, len(batch.clean), spent, logs)
 
     def save(self) -> None:
         """Save the state and both checkpoints."""
-        facts = {"step": self.number, "images": self.images, "seconds": self.seconds}
+        facts: dict[str, float] = {"step": self.number, "images": self.images}
+        facts |= {"seconds": self.seconds, "falls": self.falls}
         save_state(self.run / "state", self.number, self.parts, facts)
         header = self._header("generator")
         save_checkpoint(self.checkpoint, self.average, header)
@@ -221,20 +238,6 @@ def split_photos(photos: list[Path], seed: int) -> tuple[list[Path], list[Path]]
     held_out = {int(index) for index in order[:count]}
     rest = [photo for index, photo in enumerate(photos) if index not in held_out]
     return rest, [photos[index] for index in sorted(held_out)] or photos
-
-
-def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the running average of the weights: average = keep · average + (1 - keep) · network."""
-    with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)
-
-
-def match_layout(optimizer: torch.optim.Optimizer) -> None:
-    """Give the loaded state of an optimiser the memory layout of its weights, as it had before."""
-    for weight, values in optimizer.state.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == weight.shape:
-                values[name] = torch.empty_like(weight, requires_grad=False).copy_(value)
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:

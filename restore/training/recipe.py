@@ -1,5 +1,6 @@
 """Recipes: everything that a training run is made of, in one TOML file."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -41,9 +42,12 @@ class Recipe(Settings):
     preview_seconds: float = Field(600.0, gt=0)
     warmup: int = Field(300, ge=0)  # steps
     cooldown: float = Field(0.25, ge=0, le=1)  # share of the steps
+    decay: Literal["linear", "cosine"] = "linear"  # shape of the cool-down
     ema: float = Field(0.998, ge=0, lt=1)
     clip: float = Field(1.0, gt=0)
     hint: float = Field(0.0, ge=0, le=0.25)  # share of photos shown at low resolution in the hole
+    discriminator_steps: int = Field(1, ge=1)  # for each step of the generator
+    augment: Literal["auto", "on", "off"] = "auto"  # DiffAugment; auto: below 10,000 photos
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     workers: int = Field(1, ge=0)  # processes that decode photos
     mask: str = "mixed"  # preset
@@ -81,9 +85,11 @@ class Recipe(Settings):
         return self.stages[-1], first, self.steps
 
     def rate_at(self, step: int) -> float:
-        """Return the factor on the learning rates in `step`: warm-up, level, linear cool-down."""
+        """Return the factor on the learning rates in `step`: warm-up, level, cool-down."""
         up = (step + 1) / (self.warmup + 1)
-        down = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        down = min(1.0, (self.steps - step) / max(1.0, self.cooldown * self.steps))
+        if self.decay == "cosine":
+            down = (1 - math.cos(math.pi * down)) / 2
         return max(0.0, min(1.0, up, down))
 
 

@@ -1,6 +1,6 @@
 """One training step of a restorer: a batch in, one update of both networks."""
 
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -8,31 +8,14 @@ from torch import Tensor, nn
 
 from restore.data import Batch
 from restore.device import autocast
-from restore.losses import Adversarial, Outputs
+from restore.losses import Adversarial, Outputs, Penalty
 from restore.lpips import Lpips
 from restore.nets import Discriminator, RestorerGenerator
-from restore.training.recipe import OptimizerSettings, Recipe
+from restore.training.augment import Augment
+from restore.training.optimizers import make_optimizer, set_rate
+from restore.training.recipe import Recipe
 
 HINT_EVERY = 4  # a step with hints has them in one photo of so many
-
-OPTIMIZERS = {
-    "adamw": lambda p, lr, s: torch.optim.AdamW(
-        p, lr, betas=s.betas, weight_decay=s.weight_decay, fused=True
-    ),
-    "adam": lambda p, lr, s: torch.optim.Adam(
-        p, lr, betas=s.betas, weight_decay=s.weight_decay, fused=True
-    ),
-    "sgd": lambda p, lr, s: torch.optim.SGD(
-        p, lr, momentum=s.betas[0], weight_decay=s.weight_decay, fused=True
-    ),
-}
-
-
-def make_optimizer(
-    parameters: Iterable[nn.Parameter], lr: float, settings: OptimizerSettings
-) -> torch.optim.Optimizer:
-    """Return the optimiser that `settings` describe."""
-    return OPTIMIZERS[settings.kind](list(parameters), lr, settings)
 
 
 class RestorerStep:
@@ -40,6 +23,10 @@ class RestorerStep:
 
     Both networks learn from the same forward pass of the discriminator: its own loss is derived by
     its weights, the generator's by the restored photo.
+
+    Args:
+        lpips: for the perceptual loss; without it, that loss is 0.
+        augmented: let the discriminator see photos through `Augment`.
     """
 
     def __init__(
@@ -48,8 +35,9 @@ class RestorerStep:
         discriminator: Discriminator,
         recipe: Recipe,
         lpips: Lpips | None,
+        augmented: bool = False,
     ) -> None:
-        self.recipe, self.lpips = recipe, lpips
+        self.recipe, self.lpips, self.augmented = recipe, lpips, augmented
         self.generator, self.discriminator = generator, discriminator
         self.generator_weights = list(generator.parameters())
         self.discriminator_weights = list(discriminator.parameters())
@@ -59,66 +47,110 @@ class RestorerStep:
             self.discriminator_weights, rates.discriminator_lr, rates
         )
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Networks and optimisers by name: what is saved and resumed."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+
     def set_rate(self, factor: float) -> None:
         """Set both learning rates to `factor` times the recipe's."""
-        rates = self.recipe.optimizer
-        for group in self.generator_optimizer.param_groups:
-            group["lr"] = rates.lr * factor
-        for group in self.discriminator_optimizer.param_groups:
-            group["lr"] = rates.discriminator_lr * factor
+        set_rate(self.generator_optimizer, factor * self.recipe.optimizer.lr)
+        set_rate(self.discriminator_optimizer, factor * self.recipe.optimizer.discriminator_lr)
 
     def update(self, batch: Batch, number: int, noise: torch.Generator) -> dict[str, Tensor]:
         """Update both networks by one batch; return the losses and accuracies as scalars.
 
         Args:
+            batch: clean photos and masks.
             number: of the step, counted from 0; lazy losses go by it.
-            noise: draws the noise.
+            noise: draws the noise and all else that is random.
         """
         due = [n for n, s in self.recipe.losses.items() if s.weight and number % s.every == 0]
+        for _ in range(self.recipe.discriminator_steps - 1):
+            outputs = self._run_networks(batch, noise, [n for n in due if self._is_played(n)])
+            self._set_discriminator_gradients(outputs, due)
+            self._move_discriminator()
         outputs = self._run_networks(batch, noise, due)
-        adversarial = self.recipe.losses.get("adversarial")
-        logs = {}
-        if isinstance(adversarial, Adversarial) and outputs.fake_logits is not None:
-            logs["discriminator"] = adversarial.discriminator(outputs)
-            self._update_discriminator(logs["discriminator"], outputs, logs)
-        losses = {name: self.recipe.losses[name](outputs) for name in due}
-        weights = {n: self.recipe.losses[n].weight * self.recipe.losses[n].every for n in due}
-        total = torch.stack([weights[name] * losses[name] for name in due]).sum()
-        total.backward(inputs=self.generator_weights)
+        logs = self._set_discriminator_gradients(outputs, due)
+        losses = {n: self.recipe.losses[n](outputs) for n in due if not self._is_penalty(n)}
+        self._weigh(losses).backward(inputs=self.generator_weights)
         logs["gradient"] = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)
         self.generator_optimizer.step()
         self.generator_optimizer.zero_grad()
-        if adversarial and outputs.fake_logits is not None:
-            self.discriminator_optimizer.step()
-            self.discriminator_optimizer.zero_grad()
+        if outputs.fake_logits is not None:
+            self._move_discriminator()
         return {name: value.detach() for name, value in (logs | losses).items()}
+
+    def _is_penalty(self, name: str) -> bool:
+        return isinstance(self.recipe.losses[name], Penalty)
+
+    def _is_played(self, name: str) -> bool:
+        return self._is_penalty(name) or name == "adversarial"
+
+    def _weigh(self, losses: dict[str, Tensor]) -> Tensor:
+        settings = self.recipe.losses
+        terms = [settings[n].weight * settings[n].every * loss for n, loss in losses.items()]
+        return torch.stack(terms).sum()
 
     def _run_networks(self, batch: Batch, noise: torch.Generator, due: list[str]) -> Outputs:
         clean, mask = batch.clean, batch.mask
-        another = lpips = real_logits = fake_logits = None
-        real_features: list[Tensor] = []
-        fake_features: list[Tensor] = []
+        found: dict[str, Any] = {}
         with autocast(clean.device, self.recipe.precision):
             base = self._make_base(batch, noise)
             restored = self.generator.improve(base, mask, self._draw_noise(batch, noise))
             if "diversity" in due:
-                another = self.generator.improve(base, mask, self._draw_noise(batch, noise))
+                noise_again = self._draw_noise(batch, noise)
+                found["another"] = self.generator.improve(base, mask, noise_again)
             if "adversarial" in due or "feature_matching" in due:
-                real_logits, real_features = self.discriminator(clean, mask)
-                fake_logits, fake_features = self.discriminator(restored, mask)
+                found |= self._judge(clean, restored, mask, noise)
             if "perceptual" in due and self.lpips is not None:
-                lpips = self.lpips(restored, clean)
-        return Outputs(
-            clean,
-            mask,
-            restored,
-            another,
-            real_logits,
-            fake_logits,
-            real_features,
-            fake_features,
-            lpips,
-        )
+                found["lpips"] = self.lpips(restored, clean)
+        found |= self._find_slopes(clean, restored, mask, noise, due)
+        return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
+
+    def _judge(
+        self, clean: Tensor, restored: Tensor, mask: Tensor, noise: torch.Generator
+    ) -> dict[str, Any]:
+        """Return the discriminator's logits and features of real and fake."""
+        if self.augmented:
+            change = Augment(len(clean), clean.shape[-1], noise, clean.device)
+            clean, restored, mask = change(clean), change(restored), change.move(mask)
+        real_logits, real_features = self.discriminator(clean, mask)
+        fake_logits, fake_features = self.discriminator(restored, mask)
+        return {
+            "real_logits": real_logits,
+            "real_features": real_features,
+            "fake_logits": fake_logits,
+            "fake_features": fake_features,
+            "judged": mask,
+        }
+
+    def _find_slopes(
+        self,
+        clean: Tensor,
+        restored: Tensor,
+        mask: Tensor,
+        noise: torch.Generator,
+        due: list[str],
+    ) -> dict[str, Tensor]:
+        """Return the gradients' lengths that the penalties of this step need, in fp32."""
+        slopes = {}
+        fake = restored.detach()
+        if "r1" in due:
+            slopes["real_slope"] = find_slope(self.discriminator, clean, mask)
+        if "r2" in due:
+            slopes["fake_slope"] = find_slope(self.discriminator, fake, mask)
+        if "gradient_penalty" in due:
+            part = torch.rand(len(clean), 1, 1, 1, generator=noise).to(clean.device)
+            slopes["mixed_slope"] = find_slope(
+                self.discriminator, torch.lerp(clean, fake, part), mask
+            )
+        return slopes
 
     def _make_base(self, batch: Batch, noise: torch.Generator) -> Tensor:
         """Return the generator's base; by chance `hint`, a photo's hole shows it at low resolution.
@@ -134,8 +166,7 @@ class RestorerStep:
             factor = 2 if scale < 0.5 else 4
             small = F.avg_pool2d(batch.clean[:count], factor)
             coarse = F.interpolate(small, scale_factor=factor, mode="bicubic", align_corners=False)
-            mask = batch.mask[:count]
-            base[:count] = batch.clean[:count] * (1 - mask) + coarse * mask
+            base[:count] = torch.lerp(batch.clean[:count], coarse, batch.mask[:count])
             return base
 
     def _draw_noise(self, batch: Batch, noise: torch.Generator) -> Tensor:
@@ -143,15 +174,34 @@ class RestorerStep:
         shape = self.generator.noise_shape(count, height, width)
         return torch.randn(shape, generator=noise).to(batch.clean.device)
 
-    def _update_discriminator(
-        self, loss: Tensor, outputs: Outputs, logs: dict[str, Tensor]
-    ) -> None:
-        """Set the discriminator's gradients; its weights move after the generator's are set."""
+    def _set_discriminator_gradients(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
+        """Derive the discriminator's loss; its weights move after the generator's gradients."""
+        adversarial = self.recipe.losses.get("adversarial")
+        if not isinstance(adversarial, Adversarial) or outputs.fake_logits is None:
+            return {}
+        assert outputs.real_logits is not None
+        loss = adversarial.discriminator(outputs)
+        penalties = {n: self.recipe.losses[n](outputs) for n in due if self._is_penalty(n)}
+        whole = loss + self._weigh(penalties) if penalties else loss
         weights = self.discriminator_weights
-        gradients = torch.autograd.grad(loss, weights, retain_graph=True)
+        gradients = torch.autograd.grad(whole, weights, retain_graph=True)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(weights, self.recipe.clip)
-        assert outputs.real_logits is not None and outputs.fake_logits is not None
-        logs["real_accuracy"] = (outputs.real_logits > 0).float().mean()
-        logs["fake_accuracy"] = (outputs.fake_logits < 0).float().mean()
+        accuracy = {
+            "real_accuracy": (outputs.real_logits > 0).float().mean(),
+            "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
+        }
+        return {"discriminator": loss, **accuracy, **penalties}
+
+    def _move_discriminator(self) -> None:
+        self.discriminator_optimizer.step()
+        self.discriminator_optimizer.zero_grad()
+
+
+def find_slope(discriminator: Discriminator, image: Tensor, mask: Tensor) -> Tensor:
+    """Return the length of the gradient of each photo's summed logits by the photo, (N,)."""
+    image = image.detach().requires_grad_()
+    logits, _ = discriminator(image, mask)
+    (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
+    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)

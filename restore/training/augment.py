@@ -1,0 +1,38 @@
+"""DiffAugment: the discriminator sees photos only through random, differentiable changes.
+
+It can't learn few photos by heart then (Zhao et al., eq. 4 and 5, arXiv:2006.10738). Real and fake
+of one photo are changed alike, so that their features stay comparable.
+"""
+
+import kornia.enhance as enhance
+import kornia.geometry.transform as transform
+import torch
+from torch import Tensor
+
+FEW_PHOTOS = 10_000  # below, "auto" augments
+BRIGHTNESS = 0.2  # largest shift, in [0, 1]
+CONTRAST = 0.3  # largest change of the factor from 1
+SATURATION = 0.6
+SHIFT = 0.125  # of the side
+
+
+class Augment:
+    """One draw of random changes for each photo of a batch."""
+
+    def __init__(self, count: int, size: int, noise: torch.Generator, device: torch.device) -> None:
+        drawn = (2 * torch.rand(5, count, generator=noise) - 1).to(device)
+        self.brightness = drawn[0] * BRIGHTNESS
+        self.saturation = 1 + drawn[1] * SATURATION
+        self.contrast = 1 + drawn[2] * CONTRAST
+        self.shift = (drawn[3:].T * SHIFT * size).round()  # (N, 2) pixels
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the changed photos (N, 3, H, W); gradients flow through."""
+        image = enhance.adjust_brightness(image, self.brightness, clip_output=False)
+        image = enhance.adjust_saturation_with_gray_subtraction(image, self.saturation)
+        image = enhance.adjust_contrast_with_mean_subtraction(image, self.contrast)
+        return self.move(image)
+
+    def move(self, image: Tensor) -> Tensor:
+        """Return only shifted pictures (N, C, H, W), as the mask has to be; zeros come in."""
+        return transform.translate(image, self.shift, mode="nearest", align_corners=True)

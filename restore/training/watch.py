@@ -1,0 +1,44 @@
+"""Watching a run for the two ways in which adversarial training dies."""
+
+import torch
+from torch import Tensor
+
+LOOK_STEPS = 10  # steps between two looks, which cost a GPU a wait
+COLLAPSE = 0.02  # discriminator loss below which it has won: it tells real from fake every time
+COLLAPSE_STEPS = 500
+
+ADVICE = "try --set optimizer.lr=1e-4 or --set optimizer.discriminator_lr=1e-4"
+
+
+class Watch:
+    """Collects the losses of each step and tells when a run can't recover by itself."""
+
+    def __init__(self, bounded: bool = True) -> None:
+        """`bounded`: the discriminator's loss can't fall below 0, so near 0 means collapse."""
+        self.bounded = bounded
+        self.seen: list[Tensor] = []
+        self.played: list[Tensor] = []
+        self.won = 0  # steps in a row
+
+    def add(self, logs: dict[str, Tensor]) -> None:
+        """Take note of a step's losses."""
+        self.seen.append(torch.stack([value.float() for value in logs.values()]).sum())
+        if "discriminator" in logs:
+            self.played.append(logs["discriminator"].float())
+
+    @property
+    def due(self) -> bool:
+        """Whether enough steps came for another look."""
+        return len(self.seen) >= LOOK_STEPS
+
+    def look(self) -> str | None:
+        """Return what went wrong since the last look, or None."""
+        finite = all(torch.isfinite(value) for value in self.seen)
+        low = self.bounded and bool(self.played) and max(map(float, self.played)) < COLLAPSE
+        self.won = self.won + len(self.seen) if low else 0
+        self.seen, self.played = [], []
+        if not finite:
+            return "a loss became infinite or NaN"
+        if self.won >= COLLAPSE_STEPS:
+            return f"the discriminator's loss stayed near 0 for {self.won} steps"
+        return None

@@ -1,0 +1,34 @@
+import torch
+
+from restore.training.watch import COLLAPSE_STEPS, LOOK_STEPS, Watch
+
+
+def _feed(watch: Watch, steps: int, **losses: float) -> str | None:
+    found = None
+    for _ in range(steps):
+        watch.add({name: torch.tensor(value) for name, value in losses.items()})
+        if watch.due:
+            found = watch.look() or found
+    return found
+
+
+def test_good_losses_pass() -> None:
+    assert _feed(Watch(), 2 * COLLAPSE_STEPS, discriminator=1.3, reconstruction=0.1) is None
+
+
+def test_nan_and_infinity_are_found_at_the_next_look() -> None:
+    for bad in (float("nan"), float("inf")):
+        watch = Watch()
+        watch.add({"reconstruction": torch.tensor(bad)})
+        assert "NaN" in (_feed(watch, LOOK_STEPS, reconstruction=0.1) or "")
+
+
+def test_a_discriminator_that_has_won_for_long_is_found() -> None:
+    watch = Watch()
+    assert _feed(watch, COLLAPSE_STEPS - LOOK_STEPS, discriminator=0.001) is None
+    assert "near 0" in (_feed(watch, LOOK_STEPS, discriminator=0.001) or "")
+    assert _feed(watch, LOOK_STEPS, discriminator=0.5) is None
+
+
+def test_a_loss_that_may_fall_below_zero_is_no_collapse() -> None:
+    assert _feed(Watch(bounded=False), 2 * COLLAPSE_STEPS, discriminator=-5.0) is None
