@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restore.assets import preset_names
 from restore.commands import cli, main
 from restore.masks import MASKS, kinds, load_preset
 
@@ -41,6 +42,10 @@ def test_every_option_mentioned_exists() -> None:
     known = {name for command in cli.commands.values() for p in command.params for name in p.opts}
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
     assert mentioned - known <= {"--help"}
+
+
+def test_every_preset_is_in_the_readme() -> None:
+    assert [name for name in preset_names() if f"`{name}`" not in README] == []
 
 
 def test_every_command_is_in_the_readme() -> None:
