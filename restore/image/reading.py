@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -63,8 +64,15 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
 
 @contextmanager
-def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+def open_picture(
+    path: str | Path, max_pixels: int = MAX_PIXELS, data: bytes | None = None
+) -> Iterator[Image.Image]:
     """Open a picture file to decode it inside the block; any failure there becomes a sentence.
+
+    Args:
+        path: the file, or its name where `data` is what it holds.
+        max_pixels: width times height at most.
+        data: the content of a file that lies elsewhere, as in an archive.
 
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
@@ -75,9 +83,13 @@ def open_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> Iterator[Ima
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels
     try:
-        _check_readable(path)
+        if data is None:
+            _check_readable(path)
+        elif not data:
+            raise RestoreError(f"{path} is empty (0 bytes).")
         accepted = (*dict.fromkeys(FORMATS.values()), "GIF", "PPM")
-        with path.open("rb") as file, Image.open(file, formats=accepted) as picture:
+        file = path.open("rb") if data is None else BytesIO(data)
+        with file, Image.open(file, formats=accepted) as picture:
             if picture.width * picture.height > max_pixels:
                 raise RestoreError(too_large)
             yield picture

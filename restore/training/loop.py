@@ -4,7 +4,7 @@ import copy
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from restore.checkpoint import (
     save_checkpoint,
 )
 from restore.config import read_toml
-from restore.data import Batch, MaskedPhotos, list_photos, load_batches, shuffle
+from restore.data import Batch, MaskedPhotos, Photo, load_batches, shuffle
 from restore.device import pick_device
 from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
@@ -28,8 +28,9 @@ from restore.masks import load_preset
 from restore.nets import DISCRIMINATORS, GENERATORS
 from restore.training.augment import FEW_PHOTOS
 from restore.training.optimizers import follow, match_layout
+from restore.training.photos import Source, gather_photos, remember_photos
 from restore.training.preview import Preview
-from restore.training.progress import Progress
+from restore.training.progress import Progress, say
 from restore.training.recipe import FREE_KEYS, Recipe
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, load_state, save_state
@@ -40,25 +41,30 @@ HELD_OUT = 16  # photos at most that are never trained on, but previewed
 
 def train(
     recipe: Recipe,
-    folder: Path,
+    source: Source,
     run: Path,
     device: str = "auto",
     start: Path | None = None,
 ) -> Path:
-    """Train a restorer on the photos below `folder` and return its checkpoint.
+    """Train a restorer on the photos of `source` and return its checkpoint.
 
     A run folder that holds a state goes on from there. Ctrl-C saves, then stops.
 
     Args:
+        recipe: what to train, and how.
+        source: a folder, zip or tar of photos, or one of damaged and one of clean photos.
+        run: the folder of the run.
+        device: "auto", "cpu", "cuda" or "mps".
         start: checkpoint that a new run starts from, its discriminator beside it.
 
     Raises:
-        UsageError: the run folder belongs to another recipe.
+        UsageError: the run folder belongs to another recipe or to other photos.
         RestoreError: no photos, a damaged state, a folder that can't be written.
     """
-    photos = list_photos(folder)
-    training = Training(recipe, photos, run, pick_device(device))
+    report = gather_photos(recipe, source, run, say)
+    training = Training(recipe, list(report.photos.values()), run, pick_device(device))
     training.resume_or_start(start)
+    remember_photos(report, run)
     with _stop_on_signals(training):
         training.run_all()
     return training.checkpoint
@@ -67,7 +73,9 @@ def train(
 class Training:
     """One run: networks, position, and the folder that all of it is written to."""
 
-    def __init__(self, recipe: Recipe, photos: list[Path], run: Path, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, photos: Sequence[Photo], run: Path, device: torch.device
+    ) -> None:
         self.recipe, self.run, self.device = recipe, run, device
         self.checkpoint = run / f"{recipe.name}.safetensors"
         self.photos, held_out = split_photos(photos, recipe.seed)
@@ -155,7 +163,9 @@ class Training:
         while self.number < self.recipe.steps and not self.stopping:
             stage, first, end = self.recipe.stage_at(self.number)
             dataset = MaskedPhotos(self.photos, self.preset, stage.size, self.recipe.seed)
-            batches = load_batches(dataset, stage.batch, self.images, self.recipe.workers)
+            batches = load_batches(
+                dataset, stage.batch, self.images, self.recipe.workers, self.progress.say
+            )
             while first <= self.number < end:
                 started = time.monotonic()
                 batch = next(batches)
@@ -231,13 +241,13 @@ def discriminator_path(checkpoint: Path) -> Path:
     )
 
 
-def split_photos(photos: list[Path], seed: int) -> tuple[list[Path], list[Path]]:
+def split_photos(photos: Sequence[Photo], seed: int) -> tuple[list[Photo], list[Photo]]:
     """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
     count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
     order = shuffle(len(photos), seed, 0)
     held_out = {int(index) for index in order[:count]}
     rest = [photo for index, photo in enumerate(photos) if index not in held_out]
-    return rest, [photos[index] for index in sorted(held_out)] or photos
+    return rest, [photos[index] for index in sorted(held_out)] or list(photos)
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:

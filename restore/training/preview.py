@@ -1,16 +1,18 @@
 """Preview grids and the held-out score: the same photos and masks at every look."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from restore.data import Batch, draw_crop, read_training_photo
+from restore.data import Batch, Item, Photo, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
-from restore.image import write_bytes
+from restore.errors import RestoreError
+from restore.image import encode_png, write_bytes
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
@@ -25,7 +27,12 @@ class Preview:
     """A fixed batch of held-out photos, drawn and scored again and again."""
 
     def __init__(
-        self, photos: list[Path], preset: Preset, recipe: Recipe, folder: Path, lpips: Lpips | None
+        self,
+        photos: Sequence[Photo],
+        preset: Preset,
+        recipe: Recipe,
+        folder: Path,
+        lpips: Lpips | None,
     ) -> None:
         self.photos, self.preset, self.recipe = photos, preset, recipe
         self.folder, self.lpips = folder, lpips
@@ -34,7 +41,10 @@ class Preview:
         self, generator: RestorerGenerator, device: torch.device, size: int, number: int
     ) -> dict[str, float]:
         """Write samples/STEP.png (damaged, two restored, clean) and return the held-out scores."""
-        batch = self._make_batch(size)
+        items = self._draw_items(size)
+        if not items:
+            return {}
+        batch = make_batch(items)
         fills = [self._restore(generator, batch, seed, device) for seed in SEEDS]
         rows = [
             [_to_pixels(column[n]) for column in (batch.damaged, *fills, batch.clean)]
@@ -42,18 +52,16 @@ class Preview:
         ]
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        _, encoded = cv2.imencode(".png", sheet[..., ::-1])
-        write_bytes(self.folder / f"{number:08d}.png", encoded.tobytes(), overwrite=True)
+        write_bytes(self.folder / f"{number:08d}.png", encode_png(sheet), overwrite=True)
         return self._score(batch, fills)
 
-    def _make_batch(self, size: int) -> Batch:
-        crops, masks = [], []
-        for index, path in enumerate(self.photos):
+    def _draw_items(self, size: int) -> list[Item]:
+        items = []
+        for index, photo in enumerate(self.photos):
             rng = np.random.default_rng([self.recipe.seed, index, 2])
-            crops.append(draw_crop(read_training_photo(path, size), size, rng).transpose(2, 0, 1))
-            masks.append(self.preset.draw(size, size, rng)[None])
-        clean = torch.from_numpy(np.stack(crops)).float() / 255
-        return Batch(clean, torch.from_numpy(np.stack(masks)).float())
+            with suppress(RestoreError):  # one that is gone by now must not end the run
+                items.append(draw_item(photo, self.preset, size, rng))
+        return items
 
     def _restore(
         self, generator: RestorerGenerator, batch: Batch, seed: int, device: torch.device

@@ -15,6 +15,12 @@ LOG_STEPS = 50  # steps between two lines of the log
 SHOWN = ("reconstruction", "perceptual", "adversarial", "discriminator")
 
 
+def say(sentence: str, console: Console | None = None) -> None:
+    """Print a sentence as it is on stderr."""
+    console = console or Console(stderr=True)
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 class Progress:
     """Counts steps and time; shows photos per second, losses and time left."""
 
@@ -49,7 +55,7 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the line that moves."""
-        self.console.print(sentence)
+        say(sentence, self.console)
 
     def waited(self, seconds: float) -> None:
         """Count time that was spent waiting for photos."""

@@ -1,0 +1,236 @@
+"""Training batches: photos cropped and masked on the fly, the same for the same seed."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from restore.data.sources import Pair, Photo, PhotoFile, open_photo
+from restore.errors import RestoreError
+from restore.image import Pixels, to_upright
+from restore.masks import Preset
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photos to learn from.
+
+    Attributes:
+        clean: (N, 3, S, S) float32 in [0, 1].
+        mask: (N, 1, S, S) float32 {0, 1}, 1 is the hole: this pixel may change.
+        spoiled: (N, 3, S, S) the damaged photos, where more than holes is wrong with them.
+    """
+
+    clean: Tensor
+    mask: Tensor
+    spoiled: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`."""
+        spoiled = None if self.spoiled is None else self.spoiled.to(device)
+        return Batch(self.clean.to(device), self.mask.to(device), spoiled)
+
+    @property
+    def damaged(self) -> Tensor:
+        """The photos as the generator sees them: `spoiled`, or with the hole blacked out."""
+        return self.clean * (1 - self.mask) if self.spoiled is None else self.spoiled
+
+
+class Item(NamedTuple):
+    """One photo of a batch, uint8, and what went wrong on the way to it."""
+
+    clean: Pixels  # (3, S, S)
+    mask: Pixels  # (1, S, S) {0, 1}
+    spoiled: Pixels | None = None  # (3, S, S)
+    problems: tuple[str, ...] = ()
+
+
+class MaskedPhotos(Dataset[Item]):
+    """Endless crops and masks by running index: item i depends on the seed and i alone.
+
+    Pairs are cropped alike and have masks of ones: all of a damaged photo may change.
+    """
+
+    def __init__(self, photos: Sequence[Photo], preset: Preset, size: int, seed: int) -> None:
+        self.photos, self.preset, self.size, self.seed = photos, preset, size, seed
+
+    def __getitem__(self, index: int) -> Item:
+        """Return item `index`; where its photo can't be read, one made of the next photo that can.
+
+        Raises:
+            RestoreError: no photo can be read.
+        """
+        order = shuffle(len(self.photos), self.seed, index // len(self.photos))
+        problems: list[str] = []
+        for place in range(index, index + len(self.photos)):
+            photo = self.photos[order[place % len(self.photos)]]
+            rng = np.random.default_rng([self.seed, index])
+            try:
+                item = draw_item(photo, self.preset, self.size, rng)
+                return item._replace(problems=tuple(problems))
+            except RestoreError as error:
+                problems.append(str(error))
+        raise RestoreError(f"None of the photos can be read any more: {problems[0]}")
+
+
+def draw_item(photo: Photo, preset: Preset, size: int, rng: np.random.Generator) -> Item:
+    """Return a random square of a photo with a random mask, or of a pair with a mask of ones.
+
+    Raises:
+        RestoreError: the photo can't be read, or the two of a pair differ in size.
+    """
+    if isinstance(photo, Pair):
+        crop = cut_square(read_training_pair(photo, size), size, rng).transpose(2, 0, 1)
+        return Item(crop[3:], np.ones((1, size, size), np.uint8), crop[:3])
+    crop = draw_crop(read_training_photo(photo, size), size, rng).transpose(2, 0, 1)
+    return Item(crop, preset.draw(size, size, rng)[None])
+
+
+def read_training_photo(photo: PhotoFile, size: int) -> Pixels:
+    """Return a photo (H, W, 3) uint8 RGB as displayed, at least `size` on its shorter side.
+
+    Large JPEGs are scaled down while they are decoded; smaller photos are enlarged.
+
+    Raises:
+        RestoreError: it can't be read.
+    """
+    with open_photo(photo) as file:
+        file.draft("RGB", (3 * size, 3 * size))
+        pixels = np.asarray(to_upright(file).convert("RGB"))
+    return _enlarge(pixels, size)
+
+
+def read_training_pair(pair: Pair, size: int) -> Pixels:
+    """Return damaged over clean, (H, W, 6) uint8, at least `size` on the shorter side.
+
+    They are never scaled down: damage has a scale of its own.
+
+    Raises:
+        RestoreError: one can't be read, or they differ in size.
+    """
+    sides = []
+    for photo in (pair.damaged, pair.clean):
+        with open_photo(photo) as file:
+            sides.append(np.asarray(to_upright(file).convert("RGB")))
+    if sides[0].shape != sides[1].shape:
+        raise RestoreError(f"{pair.damaged} differs in size from {pair.clean}.")
+    return np.dstack([_enlarge(pixels, size) for pixels in sides])
+
+
+def _enlarge(pixels: Pixels, size: int) -> Pixels:
+    scale = size / min(pixels.shape[:2])
+    if scale <= 1:
+        return pixels
+    larger = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(larger, np.uint8)
+
+
+def draw_crop(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+    """Return a random square of the photo as (size, size, 3) uint8, mirrored or not."""
+    # Uniform in area between the two ends, so that wide views are as common as close ones.
+    largest = min(pixels.shape[:2])
+    side = round(float(np.sqrt(rng.uniform(min(size, largest) ** 2, largest**2))))
+    side = min(max(side, 1), largest)
+    crop = np.ascontiguousarray(cut_square(pixels, side, rng))
+    method = cv2.INTER_AREA if side >= size else cv2.INTER_CUBIC
+    scaled = cv2.resize(crop, (size, size), interpolation=method)
+    return scaled.astype(np.uint8, copy=False)
+
+
+def cut_square(pixels: Pixels, side: int, rng: np.random.Generator) -> Pixels:
+    """Return a random square of pixels (H, W, C) at its own scale, mirrored or not."""
+    height, width = pixels.shape[:2]
+    top, left = rng.integers(0, (height - side + 1, width - side + 1))
+    square = pixels[top : top + side, left : left + side]
+    return square[:, ::-1] if rng.random() < 0.5 else square
+
+
+@lru_cache(maxsize=2)
+def shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of `count` photos in one epoch."""
+    return np.random.default_rng([seed, epoch, 1]).permutation(count)
+
+
+def make_batch(items: Sequence[Item]) -> Batch:
+    """Return the batch of some items."""
+    return _to_batch(_stack(items))
+
+
+def load_batches(
+    dataset: Dataset[Item],
+    batch: int,
+    first: int,
+    workers: int,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Batch]:
+    """Yield batches of the items first, first + 1, …, decoded ahead in `workers` processes.
+
+    Args:
+        dataset: where the items come from.
+        batch: items in a batch.
+        first: index of the first item.
+        workers: 0 decodes in this process, while the caller waits.
+        warn: is called once with each problem that the items met.
+
+    Raises:
+        RestoreError: no photo can be read any more.
+    """
+    loader = DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=range(first, 2**62),
+        num_workers=workers,
+        collate_fn=_stack,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_calm_worker,
+        # A fork may hang on OpenCV's threads.
+        multiprocessing_context="spawn" if workers else None,
+    )
+    told: set[str] = set()
+    try:
+        for stacked in loader:
+            for problem in dict.fromkeys(stacked.problems):
+                if problem not in told:
+                    warn(f"Left out: {problem}")
+            told.update(stacked.problems)
+            yield _to_batch(stacked)
+    except RestoreError as error:  # a worker's comes with its traceback in front
+        raise RestoreError(str(error).rpartition("RestoreError: ")[2].strip()) from None
+
+
+class _Stacked(NamedTuple):
+    """Items on their way from a worker: uint8, for less to carry."""
+
+    clean: Tensor
+    mask: Tensor
+    spoiled: Tensor | None
+    problems: list[str]
+
+
+def _stack(items: Sequence[Item]) -> _Stacked:
+    clean, mask, spoiled, problems = zip(*items, strict=True)
+    joined = None if spoiled[0] is None else torch.from_numpy(np.stack(spoiled))
+    return _Stacked(
+        torch.from_numpy(np.stack(clean)),
+        torch.from_numpy(np.stack(mask)),
+        joined,
+        [problem for several in problems for problem in several],
+    )
+
+
+def _to_batch(stacked: _Stacked) -> Batch:
+    spoiled = None if stacked.spoiled is None else stacked.spoiled.float() / 255
+    return Batch(stacked.clean.float() / 255, stacked.mask.float(), spoiled)
+
+
+def _calm_worker(_: int) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

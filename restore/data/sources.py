@@ -1,0 +1,244 @@
+"""Where photos lie: folders, zips and tar shards, read in place, and pairs of two of these."""
+
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile
+
+from PIL import Image
+
+from restore.errors import RestoreError
+from restore.image import FORMATS, open_picture
+
+MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """A photo in a zip, read in place: its name is a label and never becomes a path."""
+
+    archive: Path
+    name: str
+    size: int
+
+    def read_bytes(self) -> bytes:
+        """Return the file as it was before it was zipped."""
+        if self.size > MAX_BYTES:
+            raise ValueError(f"{self.size} bytes")
+        return _open_zip(self.archive).read(self.name)
+
+    def __str__(self) -> str:
+        return f"{self.archive}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A photo in a tar, read in place."""
+
+    archive: Path
+    name: str
+    size: int
+    offset: int
+
+    def read_bytes(self) -> bytes:
+        """Return the file as it was put into the tar."""
+        with self.archive.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+    def __str__(self) -> str:
+        return f"{self.archive}/{self.name}"
+
+
+PhotoFile = Path | ZipMember | TarMember
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A damaged photo and the same one without the damage, equal in size."""
+
+    damaged: PhotoFile
+    clean: PhotoFile
+
+    def __str__(self) -> str:
+        return f"{self.damaged} and {self.clean}"
+
+
+Photo = PhotoFile | Pair
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """The photos of a place, and what was found there but has no partner."""
+
+    place: str  # as the user named it
+    photos: Mapping[str, Photo]  # by relative path with "/", in its order
+    unpaired: list[str] = field(default_factory=list)
+
+
+def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
+    """Return the photos of a folder of any depth, of a zip or tar of one, or of pairs.
+
+    A folder that holds no photos may hold tars (shards, as of WebDataset). Of (damaged, clean)
+    those are pairs that have one relative path but for the extension.
+
+    Raises:
+        RestoreError: no such place, a damaged archive, no photos there, no two that are a pair.
+    """
+    if isinstance(source, tuple):
+        return _find_pairs(*source)
+    return PhotoSet(str(source), _find_at(source))
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """Return all photos below `folder` but hidden ones, sorted by path.
+
+    Raises:
+        RestoreError: no such folder, or no photo in it.
+    """
+    if not folder.is_dir():
+        raise RestoreError(f"There is no folder {folder}; name a folder of photos.")
+    found = _walk(folder)
+    _check_any(found, folder)
+    return found
+
+
+def stamp_of(photo: Photo) -> list[int]:
+    """Return numbers that change with the file: its bytes and the time of its last change."""
+    if isinstance(photo, Pair):
+        return stamp_of(photo.damaged) + stamp_of(photo.clean)
+    try:
+        facts = (photo if isinstance(photo, Path) else photo.archive).stat()
+    except OSError:  # gone
+        return []
+    return [facts.st_size, facts.st_mtime_ns]
+
+
+def shown(name: str) -> str:
+    """Return a name as it may be printed: without codes that a terminal would obey."""
+    return name if name.isprintable() else repr(name)
+
+
+def open_photo(photo: PhotoFile) -> AbstractContextManager[Image.Image]:
+    """Open a photo to decode it inside the block, see `open_bytes`."""
+    name = shown(str(photo))
+    return open_bytes(read_photo_bytes(photo, name), name)
+
+
+@contextmanager
+def open_bytes(data: bytes, name: str) -> Iterator[Image.Image]:
+    """Open the photo that a file holds, to decode it inside the block.
+
+    Raises:
+        RestoreError: damaged, not a picture, too large, or gray with more than 8 bits; the
+            sentence calls the file `name`.
+    """
+    with open_picture(name, data=data) as picture:
+        if picture.mode.startswith(("I", "F")):
+            raise RestoreError(f"{name} is gray with more than 8 bits; convert it to 8 bits.")
+        yield picture
+
+
+def read_photo_bytes(photo: PhotoFile, name: str) -> bytes:
+    """Return the content of a photo's file.
+
+    Raises:
+        RestoreError: gone, unreadable, or damaged or encrypted in its zip.
+    """
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise RestoreError(f"Can't read {name}: {error.strerror or error}.") from None
+    except Exception as error:  # zipfile's and zlib's various own, encryption among them
+        raise RestoreError(f"{name} can't be unpacked ({str(error).rstrip('.')}).") from None
+
+
+def _find_at(place: Path) -> dict[str, PhotoFile]:
+    found: dict[str, PhotoFile]
+    if place.is_dir():
+        found = {path.relative_to(place).as_posix(): path for path in _walk(place)}
+        for shard in [] if found else sorted(place.glob("*.tar")):
+            found |= {f"{shard.name}/{member.name}": member for member in _list_tar(shard)}
+    elif place.is_file():
+        members = _list_tar(place) if tarfile.is_tarfile(place) else _list_zip(place)
+        found = {member.name: member for member in members}
+    else:
+        raise RestoreError(f"There is nothing at {place}; name a folder or a zip of photos.")
+    _check_any(found, place)
+    return {name: found[name] for name in sorted(found)}
+
+
+def _check_any(found: object, place: Path) -> None:
+    if not found:
+        known = ", ".join(FORMATS)
+        raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.")
+
+
+def _walk(folder: Path) -> list[Path]:
+    found = (p for p in folder.rglob("*") if _is_photo(p.relative_to(folder).as_posix()))
+    return sorted(path for path in found if path.is_file())
+
+
+def _is_photo(name: str) -> bool:
+    """Tell by the name; what macOS adds to archives (__MACOSX, ._photo.jpg) is none."""
+    path = PurePosixPath(name)
+    passed_over = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return path.suffix.lower() in FORMATS and not passed_over
+
+
+def _list_zip(place: Path) -> list[ZipMember]:
+    try:
+        members = _open_zip(place).infolist()
+    except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise RestoreError(
+            f"{place} is not a zip that can be read ({error}); name a folder or a zip of photos."
+        ) from None
+    return [ZipMember(place, m.filename, m.file_size) for m in members if _is_photo(m.filename)]
+
+
+def _open_zip(place: Path) -> ZipFile:
+    return _keep_zip(place, place.stat().st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _keep_zip(place: Path, changed: int, process: int) -> ZipFile:
+    """Return the zip, opened once for each time it changed and process: two can't share it."""
+    return ZipFile(place)
+
+
+def _list_tar(place: Path) -> list[TarMember]:
+    try:
+        with tarfile.open(place, "r:") as tar:
+            members = [m for m in tar if m.isreg() and not m.issparse() and _is_photo(m.name)]
+    except (tarfile.TarError, OSError) as error:
+        raise RestoreError(
+            f"{place} is not a tar that can be read in place ({error}); it has to be whole and "
+            f"uncompressed."
+        ) from None
+    return [TarMember(place, m.name, m.size, m.offset_data) for m in members]
+
+
+def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
+    first, second = _find_at(damaged), _find_at(clean)
+    partners = {_stem(name): first[name] for name in sorted(first, reverse=True)}
+    pairs = {
+        name: Pair(partners.pop(_stem(name)), photo)  # popped: of a.jpg and a.png one has to do
+        for name, photo in second.items()
+        if _stem(name) in partners
+    }
+    if not pairs:
+        raise RestoreError(
+            f"No photo in {damaged} has the relative path of one in {clean}; pairs are found by "
+            f"it, whatever the extension."
+        )
+    used = {file for pair in pairs.values() for file in (pair.damaged, pair.clean)}
+    unpaired = [shown(str(f)) for f in (*first.values(), *second.values()) if f not in used]
+    return PhotoSet(f"{damaged} and {clean}", pairs, unpaired)
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))

@@ -1,0 +1,87 @@
+"""The photos of a run: found, checked, and the same ones whenever the run goes on."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from restore.data import Facts, Report, check_photos, find_photos, load_facts, save_facts, usable
+from restore.errors import UsageError
+from restore.training.recipe import Recipe
+from restore.training.state import list_states
+
+SHOWN = 3  # photos that are named under each heading when a run starts
+Source = Path | tuple[Path, Path]  # a folder or archive of photos, or one of damaged, one of clean
+
+
+def check_source(recipe: Recipe, source: Source) -> Report:
+    """Look at all photos of a source as a run of `recipe` would, and report what is wrong.
+
+    Raises:
+        RestoreError: no such place, or no photo there to train on.
+    """
+    return check_photos(find_photos(source), _largest(recipe))
+
+
+def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str], None]) -> Report:
+    """Find and check the photos for a run, and say what is wrong with them.
+
+    What an earlier start found out, see `remember_photos`, is not looked at again.
+
+    Raises:
+        UsageError: the run has been trained on other photos, or the recipe can't take pairs.
+        RestoreError: no such place, or no photo there to train on.
+    """
+    if isinstance(source, tuple):
+        _check_takes_pairs(recipe)
+    known = load_facts(_memory(run))
+    report = check_photos(find_photos(source), _largest(recipe), known, say)
+    if known and list_states(run / "state"):
+        _check_same(known, report.facts, run)
+    for line in report.lines(SHOWN):
+        say(line)
+    return report
+
+
+def remember_photos(report: Report, run: Path) -> None:
+    """Write what was found out about the photos into the run folder.
+
+    Raises:
+        RestoreError: the folder can't be written.
+    """
+    save_facts(_memory(run), report.facts)
+
+
+def _memory(run: Path) -> Path:
+    return run / "photos.json"
+
+
+def _largest(recipe: Recipe) -> int:
+    return max(stage.size for stage in recipe.stages)
+
+
+def _check_takes_pairs(recipe: Recipe) -> None:
+    """Refuse a recipe that would begin by throwing the damaged photo away."""
+    if recipe.generator.arguments.get("base") != "damaged" or recipe.hint:
+        raise UsageError(
+            f"The recipe {recipe.name} fills holes, and pairs have none; for pairs add --set "
+            f"generator.arguments.base=damaged --set hint=0."
+        )
+
+
+def _check_same(old: Mapping[str, Facts], new: Mapping[str, Facts], run: Path) -> None:
+    """Raise `UsageError` naming what changed where the photos to train on are not the same."""
+    before, now = usable(old), usable(new)
+    changes = {
+        "missing": [name for name in before if name not in now],
+        "new": [name for name in now if name not in before],
+        "changed": [name for name in now if before.get(name, now[name]) != now[name]],
+    }
+    told = [f"{len(names)} {what} ({_some(names)})" for what, names in changes.items() if names]
+    if told:
+        raise UsageError(
+            f"{run} was trained on {len(before)} photos, of which these differ now: "
+            f"{', '.join(told)}; give the same photos or another --out."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join([*names[:SHOWN], *["…"][: len(names) - SHOWN]])

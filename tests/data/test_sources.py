@@ -1,0 +1,161 @@
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.data import Pair, find_photos, list_photos
+from restore.data.sources import MAX_BYTES, ZipMember, open_photo, read_photo_bytes, stamp_of
+from restore.errors import RestoreError
+
+NAMES = ["0.png", "deep/1.jpg", "deep/er/2.webp"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_photo: Callable[..., Path]) -> Path:
+    for seed, name in enumerate(NAMES):
+        write_photo(tmp_path / "photos" / name, seed)
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    (tmp_path / "photos" / "._0.png").write_text("what macOS leaves behind")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def zipped(folder: Path) -> Path:
+    target = folder.with_suffix(".zip")
+    with ZipFile(target, "w", ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+        archive.writestr("__MACOSX/0.png", b"")
+    return target
+
+
+@pytest.fixture
+def tarred(folder: Path) -> Path:
+    target = folder.with_suffix(".tar")
+    with tarfile.open(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.add(path, str(path.relative_to(folder)), recursive=False)
+    return target
+
+
+def _pixels(photo: object) -> np.ndarray:
+    with open_photo(photo) as picture:  # type: ignore[arg-type]
+        return np.asarray(picture)
+
+
+def test_photos_are_found_at_any_depth(folder: Path) -> None:
+    assert [p.relative_to(folder).as_posix() for p in list_photos(folder)] == NAMES
+
+
+@pytest.mark.parametrize("kind", ["zipped", "tarred"])
+def test_an_archive_is_read_in_place_as_the_folder_it_was_made_of(
+    kind: str, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    archive = request.getfixturevalue(kind)
+    there, here = find_photos(archive).photos, find_photos(folder).photos
+    assert list(there) == list(here) == NAMES
+    for name in NAMES:
+        assert np.array_equal(_pixels(there[name]), _pixels(here[name]))
+        assert stamp_of(there[name]) and str(there[name]) == f"{archive}/{name}"
+
+
+def test_a_folder_of_tars_is_read_shard_by_shard(tarred: Path, tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number in range(2):
+        (shards / f"{number}.tar").write_bytes(tarred.read_bytes())
+    assert list(find_photos(shards).photos) == [f"{n}.tar/{name}" for n in (0, 1) for name in NAMES]
+
+
+def test_a_zip_that_is_replaced_is_opened_anew(zipped: Path) -> None:
+    find_photos(zipped)
+    zipped.unlink()
+    with ZipFile(zipped, "w") as archive:
+        archive.writestr("another.png", b"not a picture")
+    assert list(find_photos(zipped).photos) == ["another.png"]
+
+
+def test_photos_are_paired_by_relative_path_whatever_the_extension(
+    folder: Path, tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    damaged = tmp_path / "damaged"
+    for name in ("0.jpg", "deep/1.png", "other/2.png"):
+        write_photo(damaged / name)
+    found = find_photos((damaged, folder))
+    assert found.photos == {
+        "0.png": Pair(damaged / "0.jpg", folder / "0.png"),
+        "deep/1.jpg": Pair(damaged / "deep/1.png", folder / "deep/1.jpg"),
+    }
+    assert found.unpaired == [str(damaged / "other/2.png"), str(folder / "deep/er/2.webp")]
+
+
+def test_of_two_photos_with_one_partner_the_first_is_taken(
+    tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    damaged, clean = tmp_path / "damaged", tmp_path / "clean"
+    for path in (damaged / "a.jpg", damaged / "a.png", clean / "a.jpg", clean / "a.png"):
+        write_photo(path)
+    found = find_photos((damaged, clean))
+    assert found.photos == {"a.jpg": Pair(damaged / "a.jpg", clean / "a.jpg")}
+    assert found.unpaired == [str(damaged / "a.png"), str(clean / "a.png")]
+
+
+def test_what_holds_no_photos_is_told(folder: Path, zipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cut.zip").write_bytes(zipped.read_bytes()[:-100])
+    (tmp_path / "cut.tar").write_bytes(b"ustar")
+    with tarfile.open(tmp_path / "packed.tar", "w:gz") as archive:
+        archive.add(folder, "photos")
+    for source, words in (
+        ("empty", "empty holds no photos; looked for .png"),
+        ("absent", "There is nothing at .*absent; name a folder or a zip"),
+        ("photos/0.png", "0.png is not a zip that can be read"),
+        ("cut.zip", "cut.zip is not a zip that can be read"),
+        ("cut.tar", "cut.tar is not a zip"),
+        ("packed.tar", "packed.tar is not a tar that can be read in place"),
+    ):
+        with pytest.raises(RestoreError, match=words):
+            find_photos(tmp_path / source)
+    with pytest.raises(RestoreError, match="There is no folder"):
+        list_photos(tmp_path / "absent")
+    with pytest.raises(RestoreError, match="empty holds no photos"):
+        list_photos(tmp_path / "empty")
+    with pytest.raises(RestoreError, match=r"No photo in .* has the relative path of one in"):
+        find_photos((folder, folder / "deep"))
+
+
+def test_a_photo_that_cannot_be_read_is_told_in_a_sentence(zipped: Path, tmp_path: Path) -> None:
+    damaged = bytearray(zipped.read_bytes())
+    damaged[60:120] = bytes(60)
+    zipped.write_bytes(damaged)
+    (tmp_path / "bad\x1b[31m.png").write_bytes(b"no picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.new("I;16", (40, 40)).save(tmp_path / "deep.png")
+    for photo, words in (
+        (find_photos(zipped).photos["0.png"], "0.png can't be unpacked"),
+        (ZipMember(zipped, "absent.png", 9), "absent.png can't be unpacked"),
+        (ZipMember(zipped, "bomb.png", MAX_BYTES + 1), "bomb.png can't be unpacked"),
+        (tmp_path / "absent.png", "Can't read .*absent.png: No such file"),
+        (tmp_path / "empty.png", r"empty.png is empty \(0 bytes\)"),
+        (tmp_path / "bad\x1b[31m.png", r"x1b.* is not a picture"),
+        (tmp_path / "deep.png", "deep.png is gray with more than 8 bits"),
+    ):
+        with pytest.raises(RestoreError, match=words) as told, open_photo(photo) as picture:
+            picture.load()
+        assert str(told.value).endswith(".") and str(told.value).isprintable()
+
+
+def test_an_encrypted_photo_is_told(tmp_path: Path) -> None:
+    archive = tmp_path / "locked.zip"
+    with ZipFile(archive, "w") as zipped:
+        zipped.writestr("a.png", b"secret")
+    data = bytearray(archive.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    archive.write_bytes(data)
+    with pytest.raises(RestoreError, match=r"a.png can't be unpacked .*encrypted"):
+        read_photo_bytes(find_photos(archive).photos["a.png"], "a.png")  # type: ignore[arg-type]
