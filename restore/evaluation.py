@@ -7,7 +7,8 @@ score is what one method got for one case; means are taken over the cases of a g
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from statistics import fmean
@@ -21,7 +22,8 @@ from restore.assets import preset_names
 from restore.data import list_photos
 from restore.draw import draw_mask, make_grid
 from restore.errors import RestoreError
-from restore.image import read_image, to_tensor
+from restore.fidelity import FidelityPool
+from restore.image import encode_png, read_image, to_tensor, write_bytes
 from restore.masks import hole_share, load_preset
 from restore.metrics import METRICS, lpips
 from restore.tables import look_up
@@ -101,6 +103,7 @@ class Evaluation:
 
     scores: list[Score] = field(default_factory=list)
     sheet: Pixels | None = None
+    fidelity: dict[str, float] = field(default_factory=dict)  # of all photos together
 
     @property
     def means(self) -> list[Means]:
@@ -140,6 +143,7 @@ def evaluate(
     *,
     seeds: int = 2,
     sheet_rows: int = 0,
+    fidelity: bool = False,
     tell: Callable[[Score], None] = lambda score: None,
 ) -> Evaluation:
     """Score `fixer` and the baselines on every case.
@@ -150,11 +154,28 @@ def evaluate(
         baselines: names in BASELINES.
         seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time.
         sheet_rows: how many of the first cases go onto the contact sheet.
+        fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
         tell: is called with every score as soon as there is one.
 
     Raises:
         UsageError: an unknown baseline.
+        RestoreError: FID and KID can't be measured here.
     """
+    with ExitStack() as stack:
+        pool = stack.enter_context(FidelityPool()) if fidelity else None
+        found = _evaluate(fixer, cases, baselines, seeds, sheet_rows, tell, pool)
+        return replace(found, fidelity=pool.measure()) if pool else found
+
+
+def _evaluate(
+    fixer: Fixer,
+    cases: Iterable[Case],
+    baselines: Sequence[str],
+    seeds: int,
+    sheet_rows: int,
+    tell: Callable[[Score], None],
+    pool: FidelityPool | None,
+) -> Evaluation:
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
     methods |= fixer_methods(fixer, seeds)
     scores: list[Score] = []
@@ -164,9 +185,22 @@ def evaluate(
         for score in score_case(case, filled):
             scores.append(score)
             tell(score)
+        if pool is not None:
+            pool.add(filled[OURS].pixels, case.clean)
         if len(rows) < sheet_rows:
             rows.append(sheet_row(case, filled))
     return Evaluation(scores, make_sheet(rows, list(methods)) if rows else None)
+
+
+def write_sheet(path: Path, found: Evaluation) -> None:
+    """Write the contact sheet as a PNG, replacing an older one.
+
+    Raises:
+        RestoreError: there is nothing on it, or the file can't be written.
+    """
+    if found.sheet is None:
+        raise RestoreError(f"There is no photo to put on the sheet {path}.")
+    write_bytes(path, encode_png(found.sheet), overwrite=True)
 
 
 def fixer_methods(fixer: Fixer, seeds: int = 1) -> dict[str, Method]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from restore import __version__
+from restore.commands.evaluate import evaluate
 from restore.commands.fix import fix
 from restore.commands.mask import mask
 from restore.commands.messages import DEBUG, report
@@ -21,10 +22,10 @@ from restore.commands.train import train
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="restore %(version)s")
 def cli() -> None:
-    """Mend pictures: fill holes in photos, draw masks, train restorers on your own photos."""
+    """Mend pictures: fill holes in photos, draw masks, train and score restorers of your own."""
 
 
-for command in (fix, mask, models, train):
+for command in (fix, mask, models, train, evaluate):
     cli.add_command(command)
 
 

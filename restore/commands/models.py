@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from restore.commands.columns import to_lines
+
 if TYPE_CHECKING:
     from restore.checkpoint import Header
 
@@ -27,16 +29,10 @@ def models(fetch: Literal["lpips"] | None) -> None:
     from restore.checkpoint import read_header
 
     rows = [_row(name, read_header(checkpoint_path(name))) for name in checkpoint_names()]
-    for line in _lines([HEADINGS, *rows]):
+    for line in to_lines([HEADINGS, *rows]):
         click.echo(line)
 
 
 def _row(name: str, header: "Header") -> tuple[str, ...]:
     scores = ", ".join(f"{score} {value:.4g}" for score, value in header.scores.items())
     return name, header.task, f"{header.size} px", scores or "-", header.licence or "-"
-
-
-def _lines(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return the rows as lines whose columns stand below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

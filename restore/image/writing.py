@@ -62,6 +62,11 @@ def write_image(
     write_bytes(path, data, overwrite=overwrite)
 
 
+def encode_png(pixels: Pixels) -> bytes:
+    """Return a PNG of (H, W, 3) uint8 RGB, for sheets and previews."""
+    return cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes()
+
+
 def _check_target(path: Path, overwrite: bool) -> None:
     """Refuse what can't be written to, before any work is done."""
     if path.is_dir():

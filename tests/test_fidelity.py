@@ -1,0 +1,51 @@
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from restore.errors import RestoreError
+from restore.fidelity import FidelityPool
+
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A stand-in for torch-fidelity, which is an extra."""
+    module = ModuleType("torch_fidelity")
+    monkeypatch.setitem(sys.modules, "torch_fidelity", module)
+    monkeypatch.setattr("restore.fidelity.find_spec", lambda name: object())
+    return module
+
+
+def test_all_pairs_are_measured_together(package: ModuleType) -> None:
+    def calculate_metrics(input1: str, input2: str, kid_subset_size: int, **_: object) -> dict:
+        from pathlib import Path
+
+        counts = [len(list(Path(folder).glob("*.png"))) for folder in (input1, input2)]
+        assert counts == [2, 2] and kid_subset_size == 2
+        return {"frechet_inception_distance": 7.5, "kernel_inception_distance_mean": 0.25}
+
+    package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
+    with FidelityPool() as pool:
+        pool.add(PICTURE, PICTURE)
+        pool.add(PICTURE, PICTURE)
+        assert pool.measure() == {"fid": 7.5, "kid": 0.25}
+        folder = pool.restored
+    assert not folder.exists()
+
+
+def test_weights_that_can_not_be_had_are_told(package: ModuleType) -> None:
+    def calculate_metrics(**_: object) -> dict:
+        raise OSError("no route to host")
+
+    package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
+    with FidelityPool() as pool, pytest.raises(RestoreError, match="no route to host"):
+        pool.measure()
+
+
+def test_without_the_package_nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.fidelity.find_spec", lambda name: None)
+    with pytest.raises(RestoreError, match="torch-fidelity"):
+        FidelityPool()
