@@ -8,12 +8,21 @@ FILE = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
   restore train photos/ --out runs/mine
+  restore train photos.zip --check
   restore fix photo.jpg --mask mask.png --model runs/mine
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("folder", metavar="FOLDER", type=FILE)
+@click.argument("photos", metavar="PHOTOS", required=False, type=FILE)
+@click.option(
+    "--pairs",
+    nargs=2,
+    metavar="DAMAGED CLEAN",
+    type=FILE,
+    help="Instead of PHOTOS: learn to turn damaged photos into clean ones of the same relative "
+    "path, whatever the extension.",
+)
 @click.option(
     "--recipe",
     default="inpaint",
@@ -24,10 +33,14 @@ Examples:
 @click.option(
     "--out",
     "run",
-    required=True,
     metavar="RUN",
     type=FILE,
     help="Folder of the run: log, previews, checkpoints, state.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only list what is wrong with the photos: unreadable, tiny, equal, small, gray, alike.",
 )
 @click.option(
     "--set",
@@ -43,10 +56,32 @@ Examples:
     show_default=True,
     help="Where to compute.",
 )
-def train(folder: Path, recipe: str, run: Path, overrides: tuple[str, ...], device: str) -> None:
-    """Train a restorer on a folder of photos. The same command again goes on where it stopped."""
-    from restore.training import load_recipe
+def train(
+    photos: Path | None,
+    pairs: tuple[Path, Path] | None,
+    recipe: str,
+    run: Path | None,
+    check: bool,
+    overrides: tuple[str, ...],
+    device: str,
+) -> None:
+    """Train a restorer on PHOTOS. The same command again goes on where it stopped.
+
+    PHOTOS is a folder of any depth, a zip or tar of one, or a folder of tars (WebDataset shards).
+    Photos that can't be read, or are there twice, are named and left out.
+    """
+    source = photos or pairs
+    if source is None or (photos and pairs):
+        raise click.UsageError("Name a folder or zip of photos, or two with --pairs DAMAGED CLEAN.")
+    if run is None and not check:
+        raise click.UsageError("Missing option '--out'.")
+    from restore.training import check_source, load_recipe
     from restore.training import train as run_training
 
-    checkpoint = run_training(load_recipe(recipe, overrides), folder, run, device=device)
-    click.echo(f"{folder} -> {checkpoint}")
+    settings = load_recipe(recipe, overrides)
+    if run is None or check:
+        click.echo("\n".join(check_source(settings, source).lines()))
+        return
+    checkpoint = run_training(settings, source, run, device=device)
+    place = " and ".join(map(str, pairs or [photos]))
+    click.echo(f"{place} -> {checkpoint}")

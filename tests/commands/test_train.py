@@ -20,6 +20,46 @@ def test_everything_reaches_the_training(run, monkeypatch, tmp_path) -> None:
     assert ran.out == f"{tmp_path} -> {tmp_path / 'run' / 'inpaint.safetensors'}\n"
 
 
+def test_pairs_reach_the_training(run, monkeypatch, tmp_path) -> None:
+    asked = []
+
+    def train(recipe, source, run, device) -> Path:
+        asked.append(source)
+        return run / "inpaint.safetensors"
+
+    monkeypatch.setattr("restore.training.train", train)
+    ran = run("train", "--pairs", "old", "new", "--out", tmp_path / "run")
+    assert ran.code == 0
+    assert asked == [(Path("old"), Path("new"))]
+    assert ran.out.startswith("old and new -> ")
+
+
+def test_check_lists_what_is_wrong_and_writes_nothing(run, write_picture, tmp_path) -> None:
+    photos = write_picture("photos/a.png").parent
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    ran = run("train", photos, "--check")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        f"{photos}: 2 photos, 1 to train on",
+        "Left out, equal to another byte by byte: 1",
+        "  b.png = a.png",
+        "Kept but enlarged, less than 256 pixels wide or high: 1",
+        "  a.png (60 × 40)",
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+    ran = run("train", tmp_path / "absent", "--check")
+    assert ran.code == 1
+    assert ran.sentence.startswith("There is nothing at")
+
+
+def test_it_takes_photos_or_pairs(run, tmp_path) -> None:
+    for words in ([], [tmp_path, "--pairs", "a", "b"]):
+        ran = run("train", *words, "--out", tmp_path / "run")
+        assert ran.code == 2
+        assert ran.sentence.startswith("Name a folder or zip of photos, or two with --pairs")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
