@@ -1,13 +1,17 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from restore.data import Report
 from restore.errors import RestoreError, UsageError
-from restore.training import Recipe, check_source, load_recipe
-from restore.training.photos import gather_photos, remember_photos
+from restore.restorer import Restorer
+from restore.training import Recipe, check_source, load_recipe, train
+from restore.training.photos import Source, gather_photos, remember_photos
 
 RECIPE = load_recipe("inpaint")
 
@@ -99,3 +103,41 @@ def test_a_source_is_checked_without_a_run(photos: Path, tmp_path: Path) -> None
     assert len(check_source(RECIPE, photos).found["small"]) == 5
     with pytest.raises(RestoreError, match="There is nothing at"):
         check_source(RECIPE, tmp_path / "absent")
+
+
+TINY = (
+    "steps=3",
+    "workers=0",
+    "precision=fp32",
+    "stages=[{size=32, batch=2, share=1}]",
+    "generator.arguments={channels=[8, 16], dilations=[1], attention=[], base='damaged'}",
+    "discriminator.arguments={channels=[8, 8, 8, 8]}",
+    "hint=0",
+)
+
+
+@pytest.mark.parametrize("kind", ["pairs", "zip", "one photo"])
+def test_a_restorer_is_trained_on(kind: str, photos: Path, tmp_path: Path) -> None:
+    source: Source = (photos, photos) if kind == "pairs" else tmp_path / "photos.zip"
+    with ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path in sorted(photos.iterdir())[: 1 if kind == "one photo" else None]:
+            archive.write(path, path.name)
+    checkpoint = train(_recipe(*TINY), source, tmp_path / "run", device="cpu")
+    assert Restorer.load(checkpoint, device="cpu").settings.images == 6
+    assert len(list((tmp_path / "run" / "samples").iterdir())) == 1
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert np.isfinite(json.loads(log[-1])["held_out_l1"])
+
+
+def test_photos_that_vanish_do_not_end_a_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def remember_then_spoil(report: Report, run: Path) -> None:
+        for name in list(report.photos)[:4]:
+            (photos / name).unlink()
+
+    monkeypatch.setattr("restore.training.loop.remember_photos", remember_then_spoil)
+    checkpoint = train(_recipe(*TINY), photos, tmp_path / "run", device="cpu")
+    assert checkpoint.is_file()
+    told = [line for line in capsys.readouterr().err.splitlines() if "No such file" in line]
+    assert told and len(set(told)) == len(told)
