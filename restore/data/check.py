@@ -100,14 +100,15 @@ def check_photos(
     Args:
         found: the photos.
         size: the largest size that they will be trained at, in pixels.
-        known: facts of an earlier check, which spare a photo that did not change another look.
+        known: facts of an earlier check, which spare a photo that was read and did not change
+            another look.
         say: is called with a sentence before a check that takes a while.
 
     Raises:
         RestoreError: there is no photo to train on.
     """
     facts = dict(known or {})
-    new = {n: p for n, p in found.photos.items() if n not in facts or facts[n].stamp != stamp_of(p)}
+    new = {name: photo for name, photo in found.photos.items() if _is_new(photo, facts.get(name))}
     if len(new) > MANY:
         say(f"Looking at {len(new)} photos, once.")
     facts |= _look_at_all(new)
@@ -160,6 +161,11 @@ def load_facts(path: Path) -> dict[str, Facts]:
         return {name: Facts(*fact) for name, fact in json.loads(path.read_bytes()).items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _is_new(photo: Photo, fact: Facts | None) -> bool:
+    """Tell what has to be looked at; a file that could not be read may have become readable."""
+    return fact is None or bool(fact.problem) or fact.stamp != stamp_of(photo)
 
 
 def _look_at_all(photos: Mapping[str, Photo]) -> dict[str, Facts]:

@@ -2,10 +2,13 @@
 
 import json
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -24,8 +27,11 @@ def say(sentence: str, console: Console | None = None) -> None:
 class Progress:
     """Counts steps and time; shows photos per second, losses and time left."""
 
-    def __init__(self, steps: int, log: Path) -> None:
-        self.path, self.console = log, Console(stderr=True)
+    def __init__(self, steps: int, run: Path, shown: bool = True) -> None:
+        """Write into the folder `run`; neither write nor show where not `shown`."""
+        self.shown, self.path = shown, run / "log.jsonl"
+        self.console = Console(stderr=True, quiet=not shown)
+        self.board = _open_board(run) if shown else None
         self.bar = Bar(
             TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
             BarColumn(bar_width=20),
@@ -52,6 +58,8 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
+        if self.board is not None:
+            self.board.close()
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the line that moves."""
@@ -78,11 +86,33 @@ class Progress:
             line["waiting"] = round(self.waiting / self.spent, 3)
             self.log(line | {name: round(value, 5) for name, value in means.items()})
             shown = " ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
-            self.bar.update(self.task, completed=number, facts=f"{speed:.1f} photos/s {shown}")
+            waiting = f"waiting for photos {self.waiting / self.spent:.0%}"
+            facts = f"{speed:.1f} photos/s, {waiting}, {shown}"
+            self.bar.update(self.task, completed=number, facts=facts)
             self._forget()
 
     def log(self, facts: dict[str, Any]) -> None:
-        """Append one line to log.jsonl."""
+        """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""
+        if not self.shown:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time())} | facts) + "\n")
+        if self.board is not None:
+            for name, value in facts.items():
+                if name != "step":
+                    self.board.add_scalar(name, value, facts["step"])
+
+    def picture(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Show a picture (H, W, 3) uint8 in TensorBoard where that is installed."""
+        if self.board is not None:
+            self.board.add_image(name, pixels, step, dataformats="HWC")
+
+
+def _open_board(run: Path) -> Any:
+    """Return a TensorBoard writer, or None where the package, an extra, is not installed."""
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(run / "tensorboard"))
