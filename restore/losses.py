@@ -114,8 +114,9 @@ def patch_shares(mask: Tensor, logits: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean of `values` by `weight`; 0 where all weights are 0."""
-    return (values * weight).sum() / weight.sum().clamp_min(1e-6)
+    """Return the mean of each photo's mean by `weight`, which is 0 where all its weights are 0."""
+    photos = (values * weight).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp_min(1e-6)
+    return photos.mean()
 
 
 class Game(NamedTuple):

@@ -9,6 +9,8 @@ EXAMPLES = """\b
 Examples:
   restore train photos/ --out runs/mine
   restore train photos.zip --check
+  restore train photos/ --from inpaint --out runs/mine --set steps=2000
+  accelerate launch -m restore train photos/ --out runs/mine
   restore fix photo.jpg --mask mask.png --model runs/mine
 """
 
@@ -38,6 +40,17 @@ Examples:
     help="Folder of the run: log, previews, checkpoints, state.",
 )
 @click.option(
+    "--from",
+    "start",
+    metavar="NAME|FILE|RUN",
+    help="Start from a checkpoint's weights, its discriminator's too, instead of from nothing.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only print the resolved recipe, and what it would take on this machine.",
+)
+@click.option(
     "--check",
     is_flag=True,
     help="Only list what is wrong with the photos: unreadable, tiny, equal, small, gray, alike.",
@@ -61,6 +74,8 @@ def train(
     pairs: tuple[Path, Path] | None,
     recipe: str,
     run: Path | None,
+    start: str | None,
+    dry_run: bool,
     check: bool,
     overrides: tuple[str, ...],
     device: str,
@@ -70,18 +85,21 @@ def train(
     PHOTOS is a folder of any depth, a zip or tar of one, or a folder of tars (WebDataset shards).
     Photos that can't be read, or are there twice, are named and left out.
     """
+    from restore.training import check_source, load_recipe, plan
+    from restore.training import train as run_training
+
+    settings = load_recipe(recipe, overrides)
+    if dry_run:
+        click.echo("\n".join(plan(settings, device)))
+        return
     source = photos or pairs
     if source is None or (photos and pairs):
         raise click.UsageError("Name a folder or zip of photos, or two with --pairs DAMAGED CLEAN.")
     if run is None and not check:
         raise click.UsageError("Missing option '--out'.")
-    from restore.training import check_source, load_recipe
-    from restore.training import train as run_training
-
-    settings = load_recipe(recipe, overrides)
     if run is None or check:
         click.echo("\n".join(check_source(settings, source).lines()))
         return
-    checkpoint = run_training(settings, source, run, device=device)
+    checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
     click.echo(f"{place} -> {checkpoint}")

@@ -1,7 +1,8 @@
 """Training batches: photos cropped and masked on the fly, the same for the same seed."""
 
+import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -159,6 +160,22 @@ def shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch, 1]).permutation(count)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """The indices of one process's part of each batch, from the item `first` on, without end."""
+
+    first: int
+    batch: int  # of all processes together
+    rank: int = 0
+    size: int = 1
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield index after index."""
+        part = self.batch // self.size
+        for start in itertools.count(self.first + self.rank * part, self.batch):
+            yield from range(start, start + part)
+
+
 def make_batch(items: Sequence[Item]) -> Batch:
     """Return the batch of some items."""
     return _to_batch(_stack(items))
@@ -167,16 +184,16 @@ def make_batch(items: Sequence[Item]) -> Batch:
 def load_batches(
     dataset: Dataset[Item],
     batch: int,
-    first: int,
+    indices: Iterable[int],
     workers: int,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Iterator[Batch]:
-    """Yield batches of the items first, first + 1, …, decoded ahead in `workers` processes.
+    """Yield batches of the items at `indices`, decoded ahead in `workers` processes.
 
     Args:
         dataset: where the items come from.
         batch: items in a batch.
-        first: index of the first item.
+        indices: of the items, without end, see `Turns`.
         workers: 0 decodes in this process, while the caller waits.
         warn: is called once with each problem that the items met.
 
@@ -186,7 +203,7 @@ def load_batches(
     loader = DataLoader(
         dataset,
         batch_size=batch,
-        sampler=range(first, 2**62),
+        sampler=indices,
         num_workers=workers,
         collate_fn=_stack,
         prefetch_factor=4 if workers else None,

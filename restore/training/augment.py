@@ -6,8 +6,9 @@ of one photo are changed alike, so that their features stay comparable.
 
 import kornia.enhance as enhance
 import kornia.geometry.transform as transform
-import torch
 from torch import Tensor
+
+from restore.training.team import Noise
 
 FEW_PHOTOS = 10_000  # below, "auto" augments
 BRIGHTNESS = 0.2  # largest shift, in [0, 1]
@@ -19,8 +20,8 @@ SHIFT = 0.125  # of the side
 class Augment:
     """One draw of random changes for each photo of a batch."""
 
-    def __init__(self, count: int, size: int, noise: torch.Generator, device: torch.device) -> None:
-        drawn = (2 * torch.rand(5, count, generator=noise) - 1).to(device)
+    def __init__(self, count: int, size: int, noise: Noise) -> None:
+        drawn = 2 * noise.uniform(count, 5).T - 1
         self.brightness = drawn[0] * BRIGHTNESS
         self.saturation = 1 + drawn[1] * SATURATION
         self.contrast = 1 + drawn[2] * CONTRAST

@@ -12,6 +12,7 @@ from typing import Any
 import tomli_w
 import torch
 
+from restore.assets import checkpoint_path
 from restore.checkpoint import (
     Header,
     build_network,
@@ -19,8 +20,7 @@ from restore.checkpoint import (
     save_checkpoint,
 )
 from restore.config import read_toml
-from restore.data import Batch, MaskedPhotos, Photo, load_batches, shuffle
-from restore.device import pick_device
+from restore.data import Batch, MaskedPhotos, Photo, Turns, load_batches, shuffle
 from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.lpips import load_lpips
@@ -31,9 +31,10 @@ from restore.training.optimizers import follow, match_layout
 from restore.training.photos import Source, gather_photos, remember_photos
 from restore.training.preview import Preview
 from restore.training.progress import Progress, say
-from restore.training.recipe import FREE_KEYS, Recipe
+from restore.training.recipe import FREE_KEYS, Recipe, to_plain
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, load_state, save_state
+from restore.training.team import Noise, Team
 from restore.training.watch import ADVICE, Watch
 
 HELD_OUT = 16  # photos at most that are never trained on, but previewed
@@ -44,7 +45,7 @@ def train(
     source: Source,
     run: Path,
     device: str = "auto",
-    start: Path | None = None,
+    start: str | Path | None = None,
 ) -> Path:
     """Train a restorer on the photos of `source` and return its checkpoint.
 
@@ -55,28 +56,35 @@ def train(
         source: a folder, zip or tar of photos, or one of damaged and one of clean photos.
         run: the folder of the run.
         device: "auto", "cpu", "cuda" or "mps".
-        start: checkpoint that a new run starts from, its discriminator beside it.
+        start: name, file or run of a checkpoint that a new run starts from, the discriminator
+            beside it included.
 
     Raises:
         UsageError: the run folder belongs to another recipe or to other photos.
         RestoreError: no photos, a damaged state, a folder that can't be written.
     """
-    report = gather_photos(recipe, source, run, say)
-    training = Training(recipe, list(report.photos.values()), run, pick_device(device))
+    team = Team(device)
+    report = gather_photos(recipe, source, run, say if team.is_first else _be_quiet)
+    training = Training(recipe, list(report.photos.values()), run, team)
     training.resume_or_start(start)
-    remember_photos(report, run)
+    if team.is_first:
+        remember_photos(report, run)
     with _stop_on_signals(training):
         training.run_all()
+    team.leave()
     return training.checkpoint
+
+
+def _be_quiet(_: str) -> None:
+    """Say nothing: another process says it."""
 
 
 class Training:
     """One run: networks, position, and the folder that all of it is written to."""
 
-    def __init__(
-        self, recipe: Recipe, photos: Sequence[Photo], run: Path, device: torch.device
-    ) -> None:
-        self.recipe, self.run, self.device = recipe, run, device
+    def __init__(self, recipe: Recipe, photos: Sequence[Photo], run: Path, team: Team) -> None:
+        self.recipe, self.run, self.team = recipe, run, team
+        device = team.device
         self.checkpoint = run / f"{recipe.name}.safetensors"
         self.photos, held_out = split_photos(photos, recipe.seed)
         self.preset = load_preset(recipe.mask)
@@ -84,7 +92,7 @@ class Training:
         generator = build_network(GENERATORS, recipe.generator).to(device)
         discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(device)
         self.lpips = load_lpips()
-        self.progress = Progress(recipe.steps, run / "log.jsonl")
+        self.progress = Progress(recipe.steps, run, shown=team.is_first)
         if self.lpips is None and "perceptual" in recipe.losses:
             self.progress.say(
                 "The LPIPS backbone is absent, so training goes on without that term."
@@ -94,7 +102,7 @@ class Training:
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         few = len(photos) < FEW_PHOTOS
         augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
-        self.step = RestorerStep(generator, discriminator, recipe, self.lpips, augmented)
+        self.step = RestorerStep(generator, discriminator, recipe, self.lpips, team, augmented)
         adversarial = recipe.losses.get("adversarial")
         self.watch = Watch(bounded=getattr(adversarial, "kind", "") != "wasserstein")
         self.preview = Preview(held_out, self.preset, recipe, run / "samples", self.lpips)
@@ -106,19 +114,18 @@ class Training:
         """All that is saved and resumed, by name."""
         return {"average": self.average, **self.step.parts}
 
-    def resume_or_start(self, start: Path | None) -> None:
+    def resume_or_start(self, start: str | Path | None) -> None:
         """Load the newest state of the run folder, or set a new one up."""
         states = list_states(self.run / "state")
         if states:
             check_same_recipe(self.recipe, self.run / "recipe.toml")
             self._load(states[-1])
         elif start is not None:
-            self._start_from(start)
-        self.run.mkdir(parents=True, exist_ok=True)
-        settings = self.recipe.model_dump(mode="json", exclude_none=True)
-        settings["losses"] = {n: s.model_dump(mode="json") for n, s in self.recipe.losses.items()}
-        recipe = tomli_w.dumps(settings).encode()
-        write_bytes(self.run / "recipe.toml", recipe, overwrite=True)
+            self._start_from(checkpoint_path(start))
+        if self.team.is_first:
+            self.run.mkdir(parents=True, exist_ok=True)
+            recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
+            write_bytes(self.run / "recipe.toml", recipe, overwrite=True)
 
     def _load(self, state: Path) -> None:
         facts = load_state(state, self.parts)
@@ -128,13 +135,19 @@ class Training:
         self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
-        _, generator = load_network(start, GENERATORS)
+        header, generator = load_network(start, GENERATORS)
+        if header.network != self.recipe.generator:
+            raise UsageError(
+                f"{start} holds another generator ({header.network}) than the recipe names "
+                f"({self.recipe.generator}); take the recipe that it was trained with."
+            )
         for network in (self.step.generator, self.average):
             network.load_state_dict(generator.state_dict())
         beside = discriminator_path(start)
         if beside.is_file():
-            _, discriminator = load_network(beside, DISCRIMINATORS)
-            self.step.discriminator.load_state_dict(discriminator.state_dict())
+            header, discriminator = load_network(beside, DISCRIMINATORS)
+            if header.network == self.recipe.discriminator:
+                self.step.discriminator.load_state_dict(discriminator.state_dict())
 
     def run_all(self) -> None:
         """Train until all steps are done or someone wants it to stop, then save."""
@@ -143,7 +156,9 @@ class Training:
             for batch, started in self._timed_batches():
                 self._update(batch, started)
                 now = time.monotonic()
-                due = now - saved > self.recipe.save_seconds
+                due, self.stopping = self.team.any(
+                    self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
+                )
                 if self.watch.due or due:
                     self._recover(self.watch.look())
                 if now - previewed > self.recipe.preview_seconds:
@@ -163,14 +178,14 @@ class Training:
         while self.number < self.recipe.steps and not self.stopping:
             stage, first, end = self.recipe.stage_at(self.number)
             dataset = MaskedPhotos(self.photos, self.preset, stage.size, self.recipe.seed)
-            batches = load_batches(
-                dataset, stage.batch, self.images, self.recipe.workers, self.progress.say
-            )
+            turns = Turns(self.images, stage.batch, self.team.rank, self.team.size)
+            workers, say = self.recipe.workers, self.progress.say
+            batches = load_batches(dataset, self.team.share(stage.batch), turns, workers, say)
             while first <= self.number < end:
                 started = time.monotonic()
                 batch = next(batches)
                 self.progress.waited(time.monotonic() - started)
-                yield batch.to(self.device), started
+                yield batch.to(self.team.device), started
 
     def _recover(self, trouble: str | None) -> None:
         """Go back to the last state, once in a run; photos and noise after it will be others."""
@@ -185,7 +200,7 @@ class Training:
         self.progress.say(f"At step {self.number} again, since {trouble}.")
 
     def _update(self, batch: Batch, started: float) -> None:
-        noise = torch.Generator().manual_seed(self.recipe.seed * 2**40 + self.images)
+        noise = Noise(self.recipe.seed * 2**40 + self.images, self.team)
         self.step.set_rate(self.recipe.rate_at(self.number))
         logs = self.step.update(batch, self.number, noise)
         follow(
@@ -194,14 +209,17 @@ class Training:
             min(self.recipe.ema, (1 + self.number) / (10 + self.number)),
         )
         self.number += 1
-        self.images += len(batch.clean)
+        photos = len(batch.clean) * self.team.size
+        self.images += photos
         spent = time.monotonic() - started
         self.seconds += spent
         self.watch.add(logs)
-        self.progress.add(self.number, self.images, len(batch.clean), spent, logs)
+        self.progress.add(self.number, self.images, photos, spent, logs)
 
     def save(self) -> None:
         """Save the state and both checkpoints."""
+        if not self.team.is_first:
+            return
         facts: dict[str, float] = {"step": self.number, "images": self.images}
         facts |= {"seconds": self.seconds, "falls": self.falls}
         save_state(self.run / "state", self.number, self.parts, facts)
@@ -215,9 +233,13 @@ class Training:
 
     def show(self) -> None:
         """Write a preview and log its held-out score."""
+        if not self.team.is_first:
+            return
         stage, _, _ = self.recipe.stage_at(max(0, self.number - 1))
-        score = self.preview.write(self.average, self.device, stage.size, self.number)
-        self.progress.log({"step": self.number, "images": self.images} | score)
+        look = self.preview.write(self.average, self.team.device, stage.size, self.number)
+        self.progress.log({"step": self.number, "images": self.images} | look.scores)
+        if look.sheet is not None:
+            self.progress.picture("preview", look.sheet, self.number)
 
     def _header(self, network: str) -> Header:
         recipe = self.recipe
@@ -253,8 +275,7 @@ def split_photos(photos: Sequence[Photo], seed: int) -> tuple[list[Photo], list[
 def check_same_recipe(recipe: Recipe, path: Path) -> None:
     """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
     old = read_toml(path)
-    new = recipe.model_dump(mode="json", exclude_none=True)
-    new["losses"] = {n: s.model_dump(mode="json") for n, s in recipe.losses.items()}
+    new = to_plain(recipe)
     for key in sorted(old.keys() | new.keys()):
         if key not in FREE_KEYS and json.dumps(old.get(key)) != json.dumps(new.get(key)):
             raise UsageError(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from restore.data import Batch, Item, Photo, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
-from restore.image import encode_png, write_bytes
+from restore.image import Pixels, encode_png, write_bytes
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
@@ -21,6 +22,13 @@ from restore.training.recipe import Recipe
 
 SHOWN = 6  # rows of the grid
 SEEDS = (0, 1)
+
+
+class Look(NamedTuple):
+    """What a look at the held-out photos showed: their scores, and the sheet as pixels."""
+
+    scores: dict[str, float]
+    sheet: Pixels | None
 
 
 class Preview:
@@ -39,11 +47,11 @@ class Preview:
 
     def write(
         self, generator: RestorerGenerator, device: torch.device, size: int, number: int
-    ) -> dict[str, float]:
-        """Write samples/STEP.png (damaged, two restored, clean) and return the held-out scores."""
+    ) -> Look:
+        """Write samples/STEP.png (damaged, two restored, clean) and return it with the scores."""
         items = self._draw_items(size)
         if not items:
-            return {}
+            return Look({}, None)
         batch = make_batch(items)
         fills = [self._restore(generator, batch, seed, device) for seed in SEEDS]
         rows = [
@@ -53,7 +61,7 @@ class Preview:
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
         self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self.folder / f"{number:08d}.png", encode_png(sheet), overwrite=True)
-        return self._score(batch, fills)
+        return Look(self._score(batch, fills), sheet)
 
     def _draw_items(self, size: int) -> list[Item]:
         items = []

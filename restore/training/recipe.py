@@ -45,7 +45,7 @@ class Recipe(Settings):
     decay: Literal["linear", "cosine"] = "linear"  # shape of the cool-down
     ema: float = Field(0.998, ge=0, lt=1)
     clip: float = Field(1.0, gt=0)
-    hint: float = Field(0.0, ge=0, le=0.25)  # share of photos shown at low resolution in the hole
+    hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
     discriminator_steps: int = Field(1, ge=1)  # for each step of the generator
     augment: Literal["auto", "on", "off"] = "auto"  # DiffAugment; auto: below 10,000 photos
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -91,6 +91,13 @@ class Recipe(Settings):
         if self.decay == "cosine":
             down = (1 - math.cos(math.pi * down)) / 2
         return max(0.0, min(1.0, up, down))
+
+
+def to_plain(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as tables and values, ready to be written as TOML."""
+    plain = recipe.model_dump(mode="json", exclude_none=True)
+    plain["losses"] = {name: loss.model_dump(mode="json") for name, loss in recipe.losses.items()}
+    return plain
 
 
 # What a resumed run may change: how long, how often, how fast; never what is learned.

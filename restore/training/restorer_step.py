@@ -14,8 +14,7 @@ from restore.nets import Discriminator, RestorerGenerator
 from restore.training.augment import Augment
 from restore.training.optimizers import make_optimizer, set_rate
 from restore.training.recipe import Recipe
-
-HINT_EVERY = 4  # a step with hints has them in one photo of so many
+from restore.training.team import Noise, Team
 
 
 class RestorerStep:
@@ -25,7 +24,11 @@ class RestorerStep:
     its weights, the generator's by the restored photo.
 
     Args:
+        generator: what is trained.
+        discriminator: its adversary.
+        recipe: losses, rates, and so on.
         lpips: for the perceptual loss; without it, that loss is 0.
+        team: the processes that share the batches.
         augmented: let the discriminator see photos through `Augment`.
     """
 
@@ -35,9 +38,10 @@ class RestorerStep:
         discriminator: Discriminator,
         recipe: Recipe,
         lpips: Lpips | None,
+        team: Team,
         augmented: bool = False,
     ) -> None:
-        self.recipe, self.lpips, self.augmented = recipe, lpips, augmented
+        self.recipe, self.lpips, self.team, self.augmented = recipe, lpips, team, augmented
         self.generator, self.discriminator = generator, discriminator
         self.generator_weights = list(generator.parameters())
         self.discriminator_weights = list(discriminator.parameters())
@@ -62,7 +66,7 @@ class RestorerStep:
         set_rate(self.generator_optimizer, factor * self.recipe.optimizer.lr)
         set_rate(self.discriminator_optimizer, factor * self.recipe.optimizer.discriminator_lr)
 
-    def update(self, batch: Batch, number: int, noise: torch.Generator) -> dict[str, Tensor]:
+    def update(self, batch: Batch, number: int, noise: Noise) -> dict[str, Tensor]:
         """Update both networks by one batch; return the losses and accuracies as scalars.
 
         Args:
@@ -79,12 +83,15 @@ class RestorerStep:
         logs = self._set_discriminator_gradients(outputs, due)
         losses = {n: self.recipe.losses[n](outputs) for n in due if not self._is_penalty(n)}
         self._weigh(losses).backward(inputs=self.generator_weights)
+        self.team.average([weight.grad for weight in self.generator_weights])
         logs["gradient"] = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)
         self.generator_optimizer.step()
         self.generator_optimizer.zero_grad()
         if outputs.fake_logits is not None:
             self._move_discriminator()
-        return {name: value.detach() for name, value in (logs | losses).items()}
+        logs = {name: value.detach().float() for name, value in (logs | losses).items()}
+        self.team.average(list(logs.values()))
+        return logs
 
     def _is_penalty(self, name: str) -> bool:
         return isinstance(self.recipe.losses[name], Penalty)
@@ -97,7 +104,7 @@ class RestorerStep:
         terms = [settings[n].weight * settings[n].every * loss for n, loss in losses.items()]
         return torch.stack(terms).sum()
 
-    def _run_networks(self, batch: Batch, noise: torch.Generator, due: list[str]) -> Outputs:
+    def _run_networks(self, batch: Batch, noise: Noise, due: list[str]) -> Outputs:
         clean, mask = batch.clean, batch.mask
         found: dict[str, Any] = {}
         with autocast(clean.device, self.recipe.precision):
@@ -113,12 +120,10 @@ class RestorerStep:
         found |= self._find_slopes(clean, restored, mask, noise, due)
         return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
 
-    def _judge(
-        self, clean: Tensor, restored: Tensor, mask: Tensor, noise: torch.Generator
-    ) -> dict[str, Any]:
+    def _judge(self, clean: Tensor, restored: Tensor, mask: Tensor, noise: Noise) -> dict[str, Any]:
         """Return the discriminator's logits and features of real and fake."""
         if self.augmented:
-            change = Augment(len(clean), clean.shape[-1], noise, clean.device)
+            change = Augment(len(clean), clean.shape[-1], noise)
             clean, restored, mask = change(clean), change(restored), change.move(mask)
         real_logits, real_features = self.discriminator(clean, mask)
         fake_logits, fake_features = self.discriminator(restored, mask)
@@ -135,7 +140,7 @@ class RestorerStep:
         clean: Tensor,
         restored: Tensor,
         mask: Tensor,
-        noise: torch.Generator,
+        noise: Noise,
         due: list[str],
     ) -> dict[str, Tensor]:
         """Return the gradients' lengths that the penalties of this step need, in fp32."""
@@ -146,33 +151,36 @@ class RestorerStep:
         if "r2" in due:
             slopes["fake_slope"] = find_slope(self.discriminator, fake, mask)
         if "gradient_penalty" in due:
-            part = torch.rand(len(clean), 1, 1, 1, generator=noise).to(clean.device)
+            part = noise.uniform(len(clean), 1, 1, 1)
             slopes["mixed_slope"] = find_slope(
                 self.discriminator, torch.lerp(clean, fake, part), mask
             )
         return slopes
 
-    def _make_base(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _make_base(self, batch: Batch, noise: Noise) -> Tensor:
         """Return the generator's base; by chance `hint`, a photo's hole shows it at low resolution.
 
         So the network also learns to give a coarse fill detail, as large holes need it.
         """
         with torch.no_grad():
             base = self.generator.make_base(batch.damaged, batch.mask)
-            chance, scale = torch.rand(2, generator=noise).tolist()
-            if chance >= self.recipe.hint * HINT_EVERY:
+            if not self.recipe.hint:
                 return base
-            count = max(1, len(base) // HINT_EVERY)
-            factor = 2 if scale < 0.5 else 4
-            small = F.avg_pool2d(batch.clean[:count], factor)
-            coarse = F.interpolate(small, scale_factor=factor, mode="bicubic", align_corners=False)
-            base[:count] = torch.lerp(batch.clean[:count], coarse, batch.mask[:count])
+            factor = (2, 4)[noise.one_of(2)]
+            hinted = noise.uniform(len(base)) < self.recipe.hint
+            clean, mask = batch.clean[hinted], batch.mask[hinted]
+            if len(clean):
+                small = F.avg_pool2d(clean, factor)
+                coarse = F.interpolate(
+                    small, scale_factor=factor, mode="bicubic", align_corners=False
+                )
+                base[hinted] = torch.lerp(clean, coarse, mask)
             return base
 
-    def _draw_noise(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _draw_noise(self, batch: Batch, noise: Noise) -> Tensor:
         count, _, height, width = batch.clean.shape
         shape = self.generator.noise_shape(count, height, width)
-        return torch.randn(shape, generator=noise).to(batch.clean.device)
+        return noise.normal(*shape)
 
     def _set_discriminator_gradients(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
         """Derive the discriminator's loss; its weights move after the generator's gradients."""
@@ -185,6 +193,7 @@ class RestorerStep:
         whole = loss + self._weigh(penalties) if penalties else loss
         weights = self.discriminator_weights
         gradients = torch.autograd.grad(whole, weights, retain_graph=True)
+        self.team.average(gradients)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(weights, self.recipe.clip)

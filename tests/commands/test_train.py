@@ -8,22 +8,22 @@ import pytest
 def test_everything_reaches_the_training(run, monkeypatch, tmp_path) -> None:
     asked = []
 
-    def train(recipe, folder, run, device) -> Path:
-        asked.append((recipe.name, recipe.steps, recipe.optimizer.lr, folder, run, device))
+    def train(recipe, folder, run, device, start) -> Path:
+        asked.append((recipe.name, recipe.steps, recipe.optimizer.lr, folder, run, device, start))
         return run / "inpaint.safetensors"
 
     monkeypatch.setattr("restore.training.train", train)
-    words = ["--set", "steps=7", "--set", "optimizer.lr=0.5", "--device", "cpu"]
+    words = ["--set", "steps=7", "--set", "optimizer.lr=0.5", "--device", "cpu", "--from", "x"]
     ran = run("train", tmp_path, "--out", tmp_path / "run", *words)
     assert ran.code == 0
-    assert asked == [("inpaint", 7, 0.5, tmp_path, tmp_path / "run", "cpu")]
+    assert asked == [("inpaint", 7, 0.5, tmp_path, tmp_path / "run", "cpu", "x")]
     assert ran.out == f"{tmp_path} -> {tmp_path / 'run' / 'inpaint.safetensors'}\n"
 
 
 def test_pairs_reach_the_training(run, monkeypatch, tmp_path) -> None:
     asked = []
 
-    def train(recipe, source, run, device) -> Path:
+    def train(recipe, source, run, device, start) -> Path:
         asked.append(source)
         return run / "inpaint.safetensors"
 
@@ -78,3 +78,15 @@ def test_wrong_usage_is_told_in_one_sentence(
     assert ran.code == 2
     assert sentence in ran.sentence
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_prints_the_recipe_and_the_hours(run) -> None:
+    tiny = ["generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"]
+    tiny += [
+        "discriminator.arguments={channels=[8, 8, 8, 8]}",
+        "stages=[{size=32,batch=1,share=1}]",
+    ]
+    words = [word for override in tiny for word in ("--set", override)]
+    ran = run("train", "--dry-run", *words)
+    assert ran.code == 0
+    assert 'name = "inpaint"' in ran.out and "hours in all" in ran.out

@@ -11,6 +11,7 @@ from restore.data import (
     Batch,
     MaskedPhotos,
     Pair,
+    Turns,
     draw_crop,
     draw_item,
     find_photos,
@@ -62,10 +63,10 @@ def test_every_photo_comes_once_in_an_epoch(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_go_on_from_any_item(folder: Path, workers: int) -> None:
     dataset = _dataset(folder)
-    whole = load_batches(dataset, 4, 0, 0)
+    whole = load_batches(dataset, 4, Turns(0, 4), 0)
     next(whole)
     expected = next(whole)
-    resumed = next(load_batches(dataset, 4, 4, workers))
+    resumed = next(load_batches(dataset, 4, Turns(4, 4), workers))
     assert torch.equal(expected.clean, resumed.clean) and torch.equal(expected.mask, resumed.mask)
     assert resumed.clean.shape == (4, 3, 48, 48) and resumed.clean.max() <= 1
     assert set(resumed.mask.unique().tolist()) <= {0.0, 1.0}
@@ -85,7 +86,7 @@ def test_workers_read_a_zip_and_tell_of_a_photo_that_cannot_be_read(
     photos = list(find_photos(archive).photos.values())
     dataset = MaskedPhotos(photos, PRESET, 48, seed=7)
     told: list[str] = []
-    batches = load_batches(dataset, 6, 0, 1, told.append)
+    batches = load_batches(dataset, 6, Turns(0, 6), 1, told.append)
     expected = make_batch([dataset[index] for index in range(6)])
     assert torch.equal(next(batches).clean, expected.clean)
     next(batches)
@@ -118,7 +119,7 @@ def test_photos_that_are_all_gone_end_in_one_sentence(folder: Path, workers: int
     for path in list_photos(folder):
         path.unlink()
     with pytest.raises(RestoreError) as told:
-        next(load_batches(dataset, 2, 0, workers))
+        next(load_batches(dataset, 2, Turns(0, 2), workers))
     assert str(told.value).startswith("None of the photos can be read any more: Can't read")
     assert "\n" not in str(told.value)
 
@@ -129,7 +130,7 @@ def test_a_pair_is_cropped_alike_and_may_change_everywhere(tmp_path: Path) -> No
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     pair = Pair(tmp_path / "damaged.png", tmp_path / "clean.png")
     dataset = MaskedPhotos([pair], PRESET, 48, seed=1)
-    batch = next(load_batches(dataset, 4, 0, 0))
+    batch = next(load_batches(dataset, 4, Turns(0, 4), 0))
     assert torch.allclose(batch.damaged, 1 - batch.clean, atol=1e-6) and batch.mask.min() == 1
     assert not torch.equal(batch.clean[0], batch.clean[1])
     corner = batch.clean[0, :, 0, 0] * 255  # never scaled down, so every pixel is one of the photo
@@ -177,3 +178,9 @@ def test_a_crop_has_the_size_asked_for() -> None:
     for _ in range(50):
         assert draw_crop(photo, 32, rng).shape == (32, 32, 3)
         assert draw_crop(photo, 64, rng).shape == (64, 64, 3)
+
+
+def test_processes_share_each_batch_in_order() -> None:
+    first = [next_ for next_, _ in zip(Turns(10, 6, rank=0, size=2), range(6), strict=False)]
+    second = [next_ for next_, _ in zip(Turns(10, 6, rank=1, size=2), range(6), strict=False)]
+    assert first == [10, 11, 12, 16, 17, 18] and second == [13, 14, 15, 19, 20, 21]

@@ -1,10 +1,11 @@
 import torch
 
 from restore.training.augment import Augment
+from restore.training.team import Noise, Team
 
 
 def _augment(seed: int = 0) -> Augment:
-    return Augment(2, 32, torch.Generator().manual_seed(seed), torch.device("cpu"))
+    return Augment(2, 32, Noise(seed, Team("cpu")))
 
 
 def test_real_and_fake_are_changed_alike_and_gradients_flow() -> None:

@@ -105,11 +105,17 @@ def test_training_lowers_the_error(photos: Path, tmp_path: Path) -> None:
 
 def test_fine_tuning_starts_from_given_weights(photos: Path, done: Path, tmp_path: Path) -> None:
     recipe = load_recipe("inpaint", (*TINY, "steps=1", "optimizer.lr=1e-12"))
-    train(recipe, photos, tmp_path, device="cpu", start=done / "inpaint.safetensors")
+    train(recipe, photos, tmp_path, device="cpu", start=done)
     given = load_file(done / "inpaint.safetensors")
     tuned = load_file(tmp_path / "inpaint.safetensors")
     for name, value in given.items():
         assert torch.allclose(value.float(), tuned[name].float(), atol=1e-3), name
+
+
+def test_weights_of_another_network_are_refused(photos: Path, done: Path, tmp_path: Path) -> None:
+    other = load_recipe("inpaint", (*TINY, "generator.arguments.attention=[]"))
+    with pytest.raises(UsageError, match="another generator"):
+        train(other, photos, tmp_path, device="cpu", start=done)
 
 
 def test_another_recipe_in_the_same_run_is_refused(photos: Path, done: Path) -> None:
