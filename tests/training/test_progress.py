@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from restore.training.progress import LOG_STEPS, Progress
+
+
+def _count(progress: Progress) -> None:
+    for number in range(1, LOG_STEPS + 1):
+        progress.waited(0.25)
+        progress.add(number, 2 * number, 2, 1.0, {"reconstruction": torch.tensor(0.5)})
+
+
+def test_the_log_holds_means_speed_and_waiting(tmp_path: Path) -> None:
+    _count(Progress(100, tmp_path))
+    (line,) = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert line["step"] == LOG_STEPS and line["images"] == 2 * LOG_STEPS
+    assert line["photos_per_second"] == 2 and line["waiting"] == 0.25
+    assert line["reconstruction"] == 0.5
+
+
+def test_a_process_that_is_not_the_first_writes_nothing(tmp_path: Path) -> None:
+    progress = Progress(100, tmp_path / "run", shown=False)
+    _count(progress)
+    progress.say("hello")
+    progress.picture("preview", np.zeros((4, 4, 3), np.uint8), 1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_gets_scalars_and_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is an extra")
+    progress = Progress(100, tmp_path)
+    with progress:
+        _count(progress)
+        progress.picture("preview", np.zeros((4, 4, 3), np.uint8), 1)
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"reconstruction" in events.read_bytes() and b"preview" in events.read_bytes()
