@@ -36,7 +36,7 @@ class Recipe(Settings):
 
     name: str
     task: Literal["inpaint"] = "inpaint"
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**20)
     steps: int = Field(ge=1)  # generator updates in all
     save_seconds: float = Field(300.0, gt=0)
     preview_seconds: float = Field(600.0, gt=0)
