@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Pixels = NDArray[np.uint8]
+DeepPixels = NDArray[np.uint16]
 
 FORMATS = {  # by extension
     ".png": "PNG",
@@ -26,7 +27,9 @@ FORMATS = {  # by extension
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
-ACCEPTED = "8-bit gray or RGB pictures as PNG, JPEG, WebP, TIFF or BMP"
+ACCEPTED = (
+    "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP or BMP"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,7 @@ class Photo:
     pixels: Pixels  # (H, W, 3) uint8 RGB, orientation applied
     alpha: Pixels | None = None  # (H, W) uint8, 0 is transparent
     gray: bool = False  # the file holds gray; pixels have R = G = B
+    deep: DeepPixels | None = None  # (H, W, C) uint16, all samples, where the file has 16 bits
     format: str = "PNG"  # PNG, JPEG, WEBP, TIFF or BMP, by content
     extension: str = ""  # of the file's name in lower case, ".jpg"
     icc: bytes = b""

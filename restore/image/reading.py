@@ -11,12 +11,12 @@ from threading import Lock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from restore.errors import RestoreError
+from restore.image.deep import count_bits, is_deep, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
-from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels
+from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 
 # Pillow tells of odd metadata on stderr, where the user shall see our sentences only.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -37,22 +37,22 @@ _UPRIGHT = {
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo: 8-bit PNG, JPEG, WebP, TIFF or BMP, recognised by content.
+    """Read a photo: PNG, JPEG, WebP, TIFF or BMP, recognised by content.
 
     Palette pictures become RGB, or RGBA where an entry is transparent. The orientation is applied.
     Of a JPEG with several pictures (MPO: depth or gain maps) only the photo is read.
 
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, over `max_pixels` (width times
-            height), or of a kind that isn't accepted: 16-bit, CMYK, GIF, several pages.
+            height), or of a kind that isn't accepted: 32-bit, CMYK, GIF, several pages.
     """
     with open_picture(path, max_pixels) as picture:
         _check_accepted(path, picture)
-        pixels, alpha, gray = _split(to_upright(picture))
+        deep = _read_deep(Path(path), picture) if is_deep(picture) else None
+        split = _split(to_upright(picture)) if deep is None else _split_deep(deep)
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
-            pixels,
-            alpha,
-            gray,
+            *split,
+            deep=deep,
             format="JPEG" if picture.format == "MPO" else str(picture.format),
             extension=Path(path).suffix.lower(),
             icc=picture.info.get("icc_profile") or b"",
@@ -126,8 +126,10 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
         problem = f"is a {name}"
     elif name != "MPO" and getattr(picture, "n_frames", 1) > 1:
         problem = "has several pages or frames"
-    elif _bits(picture) > 8:
-        problem = f"has {_bits(picture)} bits per channel"
+    elif is_deep(picture):
+        return
+    elif count_bits(picture) > 8:
+        problem = f"has {count_bits(picture)} bits per channel and the colour mode {mode}"
     elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}:
         problem = f"has the colour mode {mode}"
     else:
@@ -135,19 +137,10 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     raise RestoreError(f"{path} {problem}; accepted are {ACCEPTED}, with one page.")
 
 
-def _bits(picture: Image.Image) -> int:
-    """Return the bits per channel in the file: Pillow cuts 16-bit colour down to 8 by itself."""
-    if isinstance(picture, TiffImageFile):
-        return max(int(bits) for bits in picture.tag_v2.get(258, (1,)))
-    if isinstance(picture, PngImageFile):
-        return 16 if any("16" in str(tile.args) for tile in picture.tile) else 8
-    return 8
-
-
 def to_upright(picture: Image.Image) -> Image.Image:
     """Return the picture as displayed: decoded, with its EXIF orientation applied."""
     if isinstance(picture, TiffImageFile):
-        with _libtiff_silenced():
+        with _stderr_silenced():
             picture.load()  # which turns it, too
         return picture
     orientation = read_orientation(picture)
@@ -159,8 +152,8 @@ _stderr_lock = Lock()
 
 
 @contextmanager
-def _libtiff_silenced() -> Iterator[None]:
-    """Keep libtiff from writing about damaged data to file descriptor 2, past Python."""
+def _stderr_silenced() -> Iterator[None]:
+    """Keep decoders from writing about damaged data to file descriptor 2, past Python."""
     with _stderr_lock, Path(os.devnull).open("wb") as nowhere:
         try:
             stderr = os.dup(2)
@@ -173,6 +166,23 @@ def _libtiff_silenced() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _read_deep(path: Path, picture: Image.Image) -> DeepPixels:
+    """Return 16-bit samples (H, W, C) as displayed, of a file that is whole."""
+    orientation = read_orientation(picture)
+    with _stderr_silenced():
+        if picture.format == "PNG":
+            picture.load()  # tells what is cut short, which OpenCV doesn't, and reads late metadata
+        return read_deep(path, picture, orientation)
+
+
+def _split_deep(deep: DeepPixels) -> tuple[Pixels, Pixels | None, bool]:
+    levels, channels = to_eight_bits(deep), deep.shape[2]
+    gray = channels < 3
+    pixels = levels[:, :, :1].repeat(3, axis=2) if gray else levels[:, :, :3]
+    alpha = levels[:, :, -1] if channels in {2, 4} else None
+    return np.ascontiguousarray(pixels), alpha, gray
 
 
 def _split(picture: Image.Image) -> tuple[Pixels, Pixels | None, bool]:

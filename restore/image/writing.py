@@ -16,8 +16,9 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, XMP, ImageFileDirectory_v2
 
 from restore.errors import RestoreError, UsageError
+from restore.image.deep import fill_png, fill_tiff, merge
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, PNG_XMP, PREDICTOR
-from restore.image.photo import Photo, Pixels, format_of
+from restore.image.photo import DeepPixels, Photo, Pixels, format_of
 
 
 def write_image(
@@ -35,7 +36,8 @@ def write_image(
 
     Args:
         path: the file; its extension says the format, see `format_of`.
-        pixels: (H, W, 3) uint8 RGB; written as gray (luma) where `like` is gray.
+        pixels: (H, W, 3) uint8 RGB; written as gray (luma) where `like` is gray. Where `like` has
+            16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as its.
         like: the photo whose file gives everything but the pixels.
         alpha: (H, W) uint8; `like.alpha` by default. A JPEG has none: only an opaque one passes.
         overwrite: replace an existing file.
@@ -122,6 +124,10 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
         return _encode_bmp(pixels, alpha)
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
+    deep = None
+    if like.deep is not None and format in {"PNG", "TIFF"}:
+        deep = merge(np.atleast_3d(np.asarray(picture)), like.deep)
+        picture = Image.new(picture.mode, (1, 1))  # its file is filled below
     encoding = like.encoding if format == like.format else _default_encoding(like, format)
     options: dict[str, Any] = dict(encoding)
     if like.icc and (picture.mode in {"L", "LA"} or like.icc[16:20] != b"GRAY"):
@@ -131,7 +137,9 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
     _add_metadata(options, like, format)
     file = BytesIO()
     picture.save(file, format, **options)
-    return _add_tiff_exif(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
+    if format == "TIFF" and (like.exif or deep is not None):
+        return _rewrite_tiff(file, like.exif, deep)
+    return file.getbuffer() if deep is None else memoryview(fill_png(file.getvalue(), deep))
 
 
 def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
@@ -168,10 +176,11 @@ def _encode_bmp(pixels: Pixels, alpha: Pixels) -> memoryview:
     return memoryview(cv2.imencode(".bmp", np.dstack([pixels[:, :, ::-1], alpha]))[1].data)
 
 
-def _add_tiff_exif(file: BytesIO, exif: bytes) -> memoryview:
-    """Return the TIFF with EXIF in its directory, which Pillow can't do for a compressed one.
+def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None) -> memoryview:
+    """Return the TIFF with EXIF in its directory and, if given, 16-bit samples (H, W, C) as pixels.
 
-    The directory is written anew, larger, and the strips of pixels are put behind it again.
+    Pillow can't do the first for a compressed one, and the second not at all. The directory is
+    written anew, larger, and the strips of pixels are put behind it again.
     """
     stored = file.getbuffer()
     directory = ImageFileDirectory_v2(bytes(stored[:8]))
@@ -179,14 +188,24 @@ def _add_tiff_exif(file: BytesIO, exif: bytes) -> memoryview:
     directory.load(file)
     for tag in list(directory):
         directory[tag] = directory[tag]  # decoded: only such values are written
-    source = Image.Exif()
-    source.load(exif)
-    for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
-        directory[tag] = source.get_ifd(tag) if tag in DIRECTORIES else source[tag]
-    offsets, lengths = directory[STRIPOFFSETS], directory[STRIPBYTECOUNTS]
+    _add_exif(directory, exif)
+    places = zip(directory[STRIPOFFSETS], directory[STRIPBYTECOUNTS], strict=True)
+    strips = [stored[offset : offset + length] for offset, length in places]
+    if deep is not None:
+        strips = [memoryview(fill_tiff(directory, deep))]
+    lengths = [len(strip) for strip in strips]
+    directory[STRIPBYTECOUNTS] = tuple(lengths)
     directory[STRIPOFFSETS] = tuple(accumulate(lengths[:-1], initial=0))
     result = BytesIO()
     directory.save(result)
-    for offset, length in zip(offsets, lengths, strict=True):
-        result.write(stored[offset : offset + length])
+    for strip in strips:
+        result.write(strip)
     return result.getbuffer()
+
+
+def _add_exif(directory: ImageFileDirectory_v2, exif: bytes) -> None:
+    source = Image.Exif()
+    if exif:
+        source.load(exif)
+    for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
+        directory[tag] = source.get_ifd(tag) if tag in DIRECTORIES else source[tag]

@@ -132,15 +132,13 @@ def test_of_a_jpeg_with_several_pictures_the_photo_is_read(tmp_path: Path) -> No
 def test_gif_and_many_pages_are_refused(
     tmp_path: Path, name: str, options: dict, sentence: str
 ) -> None:
-    with pytest.raises(RestoreError, match=f"{sentence}.*accepted are 8-bit"):
+    with pytest.raises(RestoreError, match=f"{sentence}.*accepted are gray"):
         read_image(write(tmp_path / name, RGB, **options))
 
 
 @pytest.mark.parametrize(
     ("name", "picture", "sentence"),
     [
-        ("a.png", Image.fromarray(PIXELS[:, :, 0] * np.uint16(257)), "16 bits per channel"),
-        ("a.tif", Image.fromarray(PIXELS[:, :, 0] * np.uint16(257)), "16 bits per channel"),
         ("a.tif", Image.fromarray(PIXELS[:, :, 0].astype(np.float32)), "32 bits per channel"),
         ("a.jpg", RGB.convert("CMYK"), "the colour mode CMYK"),
         ("a.tif", RGB.convert("CMYK"), "the colour mode CMYK"),
@@ -152,18 +150,6 @@ def test_other_kinds_of_pictures_are_refused(
 ) -> None:
     with pytest.raises(RestoreError, match=sentence):
         read_image(write(tmp_path / name, picture))
-
-
-def test_16_bit_colour_is_not_cut_down_silently(tmp_path: Path) -> None:
-    body = b"IHDR" + struct.pack(">LLBBBBB", 2, 1, 16, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(bytes(1 + 12))
-    chunks = [
-        struct.pack(">L", len(c) - 4) + c + struct.pack(">L", zlib.crc32(c))
-        for c in (body, data, b"IEND")
-    ]
-    (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    with pytest.raises(RestoreError, match="16 bits per channel"):
-        read_image(tmp_path / "deep.png")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +198,7 @@ def test_what_is_no_picture_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RestoreError, match="is empty"):
         read_image(tmp_path / "empty.png")
     (tmp_path / "text.png").write_text("Lorem ipsum " * 20)
-    with pytest.raises(RestoreError, match=r"is not a picture.*accepted are 8-bit gray or RGB"):
+    with pytest.raises(RestoreError, match=r"is not a picture.*accepted are gray, RGB"):
         read_image(tmp_path / "text.png")
 
 

@@ -1,0 +1,161 @@
+"""Photos of 16 bits per channel, which Pillow cuts down to 8 when it reads or writes them.
+
+OpenCV and tifffile read them. To write one, Pillow makes a file of one pixel with all metadata, and
+the samples are put in that pixel's place.
+"""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image
+from PIL import TiffImagePlugin as tiff
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+
+from restore.image.photo import DeepPixels, Pixels
+
+_UNCOMPRESSED, _DEFLATE = 1, 8
+
+# Gray with alpha, which Pillow doesn't know; only its directory is read by Pillow.
+for _order in (b"II", b"MM"):
+    tiff.OPEN_INFO[(_order, 1, (1,), 1, (16, 16), (2,))] = ("LA", "LA")
+
+
+def count_bits(picture: Image.Image) -> int:
+    """Return the bits per channel in the file."""
+    if isinstance(picture, TiffImageFile):
+        return max(int(bits) for bits in picture.tag_v2.get(tiff.BITSPERSAMPLE, (1,)))
+    if isinstance(picture, PngImageFile):
+        return 16 if any("16" in str(tile.args) for tile in picture.tile) else 8
+    return 8
+
+
+def is_deep(picture: Image.Image) -> bool:
+    """Tell whether a picture is one of 16 bits per channel that can be read and written as such."""
+    if count_bits(picture) != 16 or picture.mode not in _MODES:
+        return False
+    if not isinstance(picture, TiffImageFile):
+        return True
+    tags = picture.tag_v2
+    plain = tags.get(tiff.PHOTOMETRIC_INTERPRETATION) in {1, 2}
+    unsigned = set(tags.get(tiff.SAMPLEFORMAT, (1,))) == {1}
+    return plain and unsigned and tags.get(tiff.EXTRASAMPLES, (2,)) == (2,)
+
+
+_MODES = {"I;16", "I;16B", "LA", "RGB", "RGBA"}
+_GRAY_PNG = {0, 4}  # colour types, at byte 25 of the file
+
+
+def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
+    """Return the samples (H, W, C) uint16 as displayed; C = 1 to 4: gray or RGB, then alpha.
+
+    Args:
+        path: the file.
+        picture: the same, opened.
+        orientation: as EXIF has it, 1 to 8.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    data = path.read_bytes()
+    if not isinstance(picture, TiffImageFile):
+        samples = _turn(_decode(data, gray=data[25] in _GRAY_PNG), orientation)
+    elif (
+        picture.tag_v2.get(tiff.SAMPLESPERPIXEL, 1) == 2
+        or picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2
+    ):
+        samples = tifffile.imread(BytesIO(data))  # OpenCV reads these wrong
+        planes = picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2
+        samples = _turn(np.moveaxis(samples, 0, -1) if planes else samples, orientation)
+    else:
+        samples = _decode(data)  # which has turned it, as Pillow does with its size
+    if samples.dtype != np.uint16 or sorted(samples.shape[:2]) != sorted(picture.size):
+        raise ValueError("its 16-bit samples can't be decoded")
+    return np.ascontiguousarray(np.atleast_3d(samples))
+
+
+def _decode(data: bytes, gray: bool = False) -> DeepPixels:
+    """Return OpenCV's BGR or BGRA in our order; gray with alpha comes from it as BGRA."""
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is None or samples.dtype != np.uint16:
+        raise ValueError("its 16-bit samples can't be decoded")
+    deep = samples.view(np.uint16)
+    if deep.ndim == 2:
+        return deep
+    order = ([0] if gray else [2, 1, 0]) + ([3] if deep.shape[2] == 4 else [])
+    return deep[:, :, order]
+
+
+def _turn(samples: DeepPixels, orientation: int) -> DeepPixels:
+    """Return the samples upright (EXIF 2.32, tag 0x0112)."""
+    if orientation in {5, 6, 7, 8}:
+        samples = samples.swapaxes(0, 1)
+    if orientation in {3, 4, 7, 8}:
+        samples = samples[::-1]
+    return samples[:, ::-1] if orientation in {2, 3, 6, 7} else samples
+
+
+def to_eight_bits(samples: DeepPixels) -> Pixels:
+    """Return samples of 16 bits as 8, rounded: 257 v becomes v."""
+    return ((samples.astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
+
+
+def merge(levels: Pixels, samples: DeepPixels) -> DeepPixels:
+    """Return 8-bit levels (H, W, C) as 16 bits, with `samples` wherever they show as that level."""
+    wide = levels.astype(np.uint16) * 257
+    if levels.shape != samples.shape:
+        return wide
+    return np.where(to_eight_bits(samples) == levels, samples, wide)
+
+
+def fill_png(frame: bytes, samples: DeepPixels) -> bytes:
+    """Return the PNG `frame`, of one pixel, with the samples (H, W, C) in its place."""
+    height, width, channels = samples.shape
+    result, place = bytearray(frame[:8]), 8
+    while place < len(frame):
+        length, kind = struct.unpack_from(">L4s", frame, place)
+        body = frame[place + 8 : place + 8 + length]
+        if kind == b"IHDR":
+            body = struct.pack(">LLB", width, height, 16) + body[9:]
+        elif kind == b"IDAT":
+            body = _deflate_png(samples, step=2 * channels)
+        checksum = zlib.crc32(body, zlib.crc32(kind))
+        result += struct.pack(">L", len(body)) + kind + body + struct.pack(">L", checksum)
+        place += length + 12
+    return bytes(result)
+
+
+def _deflate_png(samples: DeepPixels, step: int) -> bytes:
+    """Return compressed rows, each byte as its difference to that of the pixel on its left."""
+    rows = samples.astype(">u2").view(np.uint8).reshape(len(samples), -1)  # (H, 2 W C)
+    filtered = np.ones((len(rows), rows.shape[1] + 1), np.uint8)  # 1 names this filter, Sub
+    filtered[:, 1:] = rows
+    filtered[:, 1 + step :] -= rows[:, :-step]
+    return zlib.compress(filtered.data)
+
+
+def fill_tiff(directory: ImageFileDirectory_v2, samples: DeepPixels) -> bytes:
+    """Describe the samples (H, W, C) in the directory of a TIFF; return its one strip of data.
+
+    What was compressed in any way becomes deflate with differences.
+    """
+    height, width, channels = samples.shape
+    sizes = {
+        tiff.IMAGEWIDTH: width,
+        tiff.IMAGELENGTH: height,
+        tiff.BITSPERSAMPLE: (16,) * channels,
+        tiff.ROWSPERSTRIP: height,
+    }
+    for tag, value in sizes.items():
+        directory[tag] = value
+    if directory[tiff.COMPRESSION] == _UNCOMPRESSED:
+        return samples.astype("<u2").tobytes()
+    directory[tiff.COMPRESSION], directory[tiff.PREDICTOR] = _DEFLATE, 2
+    deltas = samples.copy()
+    deltas[:, 1:] -= samples[:, :-1]
+    return zlib.compress(deltas.astype("<u2").tobytes())
