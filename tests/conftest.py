@@ -39,7 +39,7 @@ def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
         fake.loaded.append((name, device))
         return fake
 
-    monkeypatch.setattr("restore.folders.checkpoint_path", Path)
+    monkeypatch.setattr("restore.folders.run.checkpoint_path", Path)
     monkeypatch.setattr("restore.restorer.Restorer.load", load)
     return fake
 

@@ -1,4 +1,4 @@
-"""`restore fix`: mend photos."""
+"""`restore fix`: mend photos, or a folder of them."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,9 @@ from typing import Literal
 
 import click
 
-from restore.commands.messages import report, say
+from restore.commands.folder import fix_plan
+from restore.commands.messages import report, say, to_printable
+from restore.errors import UsageError
 
 FILE = click.Path(path_type=Path)
 EXAMPLES = """\b
@@ -15,12 +17,24 @@ Examples:
   restore fix photo.jpg --mask mask.png
   restore fix photo.jpg --mask mask.png --count 4 --out tries/
   restore fix cut-out.png --mask-is alpha
+  restore fix photos/ --mask masks/ --out fixed/
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
-@click.option("--mask", type=FILE, help="Picture of what to fill, as large as the photo.")
+@click.option(
+    "--mask",
+    type=FILE,
+    metavar="FILE|FOLDER",
+    help="Picture of what to fill, as large as the photo. For a folder of photos: one for all, or "
+    "a folder of masks under the photos' relative paths.",
+)
+@click.option(
+    "--mask-pattern",
+    metavar="PATTERN",
+    help="For a folder: how masks are called, '{stem}_mask' for photo_mask.png beside photo.jpg.",
+)
 @click.option(
     "--mask-is",
     type=click.Choice(["hole", "known", "alpha"]),
@@ -44,6 +58,24 @@ Examples:
     "[default: NAME-fixed.EXT beside the photo]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="For a folder: keep what report.jsonl says is done and make only the rest.",
+)
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="For a folder: keep looking for photos that arrive, until Ctrl-C.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 32),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="For a folder: threads that read and write files.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -79,20 +111,36 @@ Examples:
 def fix(
     photos: tuple[Path, ...],
     mask: Path | None,
+    mask_pattern: str | None,
     mask_is: Literal["hole", "known", "alpha"],
     grow: int,
     out: str | None,
     overwrite: bool,
+    resume: bool,
+    watch: bool,
+    jobs: int,
     seed: int,
     count: int,
     model: str | None,
     device: str,
     as_json: bool,
 ) -> int:
-    """Fill the holes that a mask marks in photos. Every other pixel stays as it is."""
-    from restore.folders import Failure, FixOptions, fix_photos
+    """Fill the holes that a mask marks in photos. Every other pixel stays as it is.
+
+    A FOLDER is fixed with all folders in it, into --out FOLDER, where report.jsonl tells what
+    became of each photo; one that can't be fixed does not stop the others.
+    """
+    from restore.folders import Failure, FixOptions, Tree, fix_photos, plan_folder
 
     options = FixOptions(mask, mask_is, grow, seed, count, overwrite)
+    if len(photos) == 1 and photos[0].is_dir():
+        if out is None:
+            raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
+        tree = Tree(photos[0], Path(out), options, mask_pattern, resume)
+        plan = plan_folder(tree, may_be_empty=watch)
+        return fix_plan(plan, model=model, device=device, jobs=jobs, watch=watch, as_json=as_json)
+    if mask_pattern is not None or resume or watch:
+        raise UsageError("--mask-pattern, --resume and --watch are for a folder of photos.")
     codes = []
     for result in fix_photos(photos, out, options, model=model, device=device, warn=say):
         if isinstance(result, Failure):
@@ -100,5 +148,6 @@ def fix(
         elif as_json:
             click.echo(json.dumps(asdict(result), default=str))
         else:
-            click.echo(f"{result.photo} -> {result.out} ({result.seconds:.1f} s)")
+            line = f"{result.photo} -> {result.out} ({result.seconds:.1f} s)"
+            click.echo(to_printable(line))
     return codes[0] if codes and len(photos) == 1 else bool(codes)

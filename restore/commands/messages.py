@@ -4,14 +4,18 @@ import os
 
 import click
 
-from restore.errors import RestoreError
-
-DEBUG = "RESTORE_DEBUG"
+from restore import errors
+from restore.errors import DEBUG, RestoreError
 
 
 def say(sentence: str) -> None:
-    """Print a sentence for the user on stderr."""
-    click.echo(f"restore: {sentence}", err=True)
+    """Print a sentence for the user on stderr; odd bytes in a file's name are shown escaped."""
+    click.echo(f"restore: {to_printable(sentence)}", err=True)
+
+
+def to_printable(text: str) -> str:
+    """Return a text that any terminal in UTF-8 takes: names of files may hold other bytes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def report(error: Exception) -> int:
@@ -27,23 +31,10 @@ def report(error: Exception) -> int:
 
 def sentence_of(error: Exception) -> str:
     """Return the one sentence, on one line, that tells a user what went wrong."""
-    match error:
-        case click.ClickException():
-            text = f"{_ended(error.format_message())}{_help_for(error)}"
-        case RestoreError():
-            text = str(error)
-        case OSError() if error.strerror:
-            text = f"{error.filename or 'A file'} can't be used: {error.strerror}."
-        case MemoryError():
-            text = (
-                "There is not enough memory for this; close other programs or take a smaller photo."
-            )
-        case _:
-            text = (
-                f"Something unexpected happened ({type(error).__name__}: {error}); "
-                f"set {DEBUG}=1 and run it again to see where."
-            )
-    return " ".join(text.split())
+    if isinstance(error, click.ClickException):
+        text = f"{_ended(error.format_message())}{_help_for(error)}"
+        return " ".join(text.split())
+    return errors.sentence_of(error)
 
 
 def _ended(text: str) -> str:

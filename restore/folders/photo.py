@@ -1,0 +1,184 @@
+"""One photo: read it with its hole, fill the hole, write the result.
+
+The three steps are apart, so that a folder of photos can be read and written in threads.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from restore.errors import UsageError
+from restore.image import Photo, Pixels, format_of, read_image, write_bytes, write_image
+from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a wrong request should be told at once
+    from restore.restorer import Restorer
+
+LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
+SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
+
+MaskIs = Literal["hole", "known", "alpha"]
+
+
+@dataclass(frozen=True)
+class FixOptions:
+    """How photos are fixed.
+
+    Attributes:
+        mask: picture of the hole, in the photo as displayed; None with mask_is="alpha". For a
+            folder of photos it may be a folder of masks.
+        mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
+            of the photo are the hole and come back opaque.
+        grow: by how many pixels the hole is widened.
+        seed: of the first result of a photo; the next ones take seed + 1, seed + 2, ...
+        count: results for each photo; more than one are called NAME-1.EXT, NAME-2.EXT, ...
+        overwrite: whether results that exist are replaced.
+    """
+
+    mask: Path | None = None
+    mask_is: MaskIs = "hole"
+    grow: int = 0
+    seed: int = 0
+    count: int = 1
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo, the files of its results, one for each seed counting up, and a mask of its own."""
+
+    photo: Path
+    results: tuple[Path, ...]
+    mask: Path | None = None  # None: that of the options
+
+
+@dataclass(frozen=True)
+class Record:
+    """One result that was written: from what, by what, and how long it took in seconds."""
+
+    photo: Path
+    mask: Path | None
+    out: Path
+    seed: int
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A photo that was read with its hole.
+
+    Attributes:
+        job: what it was read for.
+        photo: as read.
+        hole: (H, W) {0, 1}, 1 is the hole.
+        alpha: (H, W) uint8 of the result, or None.
+        warnings: sentences that tell where the result should be looked at.
+    """
+
+    job: Job
+    photo: Photo
+    hole: Mask
+    alpha: Pixels | None
+    warnings: tuple[str, ...]
+
+
+def fix_photo(
+    restorer: "Restorer",
+    job: Job,
+    options: FixOptions,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Record]:
+    """Fix one photo, once for each of its results, and yield a record of each.
+
+    A photo without a hole is copied.
+
+    Raises:
+        RestoreError: the photo or its mask can't be read, or a result can't be written.
+        UsageError: photo and mask do not go together, or nearly everything is hole.
+    """
+    opened = open_photo(job, options)
+    for sentence in opened.warnings:
+        warn(sentence)
+    for seed, result in enumerate(job.results, start=options.seed):
+        start = time.perf_counter()
+        pixels = fill_photo(restorer, opened, seed)
+        write_result(result, pixels, opened, overwrite=options.overwrite)
+        seconds = round(time.perf_counter() - start, 3)
+        yield Record(job.photo, job.mask or options.mask, result, seed, restorer.name, seconds)
+
+
+def open_photo(job: Job, options: FixOptions) -> Opened:
+    """Read a photo and its mask, and refuse what can't be filled or written.
+
+    Raises:
+        RestoreError: the photo or its mask can't be read.
+        UsageError: they do not go together, nearly everything is hole, or a result has a format
+            that isn't written.
+    """
+    photo = read_image(job.photo)
+    hole = _read_hole(job, photo, options)
+    sentences = _check_share(job.photo, hole_share(hole), options.mask_is)
+    for result in job.results:
+        format_of(result, photo)
+    alpha = photo.alpha
+    if alpha is not None and options.mask_is == "alpha":
+        alpha = np.where(hole == 1, np.uint8(255), alpha)
+    return Opened(job, photo, hole, alpha, sentences)
+
+
+def fill_photo(restorer: "Restorer", opened: Opened, seed: int) -> Pixels:
+    """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole."""
+    if not opened.hole.any():
+        return opened.photo.pixels
+    return restorer.fix(opened.photo.pixels, opened.hole, seed=seed)
+
+
+def write_result(path: Path, pixels: Pixels, opened: Opened, *, overwrite: bool) -> None:
+    """Write a result as its photo was read, in a folder that is made where it is missing.
+
+    Raises:
+        UsageError: the file exists and shall not be replaced, or can't hold transparency.
+        RestoreError: no permission, a full disk; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    photo = opened.photo
+    if pixels is photo.pixels and format_of(path, photo) == photo.format:
+        write_bytes(path, opened.job.photo.read_bytes(), overwrite=overwrite)
+    else:
+        write_image(path, pixels, photo, alpha=opened.alpha, overwrite=overwrite)
+
+
+def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
+    """Return the mask (H, W) {0, 1} of one photo, 1 is the hole, grown."""
+    if options.mask_is != "alpha":
+        path = job.mask or options.mask
+        assert path is not None, "only with mask_is='alpha' a photo marks its own hole"
+        height, width = photo.pixels.shape[:2]
+        mask = read_mask(path, (height, width), options.mask_is)
+    elif photo.alpha is None:
+        raise UsageError(
+            f"{job.photo} has no transparency that marks a hole; mark it with --mask MASK."
+        )
+    else:
+        mask = mask_from_alpha(photo.alpha)
+    return grow_mask(mask, options.grow)
+
+
+def _check_share(path: Path, share: float, mask_is: MaskIs) -> tuple[str, ...]:
+    """Refuse a mask that leaves nothing to go by, and return a warning of one that looks wrong."""
+    marked = f"The mask marks {share:.1%} of {path} as hole"
+    other = {"hole": "known", "known": "hole"}.get(mask_is)
+    hint = (
+        f"; if its white and black are the wrong way round, use --mask-is {other}" if other else ""
+    )
+    if share > LARGEST_HOLE:
+        raise UsageError(f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled{hint}.")
+    if share > SUSPECT_HOLE:
+        return (f"{marked}{hint}.",)
+    return (f"The mask marks nothing in {path}, so the photo is copied.",) if share == 0 else ()

@@ -1,0 +1,110 @@
+"""Where results go: every name is decided, and every loss refused, before a photo is opened."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from restore.errors import RestoreError, UsageError
+from restore.folders.photo import FixOptions, Job
+
+
+def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> list[Job]:
+    """Decide which files the results of each photo go to, and refuse what would lose a file.
+
+    Args:
+        photos: the photo files; none of them is opened here.
+        out: a file, whose extension decides the format; a folder, if it is one or ends with "/",
+            in which photos keep their names; or None for NAME-fixed.EXT beside the photo.
+        options: how many results there are, which mask must stay, what may be replaced.
+
+    Raises:
+        UsageError: a photo is a folder, two results have one name, a result exists and may not be
+            replaced, or would replace a photo or the mask.
+    """
+    for photo in photos:
+        if photo.is_dir():
+            raise UsageError(
+                f"{photo} is a folder; fix it by itself, with --out FOLDER, or name its photos."
+            )
+    is_folder = out is None or out.endswith(("/", os.sep)) or Path(out).is_dir()
+    if not is_folder and len(photos) > 1:
+        raise UsageError(f"{len(photos)} photos don't fit into one file; write --out {out}/.")
+    jobs = [
+        Job(photo, number_results(_result_of(photo, out, is_folder), options.count))
+        for photo in photos
+    ]
+    refuse_losses(jobs, [options.mask] if options.mask else [])
+    refuse_existing(jobs, options.overwrite)
+    return jobs
+
+
+def _result_of(photo: Path, out: str | None, is_folder: bool) -> Path:
+    if out is None:
+        return photo.with_name(f"{photo.stem}-fixed{photo.suffix}")
+    return Path(out) / photo.name if is_folder else Path(out)
+
+
+def number_results(path: Path, count: int) -> tuple[Path, ...]:
+    """Return the files for `count` results: the path itself for one, NAME-1.EXT ... for more."""
+    if count == 1:
+        return (path,)
+    return tuple(path.with_name(f"{path.stem}-{n}{path.suffix}") for n in range(1, count + 1))
+
+
+def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:
+    """Refuse results that would replace a photo, a mask or each other.
+
+    Raises:
+        UsageError: naming the files.
+    """
+    inputs = {identity_of(path) for path in (*(job.photo for job in jobs), *masks)}
+    sources: dict[object, Path] = {}
+    for photo, result in ((job.photo, result) for job in jobs for result in job.results):
+        identity = identity_of(result)
+        if identity in inputs:
+            raise UsageError(f"{result} is an input and can't be replaced; name another --out.")
+        if identity in sources:
+            raise UsageError(
+                f"{sources[identity]} and {photo} would both become {result}; fix them one by one."
+            )
+        sources[identity] = photo
+
+
+def refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:
+    """Refuse results that exist, unless they may be replaced.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    for result in (result for job in jobs for result in job.results):
+        if os.path.lexists(result) and not overwrite:
+            raise UsageError(f"{result} exists; add --overwrite, or name another --out.")
+
+
+def identity_of(path: Path) -> object:
+    """Return what two paths share when they lead to one file: links, another case, "..".."""
+    try:
+        status = path.stat()
+    except OSError:
+        return os.path.normcase(path.resolve())
+    return status.st_dev, status.st_ino
+
+
+def check_mask(options: FixOptions, pattern: str | None = None) -> None:
+    """Refuse a request that does not say what the hole is, or says it twice.
+
+    Raises:
+        UsageError: no mask, or a mask beside mask_is="alpha".
+        RestoreError: the mask doesn't exist.
+    """
+    mask = options.mask
+    if options.mask_is == "alpha":
+        if mask is not None or pattern is not None:
+            raise UsageError("With --mask-is alpha the photo marks its own hole; leave out --mask.")
+    elif mask is None and pattern is None:
+        raise UsageError(
+            "Without a mask a photo needs the restorer 'mend', which is not installed; mark what "
+            "to fill with --mask MASK, or with --mask-is alpha if it is transparent."
+        )
+    elif mask is not None and not mask.exists():
+        raise RestoreError(f"There is no mask {mask}.")

@@ -1,0 +1,134 @@
+"""OUT/report.jsonl: one line for each result and each failure, which the next run goes on from."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from io import FileIO
+from pathlib import Path
+from typing import Literal
+
+from restore.errors import RestoreError, UsageError
+
+REPORT = "report.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of a photo: a line of the report.
+
+    Attributes:
+        photo: its path in the folder of photos, with "/".
+        mask: the mask's path; None where the photo marks its own hole or none was found.
+        out: the result's path in the folder of results; None where none was written.
+        status: "done"; "failed"; or "kept": done by an earlier run, and not written down again.
+        sentence: why it failed.
+        seconds: that reading, filling and writing took.
+        seed: of the fill.
+        model: name of the restorer.
+        photo_sha256: of the photo's file, None where it can't be read.
+        out_sha256: of the result's file.
+    """
+
+    photo: str
+    mask: str | None
+    out: str | None
+    status: Literal["done", "failed", "kept"]
+    sentence: str | None
+    seconds: float
+    seed: int
+    model: str
+    photo_sha256: str | None
+    out_sha256: str | None
+
+
+def read_report(path: Path) -> dict[str, Entry]:
+    """Return what a report says is done, by result; nothing where there is no report.
+
+    A line that is no entry, such as the last one of a run that was killed, is passed over.
+    """
+    done: dict[str, Entry] = {}
+    names = {field.name for field in fields(Entry)}
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(values, dict) and set(values) == names and values["status"] == "done":
+            entry = Entry(**values)
+            done[str(entry.out)] = entry
+    return done
+
+
+@contextmanager
+def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]]:
+    """Open the report for this run alone, and hand out what writes an entry at once.
+
+    Args:
+        path: the report; it is made where it is missing.
+        append: whether what it says stays.
+
+    Raises:
+        UsageError: it is a link, which might lead out of the folder of results.
+        RestoreError: another run has it open, or it can't be written.
+    """
+    if path.is_symlink():
+        raise UsageError(f"{path} is a link and is not written to; remove it.")
+    try:
+        file = path.open("ab+", buffering=0)
+    except OSError as error:
+        raise RestoreError(f"Can't write {path}: {error.strerror}.") from None
+    with file:
+        _lock(file, path)
+        if not append:
+            file.truncate(0)
+        _end_line(file)
+        yield lambda entry: _write_entry(file, path, entry)
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Refuse a second run that writes into the same folder; locks are Unix only."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RestoreError(f"Another run is writing into {path.parent}; wait for it.") from None
+    except OSError:  # a file system without locks
+        return
+
+
+def _end_line(file: FileIO) -> None:
+    """End a line that a killed run has left unfinished."""
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def _write_entry(file: FileIO, path: Path, entry: Entry) -> None:
+    line = json.dumps(asdict(entry)).encode() + b"\n"
+    try:
+        whole = file.write(line) == len(line)
+    except OSError:
+        whole = False
+    if not whole:
+        raise RestoreError(f"Can't write {path}; make room on the disk and add --resume.")
+
+
+def hash_file(path: Path) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal, None where it is no file or can't be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

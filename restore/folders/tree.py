@@ -1,0 +1,330 @@
+"""A folder of photos: which files are photos, which mask belongs to which, where results go."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from restore.errors import UsageError
+from restore.folders.photo import FixOptions, Job
+from restore.folders.plan import check_mask, identity_of, number_results, refuse_losses
+from restore.folders.report import REPORT
+from restore.image import FORMATS
+
+STEM = "{stem}"
+# By name a photo, also where it can't be read: nobody's photos shall be left out in silence.
+PICTURES = {
+    *FORMATS,
+    *(".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".tga", ".ppm", ".pgm", ".pbm"),
+    *(".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+}
+_STARTS = re.compile(  # of files that are pictures by content
+    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
+    rb"|.{4}ftyp(?:heic|heix|avif|mif1)",
+    re.DOTALL,
+)
+_NOT_OURS = ("._", ".restore-")  # notes of a Mac's Finder; files that a killed run left unfinished
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder of photos to fix.
+
+    Attributes:
+        folder: is searched with all folders in it; links to folders are not followed.
+        out: where results go, under the photos' relative paths and names.
+        options: how to fix; `options.mask` is one mask for all, or a folder of masks, or None.
+        pattern: how a mask is called, in the folder of masks or beside the photo, with "{stem}" for
+            the photo's name without extension; None is "{stem}" in the folder of masks.
+        resume: whether results of an earlier run are kept, and only the others made.
+    """
+
+    folder: Path
+    out: Path
+    options: FixOptions
+    pattern: str | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for a tree.
+
+    Attributes:
+        tree: what was asked for.
+        jobs: a photo, its mask and results each, by relative path.
+        failures: what can't be done as a path in the folder and a sentence: photos without a mask,
+            folders that can't be read.
+        idle_masks: masks without a photo.
+        skipped: a count of the files that are no photos.
+        links: folders that are links and are not followed.
+    """
+
+    tree: Tree
+    jobs: tuple[Job, ...]
+    failures: tuple[tuple[str, str], ...]
+    idle_masks: tuple[Path, ...]
+    skipped: int
+    links: tuple[str, ...]
+
+    def notes(self) -> Iterator[str]:
+        """Yield sentences for the user on what is odd about the plan."""
+        for problems, what in (
+            ([name for name, _ in self.failures], "can't be fixed, see the report"),
+            (self.idle_masks, "masks without a photo"),
+            (self.links, "linked folders, not followed"),
+        ):
+            if problems:
+                yield f"{len(problems)} {what}; the first is {problems[0]}."
+
+
+def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
+    """Pair photos and masks, decide where results go, and refuse what would lose a file.
+
+    No photo is opened; of files without a picture's extension the first bytes are read.
+
+    Raises:
+        RestoreError: the mask doesn't exist.
+        UsageError: folders that don't go together, no photo with a mask, two results under one
+            name (also where upper and lower case are the same), results that exist, a place that
+            can't be written to or leads out of `tree.out`.
+    """
+    _check_tree(tree)
+    plan = pair_folder(tree)
+    if not plan.jobs and not may_be_empty:
+        reason = f": {plan.failures[0][1]}" if plan.failures else "."
+        raise UsageError(f"There are no photos to fix in {tree.folder}{reason}")
+    refuse_losses(plan.jobs, _masks_of(plan))
+    _refuse_like_names(plan)
+    _refuse_existing(plan)
+    for job in plan.jobs:
+        for result in job.results:
+            refuse_unwritable(result, tree.out)
+    return plan
+
+
+def pair_folder(tree: Tree) -> Plan:
+    """Find photos and their masks, and name the results; nothing is refused."""
+    listing = _list_files(tree.folder, _left_out(tree))
+    masks_in, pattern = _masks_place(tree)
+    if masks_in is None:
+        masks: dict[str, list[Path]] = {}
+    elif masks_in == tree.folder:
+        masks = _index_masks(masks_in, listing.files, pattern)
+    else:
+        masks = _index_masks(masks_in, _list_files(masks_in, [tree.out]).files, pattern)
+    are_masks = {path for paths in masks.values() for path in paths}
+    if tree.options.mask is not None:
+        are_masks.add(tree.options.mask)
+    inputs = {identity_of(path) for path in are_masks}
+    jobs, failures, skipped = [], list(listing.failures), 0
+    used: set[Path] = set()
+    for name in listing.files:
+        photo = tree.folder / name
+        if identity_of(photo) in inputs:
+            continue
+        if not is_photo(photo):
+            skipped += 1
+            continue
+        results = number_results(tree.out / name, tree.options.count)
+        if masks_in is None:
+            jobs.append(Job(photo, results))
+            continue
+        choice = _choose_mask(name, masks)
+        used.update(choice)
+        if len(choice) == 1:
+            jobs.append(Job(photo, results, choice[0]))
+        elif choice:
+            names = " and ".join(str(path) for path in choice)
+            failures.append((name, f"{photo} has several masks, {names}; leave one."))
+        else:
+            failures.append((name, f"{photo} has no mask in {masks_in}."))
+    idle = tuple(sorted(path for paths in masks.values() for path in paths if path not in used))
+    return Plan(tree, tuple(jobs), tuple(failures), idle, skipped, tuple(listing.links))
+
+
+# Masks -------------------------------------------------------------------------------------------
+
+
+def _masks_place(tree: Tree) -> tuple[Path | None, str]:
+    """Return the folder that masks are paired from, None where they aren't, and the pattern."""
+    mask = tree.options.mask
+    if mask is not None and mask.is_dir():
+        same = mask.resolve() == tree.folder.resolve()
+        return (tree.folder if same else mask), tree.pattern or STEM
+    return (None, STEM) if tree.pattern is None else (tree.folder, tree.pattern)
+
+
+def _index_masks(folder: Path, names: Sequence[str], pattern: str) -> dict[str, list[Path]]:
+    """Return the masks by the path, without extension, of the photo that they belong to."""
+    owner = _read_pattern(pattern)
+    index: dict[str, list[Path]] = {}
+    for name in names:
+        if (
+            PurePosixPath(name).suffix.lower() in PICTURES
+            and (key := owner(name)) is not None
+            and (folder / name).is_file()
+        ):
+            index.setdefault(key, []).append(folder / name)
+    return index
+
+
+def _read_pattern(pattern: str) -> Callable[[str], str | None]:
+    """Return what says to which photo, a path without extension, a mask's path belongs."""
+    named = PurePosixPath(pattern).suffix.lower() in PICTURES
+    before, after = (re.escape(part) for part in pattern.split(STEM))
+    expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
+
+    def owner(name: str) -> str | None:
+        match = expression.fullmatch(name if named else str(PurePosixPath(name).with_suffix("")))
+        return f"{match[1]}{match[2]}" if match else None
+
+    return owner
+
+
+def _choose_mask(name: str, masks: dict[str, list[Path]]) -> list[Path]:
+    """Return the masks of a photo; one of exactly its name goes before others."""
+    found = masks.get(str(PurePosixPath(name).with_suffix("")), [])
+    return [path for path in found if path.name == PurePosixPath(name).name] or found
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Listing:
+    files: list[str]  # relative paths with "/", in order
+    links: list[str]
+    failures: list[tuple[str, str]]
+
+
+def _list_files(folder: Path, left_out: Sequence[Path]) -> _Listing:
+    """List the files in a folder and the folders in it, but for those left out."""
+    listing = _Listing([], [], [])
+    hidden = {path.resolve() for path in left_out}
+
+    def relative(path: Path) -> str:
+        return path.relative_to(folder).as_posix()
+
+    def note(error: OSError) -> None:
+        name = relative(Path(error.filename))
+        listing.failures.append((name, f"Can't look into {error.filename}: {error.strerror}."))
+
+    for parent, folders, files in os.walk(folder, onerror=note):
+        here = Path(parent)
+        listing.links.extend(
+            relative(here / name) for name in folders if (here / name).is_symlink()
+        )
+        folders[:] = [name for name in folders if (here / name).resolve() not in hidden]
+        listing.files.extend(
+            relative(here / name) for name in files if not name.startswith(_NOT_OURS)
+        )
+    for part in (listing.files, listing.links, listing.failures):
+        part.sort()
+    return listing
+
+
+def is_photo(path: Path) -> bool:
+    """Return whether a file is a photo by its extension or its first bytes."""
+    if path.suffix.lower() in PICTURES:
+        return True
+    try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return _STARTS.match(file.read(16)) is not None
+    except OSError:
+        return False
+
+
+def _left_out(tree: Tree) -> list[Path]:
+    mask = tree.options.mask
+    masks = [mask] if mask is not None and mask.is_dir() else []
+    return [tree.out, *(path for path in masks if path.resolve() != tree.folder.resolve())]
+
+
+def _masks_of(plan: Plan) -> list[Path]:
+    one = plan.tree.options.mask
+    return [job.mask for job in plan.jobs if job.mask] + ([one] if one else [])
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+def _check_tree(tree: Tree) -> None:
+    check_mask(tree.options, tree.pattern)
+    folder, out, pattern = tree.folder.resolve(), tree.out.resolve(), tree.pattern
+    if folder == out:
+        raise UsageError(f"Photos are not written over; name another --out than {tree.folder}.")
+    if folder.is_relative_to(out):
+        raise UsageError(f"The photos lie inside --out {tree.out}; name a folder of its own.")
+    if tree.out.exists() and not tree.out.is_dir():
+        raise UsageError(f"--out {tree.out} is a file; for a folder of photos name a folder.")
+    if pattern is not None and (
+        pattern.count(STEM) != 1 or pattern.startswith("/") or ".." in pattern.split("/")
+    ):
+        raise UsageError(
+            f"--mask-pattern is a name with {STEM} once, as '{STEM}_mask', not '{pattern}'."
+        )
+    mask = tree.options.mask
+    if pattern is not None and mask is not None and not mask.is_dir():
+        raise UsageError(f"--mask-pattern finds masks in a folder, and --mask {mask} is a file.")
+    place, name = _masks_place(tree)
+    if place == tree.folder and name == STEM:
+        raise UsageError(
+            f"Photos and masks lie in one folder, {tree.folder}; tell them apart with "
+            f"--mask-pattern '{STEM}_mask'."
+        )
+
+
+def _refuse_like_names(plan: Plan) -> None:
+    """Refuse two results that are one file on a disk where upper and lower case are the same."""
+    sources: dict[str, Path] = {}
+    for job in plan.jobs:
+        for result in job.results:
+            key = unicodedata.normalize("NFC", str(result)).casefold()
+            if key in sources:
+                raise UsageError(
+                    f"{sources[key]} and {job.photo} would both become {result} where upper and "
+                    "lower case are the same; rename one."
+                )
+            sources[key] = job.photo
+
+
+def _refuse_existing(plan: Plan) -> None:
+    """Refuse results and a report that are there, unless they may be replaced or gone on with."""
+    tree, report = plan.tree, plan.tree.out / REPORT
+    there = [path for job in plan.jobs for path in job.results if os.path.lexists(path)]
+    if tree.resume and not tree.options.overwrite and there and not report.exists():
+        raise UsageError(
+            f"{there[0]} exists, and there is no {report} to go on from; name another --out, or "
+            "add --overwrite."
+        )
+    if report.exists():
+        there.append(report)
+    if there and not (tree.resume or tree.options.overwrite):
+        raise UsageError(
+            f"{there[0]} exists ({len(there)} such files); go on with --resume, replace with "
+            "--overwrite, or name another --out."
+        )
+
+
+def refuse_unwritable(result: Path, out: Path) -> None:
+    """Refuse a result that can't be written, or that links would lead out of `out`.
+
+    Raises:
+        UsageError: naming the place.
+    """
+    if result.is_dir():
+        raise UsageError(f"{result} is a folder where a photo should go; name another --out.")
+    place = result.parent
+    while not os.path.lexists(place):
+        place = place.parent
+    if place.is_relative_to(out) and not place.resolve().is_relative_to(out.resolve()):
+        raise UsageError(f"{place} is a link that leads out of {out}; remove it.")
+    if not place.is_dir():
+        raise UsageError(f"{place} is a file where a folder should go; name another --out.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"{place} can't be written to; change its permissions or name another.")

@@ -1,0 +1,168 @@
+"""The job on one photo: its hole, its results, and what is refused."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.errors import RestoreError, UsageError
+from restore.folders import FixOptions, Job, Record, fix_photo, plan_jobs
+
+
+def read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+def white_rows(rows: int, of: int = 100) -> np.ndarray:
+    return np.repeat(np.where(np.arange(of) < rows, 255, 0)[:, None], 30, axis=1).astype(np.uint8)
+
+
+def test_only_the_hole_changes(write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png")
+    options = FixOptions(mask_file, seed=7)
+    (record,) = fix_photo(fake_restorer, Job(photo, (tmp_path / "out.png",)), options)
+    before, after = read(photo), read(tmp_path / "out.png")
+    hole = read(mask_file) == 255
+    assert (after[hole] == 7).all()
+    assert (after[~hole] == before[~hole]).all()
+    assert replace(record, seconds=0) == Record(
+        photo, mask_file, tmp_path / "out.png", 7, "fake", 0
+    )
+
+
+def test_each_result_has_the_next_seed(write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    (job,) = plan_jobs([write_picture("p.png")], f"{tmp_path}/new/", FixOptions(count=3))
+    records = list(fix_photo(fake_restorer, job, FixOptions(mask_file, seed=4, count=3)))
+    assert [record.seed for record in records] == fake_restorer.seeds == [4, 5, 6]
+    assert [read(record.out)[15, 30, 0] for record in records] == [4, 5, 6]
+
+
+def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
+    mask = write_picture("mask.png", white_rows(70))
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask, "known")))
+    after = read(tmp_path / "out.png")
+    assert (after[:70] == 200).all()
+    assert (after[70:] == 0).all()
+
+
+def test_grow_widens_the_hole(write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png", np.full((40, 60, 3), 200, np.uint8))
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask_file, grow=3)))
+    filled = (read(tmp_path / "out.png") == 0).all(axis=2)
+    assert np.flatnonzero(filled.any(axis=1)).tolist() == list(range(7, 23))
+    assert np.flatnonzero(filled.any(axis=0)).tolist() == list(range(17, 43))
+
+
+def test_transparent_pixels_come_back_opaque(write_picture, fake_restorer, tmp_path) -> None:
+    pixels = np.full((40, 60, 4), 200, np.uint8)
+    pixels[5:15, 5:15, 3] = 0
+    job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask_is="alpha", seed=9)))
+    after = read(tmp_path / "out.png")
+    assert (after[5:15, 5:15] == (9, 9, 9, 255)).all()
+    after[5:15, 5:15] = 200
+    assert (after == 200).all()  # elsewhere nothing changed, half transparent pixels included
+
+
+def test_a_photo_without_transparency_has_no_hole(write_picture, fake_restorer, tmp_path) -> None:
+    job = Job(write_picture("p.png"), (tmp_path / "out.png",))
+    with pytest.raises(UsageError, match="no transparency"):
+        list(fix_photo(fake_restorer, job, FixOptions(mask_is="alpha")))
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.webp", "p.png"])
+def test_without_a_hole_the_file_itself_is_copied(
+    name: str, write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture(name)
+    empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
+    said: list[str] = []
+    (job,) = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
+    (record,) = fix_photo(fake_restorer, job, FixOptions(empty), said.append)
+    assert record.out.read_bytes() == photo.read_bytes()
+    assert fake_restorer.seeds == []
+    assert len(said) == 1
+    assert "copied" in said[0]
+
+
+def test_without_a_hole_another_format_is_still_honoured(
+    write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.bmp")
+    empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(empty), lambda _: None))
+    assert Image.open(tmp_path / "out.png").format == "PNG"
+    assert (read(tmp_path / "out.png") == read(photo)).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"), [(60, "fine"), (61, "warned"), (95, "warned"), (96, "refused")]
+)
+def test_a_large_hole_is_warned_of_and_a_huge_one_refused(
+    rows: int, outcome: str, write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
+    mask = write_picture("mask.png", white_rows(rows))
+    said: list[str] = []
+    jobs = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
+    if outcome == "refused":
+        with pytest.raises(UsageError, match=r"96\.0%.*at most 95%.*--mask-is known"):
+            list(fix_photo(fake_restorer, jobs[0], FixOptions(mask), said.append))
+        assert not (tmp_path / "new").exists()
+    else:
+        list(fix_photo(fake_restorer, jobs[0], FixOptions(mask), said.append))
+        assert len(said) == (outcome == "warned")
+
+
+@pytest.mark.parametrize(("mask_is", "hint"), [("hole", "known"), ("known", "hole")])
+def test_the_other_polarity_is_the_one_suggested(
+    mask_is: str, hint: str, write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
+    mask = write_picture("mask.png", white_rows(70 if mask_is == "hole" else 30))
+    said: list[str] = []
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask, mask_is), said.append))
+    assert f"use --mask-is {hint}" in said[0]
+
+
+def test_a_photo_under_a_wrong_name_keeps_its_format(
+    write_picture, mask_file, fake_restorer
+) -> None:
+    photo = write_picture("p.png").rename(mask_file.with_name("p.jpg"))
+    (job,) = plan_jobs([photo], None, FixOptions())
+    (record,) = fix_photo(fake_restorer, job, FixOptions(mask_file))
+    assert record.out.name == "p-fixed.jpg"
+    assert Image.open(record.out).format == "PNG"
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file grow over `size` bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("hole", [0, 255], ids=["copy", "fill"])
+def test_a_full_disk_leaves_nothing_behind(
+    hole: int, write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.random.default_rng(1).integers(0, 256, (400, 400, 3), "u1"))
+    mask = write_picture("mask.png", np.pad(np.full((9, 9), hole, np.uint8), ((0, 391), (0, 391))))
+    (job,) = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
+    with largest_file(100_000), pytest.raises(RestoreError, match=r"Can't write .*p\.png"):
+        list(fix_photo(fake_restorer, job, FixOptions(mask), lambda _: None))
+    assert list((tmp_path / "new").iterdir()) == []
