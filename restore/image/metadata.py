@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import X_RESOLUTION, XMP, TiffImageFile
+from PIL.TiffImagePlugin import PREDICTOR, X_RESOLUTION, XMP, TiffImageFile
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
@@ -88,11 +88,17 @@ def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
             return {"pnginfo": _png_chunks(picture)}
         case TiffImageFile():
             return _tiff_encoding(picture)
-    if picture.format == "WEBP":
-        return {**LOSSLESS_WEBP} if _is_lossless_webp(path) else {"quality": 95}
-    return {}
+    if picture.format == "WEBP" and _is_lossless_webp(path):
+        return {**LOSSLESS_WEBP}
+    return {**LOSSY.get(str(picture.format), {})}
 
 
+LOSSY: dict[str, dict[str, Any]] = {  # where a file's own settings can't be kept
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    "HEIF": {"quality": 95, "chroma": 444},
+}
 LOSSLESS_WEBP = {"lossless": True, "exact": True}  # exact: keep the colour under alpha 0
 
 
@@ -124,6 +130,9 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
         "comment": picture.info.get("comment", b""),
         "extra": b"".join(struct.pack(">BBH", 255, code, len(d) + 2) + d for code, d in kept),
     }
+    if len(picture.layer) == 4:  # CMYK, which becomes RGB
+        del encoding["qtables"]
+        encoding |= LOSSY["JPEG"]
     if len(picture.layer) == 3:
         encoding["subsampling"] = _subsampling(picture.layer, swapped)
         ids = bytes(layer[0] for layer in picture.layer)
@@ -171,9 +180,6 @@ def _tiff_encoding(picture: TiffImageFile) -> dict[str, Any]:
     if name not in {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}:
         name, predictor = "tiff_adobe_deflate", 2
     return {"compression": name} | ({"tiffinfo": {PREDICTOR: 2}} if predictor == 2 else {})
-
-
-PREDICTOR = 317
 
 
 def read_orientation(picture: Image.Image) -> int:

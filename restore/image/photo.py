@@ -1,12 +1,13 @@
 """A photo in memory, the formats it may have as a file, and its way to torch and back."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
 from restore.errors import UsageError
 
@@ -27,8 +28,16 @@ FORMATS = {  # by extension
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
+if features.check("avif"):
+    FORMATS[".avif"] = "AVIF"
+with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    FORMATS |= {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF"}
 ACCEPTED = (
-    "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP or BMP"
+    "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "
+    "AVIF, and HEIC where pillow-heif is installed"
 )
 
 
@@ -40,13 +49,14 @@ class Photo:
     alpha: Pixels | None = None  # (H, W) uint8, 0 is transparent
     gray: bool = False  # the file holds gray; pixels have R = G = B
     deep: DeepPixels | None = None  # (H, W, C) uint16, all samples, where the file has 16 bits
-    format: str = "PNG"  # PNG, JPEG, WEBP, TIFF or BMP, by content
+    format: str = "PNG"  # one of FORMATS, by content
     extension: str = ""  # of the file's name in lower case, ".jpg"
     icc: bytes = b""
     exif: bytes = b""  # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
+    warning: str = ""  # a sentence where the file can't be written back as it was
 
 
 def format_of(path: str | Path, like: Photo) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from restore.errors import RestoreError
@@ -37,29 +37,33 @@ _UPRIGHT = {
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo: PNG, JPEG, WebP, TIFF or BMP, recognised by content.
+    """Read a photo in one of FORMATS, recognised by content.
 
-    Palette pictures become RGB, or RGBA where an entry is transparent. The orientation is applied.
+    Palette pictures become RGB, or RGBA where an entry is transparent. CMYK becomes sRGB by the
+    file's own profile, which `Photo.warning` tells. The orientation is applied.
     Of a JPEG with several pictures (MPO: depth or gain maps) only the photo is read.
 
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, over `max_pixels` (width times
-            height), or of a kind that isn't accepted: 32-bit, CMYK, GIF, several pages.
+            height), or of a kind that isn't accepted: 32-bit, CMYK without a profile, animated,
+            several pages.
     """
     with open_picture(path, max_pixels) as picture:
         _check_accepted(path, picture)
         deep = _read_deep(Path(path), picture) if is_deep(picture) else None
-        split = _split(to_upright(picture)) if deep is None else _split_deep(deep)
+        split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
+        icc = picture.info.get("icc_profile") or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
             *split,
             deep=deep,
             format="JPEG" if picture.format == "MPO" else str(picture.format),
             extension=Path(path).suffix.lower(),
-            icc=picture.info.get("icc_profile") or b"",
+            icc=SRGB.tobytes() if picture.mode == "CMYK" else icc,
             exif=read_exif(picture),
             xmp=read_xmp(picture),
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, Path(path)),
+            warning=_warning_of(Path(path), picture),
         )
 
 
@@ -121,20 +125,63 @@ def _check_readable(path: Path) -> None:
 
 
 def _check_accepted(path: str | Path, picture: Image.Image) -> None:
-    name, mode = picture.format, picture.mode
+    name, mode, count = picture.format, picture.mode, getattr(picture, "n_frames", 1)
     if name not in {*FORMATS.values(), "MPO"}:
-        problem = f"is a {name}"
-    elif name != "MPO" and getattr(picture, "n_frames", 1) > 1:
-        problem = "has several pages or frames"
+        problem = f"is an animated {name}" if count > 1 else f"is a {name}"
+    elif count > 1 and name in {"TIFF", "HEIF"}:
+        problem = f"has {count} pages"
+    elif count > 1 and name != "MPO":
+        problem = f"is an animated {name} of {count} frames"
     elif is_deep(picture):
         return
     elif count_bits(picture) > 8:
         problem = f"has {count_bits(picture)} bits per channel and the colour mode {mode}"
-    elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}:
+    elif mode == "CMYK" and not picture.info.get("icc_profile"):
+        problem = "is CMYK without a colour profile that would say how to make it RGB"
+    elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr", "CMYK"}:
         problem = f"has the colour mode {mode}"
     else:
         return
     raise RestoreError(f"{path} {problem}; accepted are {ACCEPTED}, with one page.")
+
+
+def _read_rgb(path: str | Path, picture: Image.Image) -> Image.Image:
+    """Return the picture as displayed; a CMYK one in sRGB, by its own profile."""
+    upright = to_upright(picture)
+    if upright.mode != "CMYK":
+        return upright
+    try:
+        inks = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
+        converted = ImageCms.profileToProfile(
+            upright, inks, SRGB, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB", flags=_BLACK_POINT
+        )
+    except (ImageCms.PyCMSError, OSError):
+        message = f"{path} is CMYK with a colour profile that can't be used; convert it to RGB."
+        raise RestoreError(message) from None
+    assert converted is not None, "only in place there is no result"
+    return converted
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_BLACK_POINT = ImageCms.Flags.BLACKPOINTCOMPENSATION  # so that the darkest ink is black
+
+
+def _warning_of(path: Path, picture: Image.Image) -> str:
+    """Return what the file will not be again when it is written, "" if nothing."""
+    if picture.mode == "CMYK":
+        return f"{path} is CMYK and is written as RGB (sRGB), converted by its own colour profile."
+    if picture.format in {"AVIF", "HEIF"} and _has_more_bits(path, picture):
+        return f"{path} has more than 8 bits per channel and is written with 8."
+    return ""
+
+
+def _has_more_bits(path: Path, picture: Image.Image) -> bool:
+    """Tell whether an AVIF or HEIC has more than the 8 bits per channel that Pillow gives."""
+    if picture.format == "HEIF":
+        return bool(picture.info.get("bit_depth", 8) > 8)
+    with path.open("rb") as file:
+        _, found, settings = file.read(65_536).partition(b"av1C")
+    return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)  # high_bitdepth
 
 
 def to_upright(picture: Image.Image) -> Image.Image:

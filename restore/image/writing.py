@@ -13,11 +13,17 @@ import cv2
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, XMP, ImageFileDirectory_v2
+from PIL.TiffImagePlugin import (
+    PREDICTOR,
+    STRIPBYTECOUNTS,
+    STRIPOFFSETS,
+    XMP,
+    ImageFileDirectory_v2,
+)
 
 from restore.errors import RestoreError, UsageError
 from restore.image.deep import fill_png, fill_tiff, merge
-from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, PNG_XMP, PREDICTOR
+from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
 from restore.image.photo import DeepPixels, Photo, Pixels, format_of
 
 
@@ -118,7 +124,7 @@ def _told_of(path: Path) -> Iterator[None]:
 def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
     """Return the bytes of the file."""
     picture = Image.fromarray(pixels)
-    if like.gray and format != "WEBP":  # which has no gray
+    if like.gray and format not in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
         picture = picture.convert("L")  # exactly v where R = G = B = v
     if format == "BMP" and alpha is not None:
         return _encode_bmp(pixels, alpha)
@@ -130,7 +136,7 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
         picture = Image.new(picture.mode, (1, 1))  # its file is filled below
     encoding = like.encoding if format == like.format else _default_encoding(like, format)
     options: dict[str, Any] = dict(encoding)
-    if like.icc and (picture.mode in {"L", "LA"} or like.icc[16:20] != b"GRAY"):
+    if like.icc and (picture.mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
         options["icc_profile"] = like.icc
     if like.dpi:
         options["dpi"] = like.dpi
@@ -144,13 +150,11 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
 
 def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
     match format:
-        case "JPEG":
-            return {"quality": 95, "subsampling": 0}
-        case "WEBP":
-            return {"quality": 95} if like.format == "JPEG" else LOSSLESS_WEBP
+        case "WEBP" if like.format not in LOSSY:
+            return LOSSLESS_WEBP
         case "TIFF":
             return {"compression": "tiff_adobe_deflate", "tiffinfo": {PREDICTOR: 2}}
-    return {}
+    return LOSSY.get(format, {})
 
 
 def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
@@ -160,7 +164,7 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
     if not like.xmp:
         return
     match format:
-        case "JPEG" | "WEBP":
+        case "JPEG" | "WEBP" | "AVIF" | "HEIF":
             options["xmp"] = like.xmp
         case "TIFF":
             options["tiffinfo"] = options.get("tiffinfo", {}) | {XMP: like.xmp}

@@ -124,9 +124,14 @@ def test_of_a_jpeg_with_several_pictures_the_photo_is_read(tmp_path: Path) -> No
     ("name", "options", "sentence"),
     [
         ("a.gif", {}, "is a GIF"),
-        ("a.png", {"save_all": True, "append_images": [RGB.rotate(90)]}, "several pages or frames"),
-        ("a.webp", {"save_all": True, "append_images": [RGB.rotate(90)]}, "several pages"),
-        ("a.tif", {"save_all": True, "append_images": [RGB]}, "several pages"),
+        ("b.gif", {"save_all": True, "append_images": [RGB.rotate(90)]}, "is an animated GIF"),
+        ("a.png", {"save_all": True, "append_images": [RGB.rotate(90)]}, "is an animated PNG of 2"),
+        (
+            "a.webp",
+            {"save_all": True, "append_images": [RGB.rotate(90)]},
+            "is an animated WEBP of 2",
+        ),
+        ("a.tif", {"save_all": True, "append_images": [RGB]}, "has 2 pages"),
     ],
 )
 def test_gif_and_many_pages_are_refused(
@@ -140,8 +145,8 @@ def test_gif_and_many_pages_are_refused(
     ("name", "picture", "sentence"),
     [
         ("a.tif", Image.fromarray(PIXELS[:, :, 0].astype(np.float32)), "32 bits per channel"),
-        ("a.jpg", RGB.convert("CMYK"), "the colour mode CMYK"),
-        ("a.tif", RGB.convert("CMYK"), "the colour mode CMYK"),
+        ("a.jpg", RGB.convert("CMYK"), "is CMYK without"),
+        ("a.tif", RGB.convert("CMYK"), "is CMYK without"),
         ("a.tif", RGB.convert("LAB"), "the colour mode LAB"),
     ],
 )

@@ -1,0 +1,136 @@
+"""What comes in another form than it went: CMYK; and formats that depend on Pillow's plug-ins."""
+
+import struct
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, features
+from skimage import data
+
+from restore.errors import RestoreError
+from restore.image import read_image, write_image
+from restore.image.photo import FORMATS
+
+RGB = Image.fromarray(data.chelsea()[100:196, 100:244])
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+
+
+def make_profile() -> bytes:
+    """A CMYK profile (ICC.1:2001-04, 6.5.8): L falls with black, a and b stay 0."""
+    grid = b"".join(  # L a b for every combination of no ink and full ink
+        bytes([255 - max(ks[3] * 255, sum(ks[:3]) * 85), 128, 128])
+        for ks in product((0, 1), repeat=4)
+    )
+    ramp = bytes(range(256))
+    identity = struct.pack(">9l", 65_536, 0, 0, 0, 65_536, 0, 0, 0, 65_536)
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3
+    white = b"XYZ " + bytes(4) + struct.pack(">3l", 63_190, 65_536, 54_061)
+    name = b"desc" + bytes(4) + struct.pack(">L", 2) + b"t\0" + bytes(78)
+    tags, places, body = [(b"A2B0", table), (b"wtpt", white), (b"desc", name)], b"", b""
+    for tag, content in tags:
+        places += struct.pack(">4sLL", tag, 128 + 4 + 36 + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    body = struct.pack(">L", len(tags)) + places + body
+    head = struct.pack(
+        ">L4sL4s4s4s", 128 + len(body), b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab "
+    )
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3l", 63_190, 65_536, 54_061)
+    return head.ljust(128, b"\0") + body
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_cmyk_becomes_rgb_by_its_profile(tmp_path: Path, name: str) -> None:
+    inks = np.zeros((32, 48, 4), np.uint8)
+    inks[:, 24:, 3] = 255
+    Image.fromarray(inks, "CMYK").save(tmp_path / name, icc_profile=make_profile(), dpi=(300, 300))
+    photo = read_image(tmp_path / name)
+    assert photo.pixels[:, :16].min() > 250
+    assert photo.pixels[:, 32:].max() < 5
+    assert "is CMYK and is written as RGB (sRGB)" in photo.warning
+    out = tmp_path / f"out-{name}"
+    write_image(out, photo.pixels, photo)
+    with Image.open(out) as picture:
+        assert picture.mode == "RGB"
+        assert picture.info["dpi"] == (300, 300)
+        profile = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
+        assert profile.profile.xcolor_space == "RGB "
+    assert read_image(out).warning == ""
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_cmyk_without_a_usable_profile_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    RGB.convert("CMYK").save(path)
+    with pytest.raises(RestoreError, match="is CMYK without a colour profile"):
+        read_image(path)
+    for profile in (
+        b"no profile",
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    ):
+        RGB.convert("CMYK").save(path, icc_profile=profile)
+        with pytest.raises(RestoreError, match=r"a colour profile that can't be used"):
+            read_image(path)
+
+
+def check_round_trip(path: Path, tolerance: float) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = RGB.copy()
+    picture.putalpha(Image.linear_gradient("L").resize(RGB.size))
+    picture.save(path, exif=exif, icc_profile=icc, xmp=XMP, quality=90)
+    photo = read_image(path)
+    assert photo.format == FORMATS[path.suffix]
+    assert photo.warning == ""
+    out = path.with_stem("out")
+    write_image(out, photo.pixels, photo)
+    again = read_image(out)
+    assert again.format == photo.format
+    assert again.alpha is not None
+    assert np.abs(again.alpha.astype(int) - photo.alpha).mean() < tolerance
+    assert np.abs(again.pixels.astype(int) - photo.pixels).mean() < tolerance
+    assert (again.icc, again.xmp) == (icc, XMP)
+    with Image.open(out) as written:
+        assert written.getexif()[0x010E] == "a description"
+
+
+@needs_avif
+def test_an_avif_stays_one(tmp_path: Path) -> None:
+    check_round_trip(tmp_path / "a.avif", tolerance=1.5)
+
+
+@pytest.mark.skipif(".heic" not in FORMATS, reason="pillow-heif is not installed")
+def test_a_heic_stays_one(tmp_path: Path) -> None:
+    check_round_trip(tmp_path / "a.heic", tolerance=1.5)
+
+
+@needs_avif
+def test_the_orientation_of_an_avif_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    RGB.save(tmp_path / "a.avif", exif=exif)
+    photo = read_image(tmp_path / "a.avif")
+    assert photo.pixels.shape[:2] == RGB.size
+    write_image(tmp_path / "b.avif", photo.pixels, photo)
+    assert read_image(tmp_path / "b.avif").pixels.shape == photo.pixels.shape
+
+
+@needs_avif
+@pytest.mark.skipif(not cv2.haveImageWriter(".avif"), reason="this OpenCV writes none")
+def test_more_bits_of_an_avif_are_told(tmp_path: Path) -> None:
+    deep = np.zeros((32, 48, 3), np.uint16)
+    encoded = cv2.imencode(".avif", deep, [cv2.IMWRITE_AVIF_DEPTH, 10])[1]
+    (tmp_path / "a.avif").write_bytes(encoded.tobytes())
+    assert "more than 8 bits per channel" in read_image(tmp_path / "a.avif").warning
+
+
+@needs_avif
+def test_an_animated_avif_is_refused(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "a.avif", save_all=True, append_images=[RGB.rotate(90)])
+    with pytest.raises(RestoreError, match="is an animated AVIF of 2 frames"):
+        read_image(tmp_path / "a.avif")
