@@ -48,8 +48,7 @@ def watch_tree(
             handled.update(ready)
             jobs = tuple(job for job in plan.jobs if job.photo in ready)
             yield replace(plan, jobs=jobs, failures=())
-        else:
-            stop.wait(interval)
+        stop.wait(interval)  # also where photos took long: looks are never closer than that
 
 
 def _stamp_of(job: Job) -> Stamp | None:

@@ -1,0 +1,79 @@
+"""`restore fix FOLDER`: what it prints and how it ends."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def album(write_picture, tmp_path, monkeypatch, fake_restorer) -> Path:
+    """A folder photos/ with two photos and masks/ with theirs, in the working folder."""
+    hole = np.zeros((40, 60), np.uint8)
+    hole[10:20, 20:40] = 255
+    for name in ("a.png", "sub/b.png"):
+        write_picture(f"photos/{name}")
+        write_picture(f"masks/{name}", hole)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
+    (album / "photos/notes.txt").write_text("notes")
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--jobs", 1)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "2 fixed, 0 failed, 1 other files skipped; see out/report.jsonl\n"
+    assert (album / "out/sub/b.png").exists()
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--resume")
+    assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
+
+
+def test_failures_are_sentences_and_the_code_is_1(run, album) -> None:
+    (album / "photos/a.png").write_bytes(b"nothing")
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out")
+    assert ran.code == 1
+    assert ran.out.startswith("1 fixed, 1 failed; ")
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("restore: photos/a.png is not a picture")
+
+
+def test_json_is_the_report_and_the_summary_goes_to_stderr(run, album) -> None:
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--json")
+    assert ran.out == (album / "out/report.jsonl").read_text()
+    assert [json.loads(line)["out"] for line in ran.out.splitlines()] == ["a.png", "sub/b.png"]
+    assert ran.err.startswith("2 fixed")
+
+
+def test_odd_bytes_in_a_name_are_no_trouble(run, album) -> None:
+    Path("photos/sub/b.png").rename(b"photos/b\xff\n.png".decode(errors="surrogateescape"))
+    Path("masks/sub/b.png").rename(b"masks/b\xff\n.png".decode(errors="surrogateescape"))
+    Path("photos/c\udcff.png").write_bytes(b"no picture")
+    Path("masks/c\udcff.png").write_bytes(b"no picture")
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out")
+    assert ran.out.startswith("2 fixed, 1 failed")
+    assert r"c\udcff.png is not a picture" in ran.err
+    assert Path("out/b\udcff\n.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["photos", "--mask", "masks"], "say where results go with --out FOLDER"),
+        (["photos", "masks", "--mask", "masks/a.png", "--out", "out"], "fix it by itself"),
+        (["photos", "--out", "out"], "'mend', which is not installed"),
+        (["photos", "--mask", "masks", "--out", "photos"], "not written over"),
+        (["photos/a.png", "--mask", "masks/a.png", "--resume"], "are for a folder"),
+        (["photos/a.png", "--mask", "masks/a.png", "--watch"], "are for a folder"),
+        (["photos/a.png", "--mask-pattern", "{stem}_mask"], "are for a folder"),
+        (["photos/a.png", "--mask", "masks"], "is a folder; name one picture"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_loaded(
+    words: list[str], sentence: str, run, album, fake_restorer
+) -> None:
+    ran = run("fix", *words)
+    assert ran.code == 2
+    assert sentence in ran.sentence
+    assert fake_restorer.loaded == []
+    assert not Path("out").exists()

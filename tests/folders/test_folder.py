@@ -1,0 +1,257 @@
+"""A folder from start to end: one bad file, another run, an interrupt, any number of threads."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.errors import RestoreError, UsageError
+from restore.folders import Entry, FixOptions, Tree, fix_folder, plan_folder, read_report
+from restore.folders.report import hash_file
+
+OUT, REPORT = Path("out"), Path("out/report.jsonl")
+TREE = Tree(Path("photos"), OUT, FixOptions(Path("masks")))
+
+
+def fix(tree: Tree = TREE, **options: object) -> list[Entry]:
+    return list(fix_folder(plan_folder(tree), **options))
+
+
+def lines() -> list[dict]:
+    return [json.loads(line) for line in REPORT.read_text().splitlines()]
+
+
+def files() -> dict[str, bytes]:
+    return {
+        str(path.relative_to(OUT)): path.read_bytes()
+        for path in OUT.rglob("*")
+        if path.is_file() and path != REPORT
+    }
+
+
+def test_every_photo_is_fixed_and_written_down(make_album, fake_restorer) -> None:
+    make_album("a.jpg", "sub/b.png")
+    entries = fix(replace(TREE, options=replace(TREE.options, seed=7)), model="m", device="cpu")
+    assert fake_restorer.loaded == [("m", "cpu")]
+    assert sorted(files()) == ["a.jpg", "sub/b.png"]
+    assert (np.array(Image.open("out/sub/b.png"))[10:20, 20:40] == 7).all()
+    assert entries[1] == Entry(
+        photo="sub/b.png",
+        mask="masks/sub/b.png",
+        out="sub/b.png",
+        status="done",
+        sentence=None,
+        seconds=entries[1].seconds,
+        seed=7,
+        model="fake",
+        photo_sha256=hash_file(Path("photos/sub/b.png")),
+        out_sha256=hash_file(Path("out/sub/b.png")),
+    )
+    assert [Entry(**line) for line in lines()] == entries
+
+
+def test_bad_files_never_stop_the_rest(make_album, fake_restorer, write_picture) -> None:
+    make_album("a.png", "b.png", "c.png", "d.png", "e.png")
+    Path("photos/b.png").write_bytes(b"no picture")
+    Path("masks/c.png").write_bytes(b"no picture")
+    write_picture("masks/d.png", np.zeros((9, 9), np.uint8))
+    Path("photos/gone.png").symlink_to("nowhere")
+    write_picture("photos/lonely.png")
+    write_picture("masks/gone.png")
+    entries = fix()
+    assert [entry.photo for entry in entries if entry.status == "done"] == ["a.png", "e.png"]
+    failed = {entry.photo: entry for entry in entries if entry.status == "failed"}
+    assert set(failed) == {"b.png", "c.png", "d.png", "gone.png", "lonely.png"}
+    assert "masks/c.png" in str(failed["c.png"].sentence)
+    assert failed["b.png"].photo_sha256 is not None
+    assert failed["gone.png"].photo_sha256 is None
+    assert sorted(files()) == ["a.png", "e.png"]
+
+
+def test_a_mistake_of_ours_is_one_failure(make_album, fake_restorer, monkeypatch) -> None:
+    make_album("a.png", "b.png")
+    true_fix = fake_restorer.fix
+
+    def fail_once(photo, mask, seed):
+        monkeypatch.setattr(fake_restorer, "fix", true_fix)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(fake_restorer, "fix", fail_once)
+    assert [entry.status for entry in fix()] == ["failed", "done"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_bytes_do_not_depend_on_threads_or_neighbours(
+    threads: int, make_album, fake_restorer
+) -> None:
+    names = [f"{n}.{extension}" for n in range(5) for extension in ("png", "jpg")]
+    make_album(*names)
+    entries = fix(replace(TREE, options=replace(TREE.options, count=2)), threads=threads)
+    assert [entry.out for entry in entries] == [
+        name.replace(".", f"-{n}.") for name in sorted(names) for n in (1, 2)
+    ]
+    many = files()
+    alone = Tree(TREE.folder, OUT, replace(TREE.options, count=2, overwrite=True))
+    for name in names:
+        if name != "3.jpg":
+            Path("photos", name).unlink()
+    fix(alone)
+    assert {name: many[name] for name in ("3-1.jpg", "3-2.jpg")}.items() <= files().items()
+
+
+# Another run
+
+
+RESUMED = replace(TREE, resume=True)
+
+
+def test_resume_keeps_what_is_done_and_unchanged(make_album, fake_restorer, write_picture) -> None:
+    make_album("a.png", "b.png", "c.png", "d.png")
+    Path("photos/d.png").write_bytes(b"not yet")
+    fix()
+    Path("out/b.png").write_bytes(b"cut sho")
+    write_picture("photos/c.png", np.zeros((40, 60, 3), np.uint8))
+    write_picture("photos/d.png")
+    fake_restorer.seeds.clear()
+    assert [entry.status for entry in fix(RESUMED)] == ["kept", "done", "done", "done"]
+    assert len(fake_restorer.seeds) == 3
+    assert [entry.status for entry in fix(RESUMED)] == ["kept"] * 4
+    assert len(lines()) == 4 + 3
+
+
+@pytest.mark.parametrize("change", [{"seed": 3}, {"mask": Path("masks/a.png")}])
+def test_resume_makes_anew_what_would_come_out_differently(
+    change: dict, make_album, fake_restorer
+) -> None:
+    make_album("a.png", "b.png")
+    fix()
+    tree = replace(RESUMED, options=replace(TREE.options, **change))
+    done = [entry.photo for entry in fix(tree) if entry.status == "done"]
+    assert done == (["a.png", "b.png"] if "seed" in change else ["b.png"])
+
+
+def test_overwrite_starts_a_new_report(make_album, fake_restorer) -> None:
+    make_album("a.png")
+    fix()
+    fix(replace(TREE, options=replace(TREE.options, overwrite=True)))
+    assert len(lines()) == 1
+
+
+def test_a_report_cut_short_is_gone_on_with(make_album, fake_restorer) -> None:
+    make_album("a.png", "b.png")
+    fix()
+    whole = REPORT.read_bytes()
+    REPORT.write_bytes(b'[1]\n{"photo": 3}\n\xff\n' + whole[:-9])
+    Path("out/.restore-0123.part").write_bytes(b"half")
+    assert [entry.status for entry in fix(RESUMED)] == ["kept", "done"]
+    assert set(read_report(REPORT)) == {"a.png", "b.png"}
+    assert sorted(files()) == ["a.png", "b.png"]
+
+
+def test_two_runs_do_not_write_into_one_folder(make_album, fake_restorer) -> None:
+    make_album("a.png", "b.png")
+    first = fix_folder(plan_folder(TREE))
+    next(first)
+    with pytest.raises(RestoreError, match="Another run"):
+        fix(RESUMED)
+    assert [entry.photo for entry in first] == ["b.png"]
+
+
+# Nothing outside of OUT
+
+
+def test_links_that_appear_meanwhile_are_not_written_through(make_album, fake_restorer) -> None:
+    make_album("sub/a.png")
+    plan = plan_folder(TREE)
+    Path("elsewhere").mkdir()
+    OUT.mkdir()
+    (OUT / "sub").symlink_to("../elsewhere")
+    (entry,) = fix_folder(plan)
+    assert "leads out of" in str(entry.sentence)
+    assert list(Path("elsewhere").iterdir()) == []
+
+
+def test_a_report_that_is_a_link_is_refused(make_album, fake_restorer) -> None:
+    make_album("a.png")
+    OUT.mkdir()
+    REPORT.symlink_to("../precious")
+    with pytest.raises(UsageError, match="is a link"):
+        fix(RESUMED)
+    assert not Path("precious").exists()
+
+
+# Stopped in the middle
+
+
+def run_slowly(*words: str) -> subprocess.Popen[str]:
+    """Start `restore fix` on photos/ in a process whose restorer takes 50 ms for a photo."""
+    program = """
+import sys, time, numpy as np
+from pathlib import Path
+import restore.folders.run as run
+from restore.commands import main
+class Slow:
+    name = "slow"
+    def fix(self, photo, mask, seed=0):
+        time.sleep(0.05)
+        return np.where(mask[..., None] == 1, np.uint8(seed), photo)
+import restore.folders.folder as folder
+folder.load_restorer = lambda model, device: Slow()
+sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", program, "fix", "photos", "--mask", "masks", "--out", "out"]
+    return subprocess.Popen(
+        [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(*names: str) -> None:
+    deadline = time.monotonic() + 60
+    while not all((OUT / name).exists() for name in names):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def assert_whole(names: Iterator[str]) -> None:
+    for name in names:
+        Image.open(OUT / name).load()
+
+
+def test_ctrl_c_finishes_the_photo_in_hand(make_album) -> None:
+    make_album(*(f"{n:03}.png" for n in range(200)))
+    process = run_slowly()
+    wait_for("001.png")
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (130, "")
+    assert 2 <= len(files()) < 200
+    assert sorted(line["out"] for line in lines()) == sorted(files())
+    assert out == f"{len(files())} fixed, 0 failed; see out/report.jsonl\n"
+    assert_whole(iter(files()))
+
+
+def test_a_killed_run_leaves_whole_files_and_the_next_goes_on(make_album) -> None:
+    names = [f"{n:03}.png" for n in range(40)]
+    make_album(*names)
+    process = run_slowly()
+    wait_for("003.png")
+    process.kill()
+    process.communicate()
+    left = [name for name in files() if not name.startswith(".restore-")]
+    assert 4 <= len(left) < 40
+    assert_whole(iter(left))
+    process = run_slowly("--resume")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "kept from before" in out
+    assert sorted(files()) == names
+    assert_whole(iter(names))

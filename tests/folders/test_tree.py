@@ -1,0 +1,190 @@
+"""Which files are photos, which mask belongs to which, and what is refused before the start."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from restore.errors import RestoreError, UsageError
+from restore.folders import FixOptions, Tree, plan_folder
+
+PHOTOS, MASKS, OUT = Path("photos"), Path("masks"), Path("out")
+
+
+def plan(mask: Path | None = MASKS, pattern: str | None = None, **options):
+    """Plan photos/ into out/, or another tree where the options say so."""
+    where = {key: options.pop(key) for key in ("folder", "out", "resume") if key in options}
+    tree = Tree(**{"folder": PHOTOS, "out": OUT} | where, pattern=pattern, options=FixOptions())
+    fixing = FixOptions(mask, **options)
+    return plan_folder(Tree(tree.folder, tree.out, fixing, tree.pattern, tree.resume))
+
+
+def pairs(found) -> dict[str, str | None]:
+    return {str(job.photo): job.mask and str(job.mask) for job in found.jobs}
+
+
+def test_photos_keep_their_paths_and_find_their_masks(make_album) -> None:
+    make_album("a.jpg", "b.PNG", "deep/er/a.webp", "name.with.dots.tif")
+    found = plan()
+    assert pairs(found) == {
+        "photos/a.jpg": "masks/a.png",
+        "photos/b.PNG": "masks/b.png",
+        "photos/deep/er/a.webp": "masks/deep/er/a.png",
+        "photos/name.with.dots.tif": "masks/name.with.dots.png",
+    }
+    assert [str(job.results[0]) for job in found.jobs] == [
+        "out/a.jpg",
+        "out/b.PNG",
+        "out/deep/er/a.webp",
+        "out/name.with.dots.tif",
+    ]
+    assert list(found.notes()) == []
+    assert not OUT.exists()
+
+
+def test_one_mask_serves_all_and_is_no_photo(make_album) -> None:
+    make_album("a.png", "logo.png")
+    assert pairs(plan(PHOTOS / "logo.png")) == {"photos/a.png": None}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "mask"),
+    [
+        ("{stem}_mask", "photos/deep/a_mask.png"),
+        ("{stem}_mask.PNG", "photos/deep/a_mask.PNG"),
+        ("masks/{stem}", "photos/deep/masks/a.bmp"),
+        ("mask of {stem}", "photos/deep/mask of a.jpg"),
+    ],
+)
+def test_a_pattern_finds_masks_beside_photos(
+    pattern: str, mask: str, make_album, write_picture
+) -> None:
+    make_album("deep/a.jpg", masks=False)
+    write_picture(mask)
+    assert pairs(plan(None, pattern)) == {"photos/deep/a.jpg": mask}
+
+
+def test_a_pattern_names_the_masks_of_a_folder_too(make_album, write_picture) -> None:
+    make_album("deep/a.jpg", masks=False)
+    write_picture("masks/deep/a-hole.gif")
+    assert pairs(plan(pattern="{stem}-hole")) == {"photos/deep/a.jpg": "masks/deep/a-hole.gif"}
+
+
+def test_photos_without_masks_and_masks_without_photos_are_told(make_album, write_picture) -> None:
+    make_album("a.png")
+    write_picture("photos/lonely.png")
+    write_picture("masks/idle.png")
+    found = plan()
+    assert list(pairs(found)) == ["photos/a.png"]
+    assert found.failures == (("lonely.png", "photos/lonely.png has no mask in masks."),)
+    assert found.idle_masks == (MASKS / "idle.png",)
+    assert ["lonely.png" in note or "idle.png" in note for note in found.notes()] == [True, True]
+
+
+def test_two_masks_for_a_photo_are_told_unless_one_has_its_name(make_album, write_picture) -> None:
+    make_album("a.jpg", "b.jpg")
+    write_picture("masks/a.bmp")
+    write_picture("masks/b.jpg")
+    found = plan()
+    assert pairs(found) == {"photos/b.jpg": "masks/b.jpg"}
+    assert [name for name, _ in found.failures] == ["a.jpg"]
+    assert "several masks" in found.failures[0][1]
+
+
+def test_what_is_no_photo_is_counted_and_hidden_photos_are_found(make_album, write_picture) -> None:
+    make_album("a.png", "no-extension.png")
+    (PHOTOS / "no-extension.png").rename(PHOTOS / "no-extension")
+    (PHOTOS / "notes.txt").write_text("BMW II*")
+    (PHOTOS / "empty").write_bytes(b"")
+    (PHOTOS / "._a.png").write_bytes(b"\0\5\x16\7")
+    (PHOTOS / ".restore-00.part").write_bytes(b"\x89PNG\r\n")
+    os.mkfifo(PHOTOS / "pipe")
+    found = plan()
+    assert list(pairs(found)) == ["photos/a.png", "photos/no-extension"]
+    assert found.skipped == 3
+
+
+def test_results_and_masks_inside_the_folder_are_not_photos(make_album, write_picture) -> None:
+    make_album("a.png")
+    MASKS.rename(PHOTOS / "masks")
+    write_picture("photos/out/before.png")
+    assert list(pairs(plan(PHOTOS / "masks", out=PHOTOS / "out"))) == ["photos/a.png"]
+
+
+def test_linked_folders_are_told_and_not_followed(make_album) -> None:
+    make_album("a.png")
+    (PHOTOS / "loop").symlink_to(".")
+    found = plan()
+    assert list(pairs(found)) == ["photos/a.png"]
+    assert found.links == ("loop",)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"out": PHOTOS}, "not written over"),
+        ({"out": Path("photos/../photos")}, "not written over"),
+        ({"out": Path()}, "lie inside --out"),
+        ({"out": Path("masks/a.png")}, "is a file"),
+        ({"mask": PHOTOS}, "tell them apart"),
+        ({"mask": None, "pattern": "{stem}"}, "tell them apart"),
+        ({"pattern": "mask"}, "{stem} once"),
+        ({"pattern": "{stem}{stem}"}, "{stem} once"),
+        ({"pattern": "../{stem}"}, "{stem} once"),
+        ({"mask": MASKS / "a.png", "pattern": "{stem}_mask"}, "is a file"),
+        ({"mask": None}, "Without a mask"),
+        ({"mask_is": "alpha"}, "leave out --mask"),
+        ({"mask": Path("nowhere")}, "no mask nowhere"),
+        ({"pattern": "{stem}_mask"}, "no photos to fix in photos: photos/a.png has no mask"),
+    ],
+)
+def test_trees_that_make_no_sense_are_refused(change: dict, sentence: str, make_album) -> None:
+    make_album("a.png")
+    with pytest.raises(RestoreError, match=sentence):
+        plan(**change)
+
+
+def test_names_that_differ_in_case_only_collide(make_album) -> None:
+    make_album("Sub/a.png", "sub/A.PNG")
+    with pytest.raises(UsageError, match="upper and lower case"):
+        plan()
+
+
+def test_numbered_results_may_not_meet_a_photo(make_album) -> None:
+    make_album("a.png", "a-1.png")
+    plan(count=2)
+    make_album("a-1-1.png", "a.png", "a-1.png")
+    plan(count=2)
+    make_album("A-1.png")
+    with pytest.raises(UsageError, match="would both become"):
+        plan(count=2)
+
+
+def test_results_that_exist_are_refused_at_once(make_album, write_picture) -> None:
+    make_album("a.png", "b.png")
+    write_picture("out/b.png")
+    with pytest.raises(UsageError, match=r"out/b\.png exists.*--resume.*--overwrite"):
+        plan()
+    with pytest.raises(UsageError, match=r"no out/report\.jsonl to go on from"):
+        plan(resume=True)
+    assert len(plan(overwrite=True).jobs) == 2
+    (OUT / "report.jsonl").write_text("")
+    assert len(plan(resume=True).jobs) == 2
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "photo"])
+def test_places_that_cannot_be_written_are_refused_at_once(kind: str, make_album) -> None:
+    make_album("sub/a.png")
+    OUT.mkdir()
+    if kind == "file":
+        (OUT / "sub").write_text("")
+    elif kind == "link":
+        Path("elsewhere").mkdir()
+        (OUT / "sub").symlink_to("../elsewhere")
+    elif kind == "folder":
+        (OUT / "sub/a.png").mkdir(parents=True)
+    else:
+        (OUT / "sub").mkdir()
+        (OUT / "sub/a.png").symlink_to("../../photos/sub/a.png")
+    with pytest.raises(UsageError, match=r"out/sub"):
+        plan(overwrite=True)

@@ -1,0 +1,79 @@
+"""Photos that arrive while a folder is watched."""
+
+from itertools import islice
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from PIL import Image
+
+from restore.folders import FixOptions, Tree, fix_folder, plan_folder
+from restore.folders.watch import watch_tree
+
+TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
+
+
+class Looks(Event):
+    """Stands in for the pause between two looks: changes files instead of waiting."""
+
+    def __init__(self, *changes) -> None:
+        super().__init__()
+        self.changes = list(changes)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self.changes:
+            self.changes.pop(0)()
+        else:
+            self.set()
+        return self.is_set()
+
+
+def look(*changes) -> tuple[list[list[str]], list[str]]:
+    """Return the photos of each plan and what was said, with a change at each pause."""
+    said: list[str] = []
+    plans = watch_tree(TREE, 1.0, Looks(*changes), said.append)
+    return [[job.photo.name for job in plan.jobs] for plan in plans], said
+
+
+def grow() -> None:
+    with Path("photos/b.png").open("ab") as file:
+        file.write(b"more")
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_photo_is_taken_once_it_is_still_for_two_looks(make_album) -> None:
+    make_album("a.png", "b.png")
+    assert look(grow, grow, nothing, nothing)[0] == [["a.png"], ["b.png"]]
+
+
+def test_a_photo_that_changes_is_taken_again(make_album) -> None:
+    make_album("b.png")
+    assert look(nothing, grow, nothing)[0] == [["b.png"], ["b.png"]]
+
+
+def test_a_photo_waits_for_its_mask(make_album, write_picture) -> None:
+    make_album("a.png", masks=False)
+    Path("masks").mkdir()
+    hole = np.zeros((40, 60), np.uint8)
+    arrive = [nothing, lambda: write_picture("masks/a.png", hole), nothing]
+    plans, said = look(*arrive)
+    assert plans == [["a.png"]]
+    assert said == ["photos/a.png has no mask in masks."]
+
+
+def test_photos_that_arrive_are_fixed(make_album, fake_restorer, write_picture) -> None:
+    make_album("a.png")
+    plan = plan_folder(TREE, may_be_empty=True)
+    entries = fix_folder(plan, watch=0.01)
+    assert next(entries).out == "a.png"
+    write_picture("masks/new/b.png", np.eye(40, 60, dtype=np.uint8) * 255)
+    write_picture("incoming.png")
+    Path("photos/new").mkdir()
+    Path("incoming.png").replace("photos/new/b.png")
+    (entry,) = islice(entries, 1)
+    assert (entry.status, entry.out) == ("done", "new/b.png")
+    Image.open("out/new/b.png").load()
+    entries.close()
