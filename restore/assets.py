@@ -1,4 +1,4 @@
-"""Where the shipped checkpoints, mask presets and recipes lie, and which file a name means."""
+"""Where the shipped checkpoints, presets and recipes lie, and which file a name means."""
 
 import os
 from pathlib import Path
@@ -24,6 +24,11 @@ def recipes_folder() -> Path:
     return _PACKAGE / "recipes"
 
 
+def chains_folder() -> Path:
+    """Return the folder of the shipped chains of degradations, NAME.toml."""
+    return _PACKAGE / "degradations" / "presets"
+
+
 def _asset_folder(name: str) -> Path:
     installed = _PACKAGE / "_assets" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
@@ -42,6 +47,11 @@ def preset_names() -> list[str]:
 def recipe_names() -> list[str]:
     """Return the names of the shipped recipes."""
     return list(_named_files(recipes_folder(), ".toml"))
+
+
+def chain_names() -> list[str]:
+    """Return the names of the shipped chains of degradations."""
+    return list(_named_files(chains_folder(), ".toml"))
 
 
 def checkpoint_path(name: str | Path) -> Path:
@@ -86,6 +96,16 @@ def recipe_path(name: str | Path) -> Path:
         RestoreError: no such file.
     """
     return _name_or_file(name, recipes_folder(), "recipe")
+
+
+def chain_path(name: str | Path) -> Path:
+    """Return the file of a shipped chain of degradations or of one given as a .toml file.
+
+    Raises:
+        UsageError: an unknown name.
+        RestoreError: no such file.
+    """
+    return _name_or_file(name, chains_folder(), "degradation preset")
 
 
 def _name_or_file(name: str | Path, folder: Path, what: str) -> Path:

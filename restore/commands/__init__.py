@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from restore import __version__
+from restore.commands.degrade import degrade
 from restore.commands.evaluate import evaluate
 from restore.commands.fix import fix
 from restore.commands.mask import mask
@@ -22,10 +23,10 @@ from restore.commands.train import train
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="restore %(version)s")
 def cli() -> None:
-    """Mend pictures: fill holes in photos, draw masks, train and score restorers of your own."""
+    """Mend pictures: fill holes, draw masks, spoil photos, train and score your own restorers."""
 
 
-for command in (fix, mask, models, train, evaluate):
+for command in (fix, mask, degrade, models, train, evaluate):
     cli.add_command(command)
 
 

@@ -1,0 +1,51 @@
+"""`restore degrade`: spoil clean photos."""
+
+from pathlib import Path
+
+import click
+
+from restore.commands.messages import report
+
+EXAMPLES = """\b
+Examples:
+  restore degrade photo.jpg --preset old-photo --seed 1 --out old.jpg
+  restore degrade photos/ --preset mixed --out damaged/
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("source", metavar="PHOTO|FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--preset",
+    metavar="NAME|FILE",
+    required=True,
+    help="What happens: blurry, mixed, noisy, old-photo, phone, upscale, web, or a TOML file.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="SEED",
+    help="Another seed, other damage; each photo has its own by seed and path.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE|FOLDER/",
+    help="Where the result goes; photos of a folder keep their relative paths.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> int:
+    """Spoil a photo, or all photos of a folder, to make pairs for training and tests."""
+    from restore.degradations import load_chain
+    from restore.degrading import Failure, degrade_photos
+
+    codes = []
+    chain = load_chain(preset)
+    for result in degrade_photos(source, out, chain, seed=seed, overwrite=overwrite):
+        if isinstance(result, Failure):
+            codes.append(report(result.error))
+        else:
+            click.echo(f"{result.photo} -> {result.out}")
+    return codes[0] if codes and not source.is_dir() else int(bool(codes))

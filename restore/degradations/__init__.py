@@ -1,0 +1,23 @@
+"""Degradations: what spoils photos, one kind at a time or in chains.
+
+Each takes (pixels, rng) and returns pixels, (H, W, 3) uint8 RGB of the same size.
+"""
+
+from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain
+from restore.degradations.contract import Degradation, Mask, Pixels, Rng
+from restore.degradations.damage import Damage, Layer, lay_over
+
+__all__ = [
+    "DEGRADATIONS",
+    "Chain",
+    "Damage",
+    "Degradation",
+    "Layer",
+    "Mask",
+    "Pixels",
+    "Rng",
+    "Stage",
+    "Step",
+    "lay_over",
+    "load_chain",
+]

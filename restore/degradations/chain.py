@@ -1,0 +1,116 @@
+"""Chains: degradations one after the other, by chance and in random order, read from TOML files."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from restore.assets import chain_path
+from restore.config import Settings, read_toml, validate
+from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
+from restore.degradations.color import Fading, LowContrast, Yellowing
+from restore.degradations.compression import Jpeg, Recompression, Webp
+from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Rng
+from restore.degradations.damage import Dust, Folds, Scratches, Stains
+from restore.degradations.lettering import Text, Watermark
+from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
+from restore.errors import UsageError
+from restore.tables import look_up
+
+DEGRADATIONS: dict[str, type[Degradation]] = {
+    "gaussian-noise": GaussianNoise,
+    "poisson-noise": PoissonNoise,
+    "iso-noise": IsoNoise,
+    "film-grain": FilmGrain,
+    "gaussian-blur": GaussianBlur,
+    "motion-blur": MotionBlur,
+    "lens-blur": LensBlur,
+    "downscale": Downscale,
+    "jpeg": Jpeg,
+    "webp": Webp,
+    "recompression": Recompression,
+    "fading": Fading,
+    "yellowing": Yellowing,
+    "low-contrast": LowContrast,
+    "scratches": Scratches,
+    "folds": Folds,
+    "dust": Dust,
+    "stains": Stains,
+    "text": Text,
+    "watermark": Watermark,
+}
+
+
+class Step(Settings):
+    """A kind with its ranges, and how often it is applied."""
+
+    chance: Chance = 1.0
+    degradation: Degradation
+
+
+class Stage(Settings):
+    """Steps that follow each other, as listed or in an order drawn anew for each photo."""
+
+    order: Literal["listed", "random"] = "listed"
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+
+class Chain(Degradation):
+    """Stages one after the other: two of them are the second order of Real-ESRGAN.
+
+    Source: arXiv:2107.10833, section 3.2. Where chance skips every step a photo stays as it was.
+    """
+
+    name: str
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
+        """Return the photo after all stages."""
+        return self.damage(pixels, rng)[0]
+
+    def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
+        """Return the photo after all stages and a mask (H, W) {0, 1}, 1 is local damage."""
+        spoiled, mask = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        for stage in self.stages:
+            count = len(stage.steps)
+            order = rng.permutation(count) if stage.order == "random" else range(count)
+            for step in (stage.steps[n] for n in order):
+                if rng.random() < step.chance:
+                    spoiled, damaged = step.degradation.damage(spoiled, rng)
+                    mask |= damaged
+        return spoiled, mask
+
+
+def load_chain(name: str | Path) -> Chain:
+    """Return the chain of a shipped name ("old-photo") or of a TOML file.
+
+    The file: tables `[[stages]]` with `order = "random"` (or "listed", the default), each with
+    tables `[[stages.steps]]` that have `kind`, `chance` (default 1) and whatever settings of that
+    kind shall differ from their defaults.
+
+    Raises:
+        UsageError: unknown chain, kind or key, or a value out of range.
+        RestoreError: the file can't be read.
+    """
+    path = chain_path(name)
+    data = read_toml(path)
+    stages = _tables(data, "stages", f"{path}: a chain")
+    for n, stage in enumerate(stages, 1):
+        steps = _tables(stage, "steps", f"{path}: stage {n}")
+        stage["steps"] = [
+            _load_step(step, f"{path}, stage {n}, step {m}") for m, step in enumerate(steps, 1)
+        ]
+    return validate(Chain, {"name": path.stem} | data, path)
+
+
+def _tables(data: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
+    tables = data.get(key)
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{what} needs one or more tables '{key}'.")
+    return tables
+
+
+def _load_step(step: dict[str, Any], source: str) -> dict[str, Any]:
+    kind = look_up(DEGRADATIONS, str(step.pop("kind", "")), "degradation")
+    return {"chance": step.pop("chance", 1.0), "degradation": validate(kind, step, source)}

@@ -1,0 +1,66 @@
+"""What every kind of degradation is: settings that spoil a photo by numbers drawn from ranges."""
+
+from abc import ABC, abstractmethod
+from math import inf
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+
+from restore.config import Settings
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole: here, what was damaged
+Plane = NDArray[np.float32]
+Rng = np.random.Generator
+
+
+class Degradation(Settings, ABC):
+    """A kind of degradation: draws its numbers from its ranges and spoils a photo by them.
+
+    Every kind keeps the size of the photo and what lies where, so that pairs fit.
+    """
+
+    @abstractmethod
+    def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
+        """Return pixels (H, W, 3) uint8 RGB spoiled anew; equal generators, equal results."""
+
+    def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
+        """Return the spoiled pixels and a mask (H, W) uint8 {0, 1}, 1 is where they are damaged.
+
+        The mask has local damage only (scratches, dust, text); noise and the like are everywhere
+        and leave it empty. The pixels are those of calling the kind with an equal generator.
+        """
+        return self(pixels, rng), np.zeros(pixels.shape[:2], np.uint8)
+
+
+def within(low: float, high: float = inf) -> AfterValidator:
+    """Return a check of a range (smallest, largest), which has to lie between low and high."""
+
+    def check(bounds: tuple[float, float]) -> tuple[float, float]:
+        if not low <= bounds[0] <= bounds[1] <= high:
+            limit = "" if high == inf else f" <= {high:g}"
+            raise ValueError(
+                f"must be [smallest, largest] with {low:g} <= smallest <= largest{limit}, "
+                f"not {list(bounds)}"
+            )
+        return bounds
+
+    return AfterValidator(check)
+
+
+Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn
+Span = Annotated[tuple[float, float], within(0)]
+Share = Annotated[tuple[float, float], within(0, 1)]
+Chance = Annotated[float, Field(ge=0, le=1)]
+
+
+def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
+    """Return a whole number of a range, both ends included."""
+    return int(rng.integers(bounds[0], bounds[1] + 1))
+
+
+def to_levels(values: NDArray[np.floating]) -> Pixels:
+    """Return values of 0 to 255 as uint8, rounded and clipped."""
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

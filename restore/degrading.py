@@ -1,0 +1,106 @@
+"""Photo files in, spoiled files out: pairs for training and tests."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from restore.degradations import Degradation
+from restore.errors import UsageError
+from restore.image import read_image, write_image
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo, the name that its seed is made with, and the file that it becomes."""
+
+    photo: Path
+    name: str  # relative path with "/"
+    out: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be spoiled, and why."""
+
+    photo: Path
+    error: Exception
+
+
+def degrade_photos(
+    source: Path, out: str, degradation: Degradation, *, seed: int = 0, overwrite: bool = False
+) -> Iterator[Job | Failure]:
+    """Spoil a photo or all photos of a folder; one that fails does not stop the others.
+
+    Each photo has random numbers of its own, see `make_rng`. Files keep their format, colour mode
+    and metadata; a gray photo stays gray.
+
+    Args:
+        source: a photo, or a folder of any depth.
+        out: for a folder a folder, where photos keep their relative paths; for a photo a file, or
+            a folder, if it is one or ends with "/".
+        degradation: a kind or a chain.
+        seed: another one spoils otherwise.
+        overwrite: whether results that exist are replaced.
+
+    Yields:
+        A job for each result as soon as it is written, and a failure for each photo without one.
+
+    Raises:
+        UsageError: a result exists, or would lie among the photos; then nothing has been written.
+        RestoreError: no such folder, or no photo in it.
+    """
+    for job in plan_degrading(source, out, overwrite=overwrite):
+        try:
+            photo = read_image(job.photo)
+            spoiled = degradation(photo.pixels, make_rng(seed, job.name))
+            job.out.parent.mkdir(parents=True, exist_ok=True)
+            write_image(job.out, spoiled, photo, overwrite=overwrite)
+        except Exception as error:  # even a mistake of ours must not stop the other photos
+            yield Failure(job.photo, error)
+        else:
+            yield job
+
+
+def make_rng(seed: int, name: str) -> np.random.Generator:
+    """Return the generator of one photo, from the seed and its relative path with "/".
+
+    So a photo is spoiled in the same way alone, in its folder, and beside others that come or go.
+    """
+    return np.random.default_rng([seed, *os.fsencode(name)])
+
+
+def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[Job]:
+    """Decide which file each photo becomes, and refuse what would lose one.
+
+    Raises:
+        UsageError: a result exists and may not be replaced, or would lie among the photos.
+        RestoreError: no such folder, or no photo in it.
+    """
+    target = Path(out)
+    if source.is_dir():
+        from restore.data import list_photos  # brings torch, which takes seconds
+
+        if target.resolve().is_relative_to(source.resolve()):
+            raise UsageError(f"{out} lies in {source} among the photos; name another --out.")
+        if target.exists() and not target.is_dir():
+            raise UsageError(f"{out} is a file; a folder of photos needs a folder as --out.")
+        names = [photo.relative_to(source) for photo in list_photos(source)]
+        jobs = [Job(source / name, name.as_posix(), target / name) for name in names]
+    else:
+        is_folder = out.endswith(("/", os.sep)) or target.is_dir()
+        jobs = [Job(source, source.name, target / source.name if is_folder else target)]
+    for job in jobs:
+        _refuse_loss(job, overwrite)
+    return jobs
+
+
+def _refuse_loss(job: Job, overwrite: bool) -> None:
+    if not os.path.lexists(job.out):
+        return
+    if job.out.exists() and job.photo.exists() and job.out.samefile(job.photo):
+        raise UsageError(f"{job.out} is the photo itself; name another --out.")
+    if not overwrite:
+        raise UsageError(f"{job.out} exists; add --overwrite, or name another --out.")

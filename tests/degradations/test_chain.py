@@ -1,0 +1,118 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore.assets import chain_names
+from restore.degradations import DEGRADATIONS, Chain, Stage, Step, load_chain
+from restore.degradations.color import LowContrast
+from restore.degradations.damage import Dust, Scratches
+from restore.errors import RestoreError, UsageError
+
+DARK = LowContrast(contrast=(0, 0), brightness=(0, 0))  # all becomes middle gray
+SCRATCHES = Scratches(opacity=(1, 1), width=(0.05, 0.05))
+PAGE = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text(encoding="utf-8")
+
+
+def chain(*steps: Step, order: str = "listed") -> Chain:
+    return Chain(name="test", stages=(Stage(order=order, steps=steps),))
+
+
+def test_the_presets_are_those_of_the_plan() -> None:
+    expected = {"old-photo", "phone", "web", "noisy", "blurry", "upscale", "mixed"}
+    assert set(chain_names()) == expected
+
+
+@pytest.mark.parametrize("name", chain_names())
+def test_a_shipped_chain_keeps_the_contract(name: str, photo: np.ndarray) -> None:
+    loaded = load_chain(name)
+    spoiled = [loaded(photo, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert all(pixels.shape == photo.shape and pixels.dtype == np.uint8 for pixels in spoiled)
+    assert np.array_equal(spoiled[0], spoiled[1])
+    assert not np.array_equal(spoiled[0], spoiled[2])
+    assert pickle.loads(pickle.dumps(loaded)) == loaded
+    assert loaded(np.zeros((1, 3, 3), np.uint8), np.random.default_rng(0)).shape == (1, 3, 3)
+
+
+@pytest.mark.parametrize("name", [*DEGRADATIONS, *chain_names()])
+def test_every_kind_and_preset_is_described(name: str) -> None:
+    assert f"\n| `{name}` |" in PAGE
+
+
+def test_listed_steps_follow_each_other(photo: np.ndarray) -> None:
+    steps = Step(degradation=DARK), Step(degradation=SCRATCHES)
+    rng = np.random.default_rng(0)
+    assert chain(*steps)(photo, rng).std() > 5
+    assert chain(*reversed(steps))(photo, rng).std() == 0
+
+
+def test_a_random_order_has_both(photo: np.ndarray) -> None:
+    both = chain(Step(degradation=DARK), Step(degradation=SCRATCHES), order="random")
+    flat = [both(photo, np.random.default_rng(seed)).std() == 0 for seed in range(40)]
+    assert 8 < sum(flat) < 32
+
+
+def test_chance_is_how_often_a_step_happens(photo: np.ndarray) -> None:
+    rare = chain(Step(chance=0.25, degradation=DARK))
+    rng = np.random.default_rng(0)
+    spoiled = [rare(photo, rng) for _ in range(200)]
+    assert 30 < sum(pixels.std() == 0 for pixels in spoiled) < 70
+    assert not any(np.shares_memory(pixels, photo) for pixels in spoiled)
+
+
+def test_the_mask_joins_those_of_all_steps(photo: np.ndarray) -> None:
+    steps = Step(degradation=SCRATCHES), Step(degradation=Dust())
+    _, joined = chain(*steps).damage(photo, np.random.default_rng(0))
+    _, scratches = chain(steps[0]).damage(photo, np.random.default_rng(0))
+    assert scratches.any()
+    assert joined.sum() > scratches.sum()
+    assert (joined >= scratches).all()
+
+
+def test_a_chain_is_one_toml_file(tmp_path: Path) -> None:
+    toml = PAGE.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(toml)
+    mine = load_chain(tmp_path / "mine.toml")
+    assert mine.name == "mine"
+    assert [stage.order for stage in mine.stages] == ["random", "listed"]
+    assert mine.stages[1].steps[0] == Step(degradation=DEGRADATIONS["jpeg"](quality=(30, 70)))
+
+
+def test_the_python_of_the_page_runs(photo: np.ndarray) -> None:
+    names = {"pixels": photo}
+    exec(PAGE.split("```python\n")[1].split("```")[0], names)
+    assert names["mask"].shape == photo.shape[:2]
+    assert names["scratched"].shape == photo.shape
+
+
+STEP = "[[stages]]\n[[stages.steps]]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "a chain needs one or more tables 'stages'"),
+        ("stages = 3", "a chain needs one or more tables 'stages'"),
+        ("stages = []", "'stages' must have at least 1 item"),
+        ("[[stages]]", "stage 1 needs one or more tables 'steps'"),
+        (STEP + 'kind = "jpg"', "Did you mean 'jpeg'?"),
+        (STEP + "chance = 1", "no degradation ''"),
+        (STEP + 'kind = "jpeg"\nqualty = [1, 2]', "stage 1, step 1: There is no key 'qualty'"),
+        (STEP + 'kind = "jpeg"\nquality = [0, 2]', "1 <= smallest <= largest <= 100"),
+        (STEP + 'kind = "jpeg"\nchance = 2', "less than or equal to 1"),
+        ('[[stages]]\norder = "rndom"\n[[stages.steps]]\nkind = "jpeg"', "'random'"),
+    ],
+)
+def test_a_mistake_in_a_chain_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "bad.toml").write_text(content)
+    with pytest.raises(UsageError) as caught:
+        load_chain(tmp_path / "bad.toml")
+    assert sentence in str(caught.value)
+
+
+def test_an_unknown_chain_suggests_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no degradation preset 'oldphoto'.*'old-photo'\?"):
+        load_chain("oldphoto")
+    with pytest.raises(RestoreError, match="There is no degradation preset file"):
+        load_chain(tmp_path / "none.toml")

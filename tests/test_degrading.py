@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.degradations.noise import GaussianNoise
+from restore.degrading import Failure, Job, degrade_photos, make_rng, plan_degrading
+from restore.errors import RestoreError, UsageError
+
+NOISE = GaussianNoise(sigma=(20, 20))
+
+
+def read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+def degrade(source: Path, out: Path | str, **options) -> list[Job | Failure]:
+    return list(degrade_photos(source, str(out), NOISE, **options))
+
+
+@pytest.fixture
+def photos(write_picture, tmp_path: Path) -> Path:
+    """A folder with two equal photos, one of them deeper."""
+    write_picture("photos/a.png")
+    write_picture("photos/sub/b.png")
+    return tmp_path / "photos"
+
+
+def test_a_folder_keeps_relative_paths_and_each_photo_has_its_numbers(photos, tmp_path) -> None:
+    done = degrade(photos, tmp_path / "out")
+    assert [job.name for job in done] == ["a.png", "sub/b.png"]
+    a, b = read(tmp_path / "out" / "a.png"), read(tmp_path / "out" / "sub" / "b.png")
+    assert np.array_equal(a, NOISE(read(photos / "a.png"), make_rng(0, "a.png")))
+    assert (a != b).any()
+
+
+def test_a_photo_is_spoiled_alone_as_in_its_folder(photos, tmp_path) -> None:
+    degrade(photos, tmp_path / "out", seed=3)
+    degrade(photos / "a.png", tmp_path / "alone.png", seed=3)
+    degrade(photos / "a.png", f"{tmp_path}/new/", seed=4)
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), read(tmp_path / "alone.png"))
+    assert (read(tmp_path / "new" / "a.png") != read(tmp_path / "alone.png")).any()
+
+
+def test_a_bad_file_does_not_stop_the_others(photos, tmp_path) -> None:
+    (photos / "a.png").write_bytes(b"no picture")
+    failure, job = degrade(photos, tmp_path / "out")
+    assert isinstance(failure, Failure)
+    assert failure.photo == photos / "a.png"
+    assert isinstance(job, Job)
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["b.png"]
+
+
+def test_gray_and_transparent_photos_stay_so(write_picture, tmp_path) -> None:
+    alpha = np.full((8, 9, 4), 100, np.uint8)
+    for name, pixels in (("gray.png", alpha[..., 0].copy()), ("alpha.png", alpha)):
+        degrade(write_picture(name, pixels), tmp_path / f"out-{name}")
+    assert Image.open(tmp_path / "out-gray.png").mode == "L"
+    assert (read(tmp_path / "out-alpha.png")[..., 3] == 100).all()
+
+
+def test_nothing_is_lost(photos, tmp_path) -> None:
+    (tmp_path / "out" / "sub").mkdir(parents=True)
+    kept = tmp_path / "out" / "sub" / "b.png"
+    kept.write_bytes(b"kept")
+    with pytest.raises(UsageError, match=r"b\.png exists; add --overwrite"):
+        degrade(photos, tmp_path / "out")
+    assert kept.read_bytes() == b"kept"
+    assert not (tmp_path / "out" / "a.png").exists()
+    degrade(photos, tmp_path / "out", overwrite=True)
+    assert read(kept).shape == (40, 60, 3)
+
+
+def test_photos_are_never_replaced(photos, tmp_path) -> None:
+    for out in (photos, photos / "out", photos / ".." / "photos"):
+        with pytest.raises(UsageError, match="among the photos"):
+            plan_degrading(photos, str(out), overwrite=True)
+    (tmp_path / "link.png").symlink_to(photos / "a.png")
+    for out in (photos / "a.png", photos, tmp_path / "link.png"):
+        with pytest.raises(UsageError, match="is the photo itself"):
+            plan_degrading(photos / "a.png", str(out), overwrite=True)
+
+
+def test_a_folder_needs_a_folder(photos, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="needs a folder as --out"):
+        plan_degrading(photos, str(tmp_path / "file"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RestoreError):
+        plan_degrading(tmp_path / "empty", str(tmp_path / "out"))
