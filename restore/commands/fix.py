@@ -1,7 +1,7 @@
 """`restore fix`: mend photos, or a folder of them."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -106,6 +106,18 @@ Examples:
     help="Where to compute.",
 )
 @click.option(
+    "--max-megapixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse photos and masks with more. [default: 178]",
+)
+@click.option(
+    "--max-megabytes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse larger files. [default: 1073]",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line for each result."
 )
 def fix(
@@ -123,6 +135,8 @@ def fix(
     count: int,
     model: str | None,
     device: str,
+    max_megapixels: int | None,
+    max_megabytes: int | None,
     as_json: bool,
 ) -> int:
     """Fill the holes that a mask marks in photos. Every other pixel stays as it is.
@@ -133,6 +147,10 @@ def fix(
     from restore.folders import Failure, FixOptions, Tree, fix_photos, plan_folder
 
     options = FixOptions(mask, mask_is, grow, seed, count, overwrite)
+    if max_megapixels is not None:
+        options = replace(options, max_pixels=max_megapixels * 10**6)
+    if max_megabytes is not None:
+        options = replace(options, max_bytes=max_megabytes * 10**6)
     if len(photos) == 1 and photos[0].is_dir():
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from restore.errors import UsageError
-from restore.image import Photo, Pixels, format_of, read_image, write_bytes, write_image
+from restore.errors import RestoreError, UsageError
+from restore.image import MAX_PIXELS, Photo, Pixels, format_of, read_image, write_bytes, write_image
 from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong request should be told at once
     from restore.restorer import Restorer
 
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
+MAX_BYTES = 2**30  # of a photo's file or a mask's
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
 
 MaskIs = Literal["hole", "known", "alpha"]
@@ -38,6 +39,8 @@ class FixOptions:
         seed: of the first result of a photo; the next ones take seed + 1, seed + 2, ...
         count: results for each photo; more than one are called NAME-1.EXT, NAME-2.EXT, ...
         overwrite: whether results that exist are replaced.
+        max_pixels: width times height of a photo or mask at most, so that memory suffices.
+        max_bytes: size of their files at most.
     """
 
     mask: Path | None = None
@@ -46,6 +49,8 @@ class FixOptions:
     seed: int = 0
     count: int = 1
     overwrite: bool = False
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -117,13 +122,16 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     """Read a photo and its mask, and refuse what can't be filled or written.
 
     Raises:
-        RestoreError: the photo or its mask can't be read.
+        RestoreError: the photo or its mask can't be read or is too large.
         UsageError: they do not go together, nearly everything is hole, or a result has a format
             that isn't written.
     """
-    photo = read_image(job.photo)
+    _check_bytes(job.photo, options.max_bytes)
+    photo = read_image(job.photo, max_pixels=options.max_pixels)
     hole = _read_hole(job, photo, options)
     sentences = _check_share(job.photo, hole_share(hole), options.mask_is)
+    if photo.warning:
+        sentences = (photo.warning, *sentences)
     for result in job.results:
         format_of(result, photo)
     alpha = photo.alpha
@@ -159,8 +167,9 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     if options.mask_is != "alpha":
         path = job.mask or options.mask
         assert path is not None, "only with mask_is='alpha' a photo marks its own hole"
+        _check_bytes(path, options.max_bytes)
         height, width = photo.pixels.shape[:2]
-        mask = read_mask(path, (height, width), options.mask_is)
+        mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
     elif photo.alpha is None:
         raise UsageError(
             f"{job.photo} has no transparency that marks a hole; mark it with --mask MASK."
@@ -168,6 +177,15 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     else:
         mask = mask_from_alpha(photo.alpha)
     return grow_mask(mask, options.grow)
+
+
+def _check_bytes(path: Path, most: int) -> None:
+    """Refuse a file that is too large to be read whole; one that isn't there is told later."""
+    if path.is_file() and path.stat().st_size > most:
+        raise RestoreError(
+            f"{path} is larger than the {most / 1e6:.0f} megabytes that are accepted; raise that "
+            "with --max-megabytes."
+        )
 
 
 def _check_share(path: Path, share: float, mask_is: MaskIs) -> tuple[str, ...]:

@@ -169,6 +169,20 @@ def test_a_bad_checkpoint_is_one_sentence(
     assert not (tmp_path / "p-fixed.png").exists()
 
 
+@pytest.mark.parametrize(("option", "value"), [("--max-megapixels", 2), ("--max-megabytes", 6)])
+def test_limits_on_size_can_be_lowered_and_raised(
+    option: str, value: int, run, write_picture, fake_restorer
+) -> None:
+    photo = write_picture("p.bmp", np.zeros((1000, 2100, 3), np.uint8))  # 6.3 megabytes
+    mask = np.zeros((1000, 2100), np.uint8)
+    mask[:100] = 255
+    words = ["fix", photo, "--mask", write_picture("m.png", mask), option]
+    ran = run(*words, value)
+    assert ran.code == 1
+    assert f"{photo} is larger than the {value} mega" in ran.sentence
+    assert run(*words, value + 1).code == 0
+
+
 def test_an_unknown_model_is_wrong_usage(run, write_picture, mask_file) -> None:
     ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--model", "inpiant")
     assert ran.code == 2
