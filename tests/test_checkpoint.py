@@ -1,4 +1,6 @@
 import json
+import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,38 @@ def test_files_that_are_no_checkpoints_are_refused(saved: Path, tmp_path: Path) 
                 load_network(path, GENERATORS)
     with pytest.raises(RestoreError):
         read_header(tmp_path / "absent.safetensors")
+
+
+class Malice:
+    """Writes a file when somebody unpickles it."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        return Path.write_text, (self.target, "owned")
+
+
+@pytest.mark.parametrize("name", ["bad.safetensors", "bad.pth", "bad.pt"])
+def test_a_checkpoint_runs_no_code(name: str, tmp_path: Path, tiny_checkpoint: Path) -> None:
+    target, bad = tmp_path / "owned", tmp_path / name
+    for data in (pickle.dumps(Malice(target)), b""):
+        bad.write_bytes(data)
+        if not data:
+            torch.save({"generator": Malice(target)}, bad)
+        with pytest.raises(RestoreError):
+            load_network(bad, GENERATORS)
+        assert not target.exists()
+    pickle.loads(pickle.dumps(Malice(target)))
+    assert target.exists()  # so it would have shown
+
+
+def test_nothing_in_the_package_unpickles() -> None:
+    for path in (Path(__file__).parents[1] / "restore").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert "allow_pickle=True" not in source, path
+        assert not re.search(r"\bpickle\.|import (c?[pP]ickle|dill|joblib)\b", source), path
+        assert source.count("torch.load(") == source.count("weights_only=True"), path
 
 
 def test_an_unknown_network_suggests_the_nearest() -> None:
