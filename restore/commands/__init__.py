@@ -15,9 +15,10 @@ from restore.commands.degrade import degrade
 from restore.commands.evaluate import evaluate
 from restore.commands.fix import fix
 from restore.commands.mask import mask
-from restore.commands.messages import DEBUG, report
+from restore.commands.messages import report
 from restore.commands.models import models
 from restore.commands.train import train
+from restore.errors import DEBUG
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from restore.commands.messages import report
+from restore.commands.messages import report, to_printable
 
 EXAMPLES = """\b
 Examples:
@@ -47,5 +47,5 @@ def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> 
         if isinstance(result, Failure):
             codes.append(report(result.error))
         else:
-            click.echo(f"{result.photo} -> {result.out}")
+            click.echo(to_printable(f"{result.photo} -> {result.out}"))
     return codes[0] if codes and not source.is_dir() else int(bool(codes))

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from restore.assets import chain_names
+
 
 def test_the_same_seed_gives_the_same_file(run, write_picture, tmp_path) -> None:
     photo = write_picture("p.png")
@@ -24,6 +26,11 @@ def test_a_folder_goes_on_after_a_bad_file(run, write_picture, tmp_path) -> None
     assert ran.err.count("\n") == 1
     assert "a.jpg is not a picture" in ran.err
     assert Image.open(tmp_path / "out" / "sub" / "b.jpg").format == "JPEG"
+
+
+def test_the_help_names_every_preset(run) -> None:
+    words = run("degrade", "--help").out.replace(",", " ").split()
+    assert [name for name in chain_names() if name not in words] == []
 
 
 def test_mistakes_are_one_sentence(run, write_picture, tmp_path) -> None:
