@@ -6,6 +6,7 @@ the samples are put in that pixel's place.
 
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
     """
     data = path.read_bytes()
     if not isinstance(picture, TiffImageFile):
+        # OpenCV reserves the memory that a chunk asks for, so it is shown none but whole ones.
+        data = _join_png(
+            c for c in _split_png(data) if c[0] in {b"IHDR", b"tRNS", b"IDAT", b"IEND"}
+        )
         samples = _turn(_decode(data, gray=data[25] in _GRAY_PNG), orientation)
     elif (
         picture.tag_v2.get(tiff.SAMPLESPERPIXEL, 1) == 2
@@ -116,18 +121,32 @@ def merge(levels: Pixels, samples: DeepPixels) -> DeepPixels:
 def fill_png(frame: bytes, samples: DeepPixels) -> bytes:
     """Return the PNG `frame`, of one pixel, with the samples (H, W, C) in its place."""
     height, width, channels = samples.shape
-    result, place = bytearray(frame[:8]), 8
-    while place < len(frame):
-        length, kind = struct.unpack_from(">L4s", frame, place)
-        body = frame[place + 8 : place + 8 + length]
-        if kind == b"IHDR":
-            body = struct.pack(">LLB", width, height, 16) + body[9:]
-        elif kind == b"IDAT":
-            body = _deflate_png(samples, step=2 * channels)
+    filled = {
+        b"IHDR": struct.pack(">LLB", width, height, 16) + frame[25:29],
+        b"IDAT": _deflate_png(samples, step=2 * channels),
+    }
+    return _join_png((kind, filled.get(kind, body)) for kind, body in _split_png(frame))
+
+
+def _split_png(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the type and the content of each chunk of a PNG."""
+    place = 8
+    while place < len(data):
+        length, kind = struct.unpack_from(">L4s", data, place)
+        if place + 12 + length > len(data):
+            raise ValueError("a chunk is cut short")
+        yield kind, data[place + 8 : place + 8 + length]
+        if kind == b"IEND":
+            return
+        place += 12 + length
+
+
+def _join_png(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, body in chunks:
         checksum = zlib.crc32(body, zlib.crc32(kind))
-        result += struct.pack(">L", len(body)) + kind + body + struct.pack(">L", checksum)
-        place += length + 12
-    return bytes(result)
+        parts += struct.pack(">L", len(body)), kind, body, struct.pack(">L", checksum)
+    return b"".join(parts)
 
 
 def _deflate_png(samples: DeepPixels, step: int) -> bytes:

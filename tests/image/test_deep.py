@@ -1,3 +1,4 @@
+import resource
 import struct
 import zlib
 from io import BytesIO
@@ -149,8 +150,8 @@ def test_a_deep_photo_is_written_with_8_bits_where_a_format_has_no_more(tmp_path
 
 def test_other_depths_are_refused(tmp_path: Path) -> None:
     signed, real = draw(1).astype(np.int16)[..., 0], draw(3).astype(np.float32)
-    for samples, bits in ((signed, 16), (real, 32)):
-        tifffile.imwrite(tmp_path / "a.tif", samples)
+    for samples, bits, colours in ((signed, 16, "minisblack"), (real, 32, "rgb")):
+        tifffile.imwrite(tmp_path / "a.tif", samples, photometric=colours)
         with pytest.raises(RestoreError, match=rf"{bits} bits per channel|not a picture that"):
             read_image(tmp_path / "a.tif")
 
@@ -193,3 +194,13 @@ def test_16_bits_of_any_size_come_back(
     photo = read_image(path)
     write_image(path, photo.pixels, photo, overwrite=True)
     assert np.array_equal(read_image(path).deep, samples)
+
+
+def test_a_chunk_that_asks_for_a_gigabyte_gets_none(tmp_path: Path) -> None:
+    content = bytearray(encode_png(draw(3)))
+    content[33:37] = struct.pack(">L", 2**30)  # the length of IDAT, found by the fuzzer
+    (tmp_path / "a.png").write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
+    with pytest.raises(RestoreError, match="damaged or cut short"):
+        read_image(tmp_path / "a.png")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
