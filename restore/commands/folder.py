@@ -41,8 +41,10 @@ def fix_plan(
                 counts[entry.status] += 1
                 bar.update(bar.task_ids[0], advance=1, facts=_facts(bar, counts))
                 _tell(entry, as_json)
-    finally:  # after Ctrl-C, too
+    except KeyboardInterrupt:
         click.echo(_summary(plan, counts), err=as_json)
+        raise
+    click.echo(_summary(plan, counts), err=as_json)
     return int(counts["failed"] > 0)
 
 

@@ -54,7 +54,10 @@ def fix_photos(
     """
     check_mask(options)
     if options.mask is not None and options.mask.is_dir():
-        raise UsageError(f"The mask {options.mask} is a folder; name one picture.")
+        raise UsageError(
+            f"The mask {options.mask} is a folder, which is for a folder of photos; name one "
+            "picture."
+        )
     jobs = plan_jobs(photos, out, options)
     restorer = load_restorer(model, device)
     for job in jobs:

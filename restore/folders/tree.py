@@ -108,48 +108,29 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
 def pair_folder(tree: Tree) -> Plan:
     """Find photos and their masks, and name the results; nothing is refused."""
     listing = _list_files(tree.folder, _left_out(tree))
-    masks_in, pattern = _masks_place(tree)
-    if masks_in is None:
-        masks: dict[str, list[Path]] = {}
-    elif masks_in == tree.folder:
-        masks = _index_masks(masks_in, listing.files, pattern)
-    else:
-        masks = _index_masks(masks_in, _list_files(masks_in, [tree.out]).files, pattern)
-    are_masks = {path for paths in masks.values() for path in paths}
-    if tree.options.mask is not None:
-        are_masks.add(tree.options.mask)
-    inputs = {identity_of(path) for path in are_masks}
-    jobs, failures, skipped = [], list(listing.failures), 0
-    used: set[Path] = set()
-    for name in listing.files:
-        photo = tree.folder / name
-        if identity_of(photo) in inputs:
-            continue
-        if not is_photo(photo):
-            skipped += 1
-            continue
-        results = number_results(tree.out / name, tree.options.count)
-        if masks_in is None:
-            jobs.append(Job(photo, results))
-            continue
-        choice = _choose_mask(name, masks)
-        used.update(choice)
-        if len(choice) == 1:
-            jobs.append(Job(photo, results, choice[0]))
-        elif choice:
-            names = " and ".join(str(path) for path in choice)
-            failures.append((name, f"{photo} has several masks, {names}; leave one."))
+    masks = _find_masks(tree, listing.files)
+    files = _without_masks(tree, listing.files, masks)
+    photos = [name for name in files if is_photo(tree.folder / name)]
+    jobs, failures = [], list(listing.failures)
+    for name in photos:
+        try:
+            mask = _choose_mask(tree, name, masks)
+        except UsageError as error:
+            failures.append((name, str(error)))
         else:
-            failures.append((name, f"{photo} has no mask in {masks_in}."))
-    idle = tuple(sorted(path for paths in masks.values() for path in paths if path not in used))
-    return Plan(tree, tuple(jobs), tuple(failures), idle, skipped, tuple(listing.links))
+            results = number_results(tree.out / name, tree.options.count)
+            jobs.append(Job(tree.folder / name, results, mask))
+    owners = {_without_extension(name) for name in photos}
+    idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
+    skipped = len(files) - len(photos)
+    return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, tuple(listing.links))
 
 
 # Masks -------------------------------------------------------------------------------------------
 
 
 def _masks_place(tree: Tree) -> tuple[Path | None, str]:
-    """Return the folder that masks are paired from, None where they aren't, and the pattern."""
+    """Return the folder that photos find their masks in, None where they don't, and the pattern."""
     mask = tree.options.mask
     if mask is not None and mask.is_dir():
         same = mask.resolve() == tree.folder.resolve()
@@ -157,18 +138,28 @@ def _masks_place(tree: Tree) -> tuple[Path | None, str]:
     return (None, STEM) if tree.pattern is None else (tree.folder, tree.pattern)
 
 
-def _index_masks(folder: Path, names: Sequence[str], pattern: str) -> dict[str, list[Path]]:
+def _find_masks(tree: Tree, names: Sequence[str]) -> dict[str, list[Path]]:
     """Return the masks by the path, without extension, of the photo that they belong to."""
-    owner = _read_pattern(pattern)
-    index: dict[str, list[Path]] = {}
+    folder, pattern = _masks_place(tree)
+    if folder is None:
+        return {}
+    if folder != tree.folder:
+        names = _list_files(folder, [tree.out]).files
+    owner_of = _read_pattern(pattern)
+    masks: dict[str, list[Path]] = {}
     for name in names:
-        if (
-            PurePosixPath(name).suffix.lower() in PICTURES
-            and (key := owner(name)) is not None
-            and (folder / name).is_file()
-        ):
-            index.setdefault(key, []).append(folder / name)
-    return index
+        if PurePosixPath(name).suffix.lower() in PICTURES and (owner := owner_of(name)):
+            masks.setdefault(owner, []).append(folder / name)
+    return masks
+
+
+def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]]) -> list[str]:
+    """Return the files that aren't masks, under whatever path these were named."""
+    paths = [path for found in masks.values() for path in found]
+    if tree.options.mask is not None:
+        paths.append(tree.options.mask)
+    inputs = {identity_of(path) for path in paths}
+    return [name for name in names if identity_of(tree.folder / name) not in inputs]
 
 
 def _read_pattern(pattern: str) -> Callable[[str], str | None]:
@@ -177,17 +168,34 @@ def _read_pattern(pattern: str) -> Callable[[str], str | None]:
     before, after = (re.escape(part) for part in pattern.split(STEM))
     expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
 
-    def owner(name: str) -> str | None:
-        match = expression.fullmatch(name if named else str(PurePosixPath(name).with_suffix("")))
+    def owner_of(name: str) -> str | None:
+        match = expression.fullmatch(name if named else _without_extension(name))
         return f"{match[1]}{match[2]}" if match else None
 
-    return owner
+    return owner_of
 
 
-def _choose_mask(name: str, masks: dict[str, list[Path]]) -> list[Path]:
-    """Return the masks of a photo; one of exactly its name goes before others."""
-    found = masks.get(str(PurePosixPath(name).with_suffix("")), [])
-    return [path for path in found if path.name == PurePosixPath(name).name] or found
+def _without_extension(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:
+    """Return a photo's mask, None where it has none of its own; one of exactly its name goes first.
+
+    Raises:
+        UsageError: it has none, or several.
+    """
+    folder, photo = _masks_place(tree)[0], tree.folder / name
+    if folder is None:
+        return None
+    found = masks.get(_without_extension(name), [])
+    chosen = [path for path in found if path.name == photo.name] or found
+    if not chosen:
+        raise UsageError(f"{photo} has no mask in {folder}.")
+    if len(chosen) > 1:
+        names = " and ".join(str(path) for path in chosen)
+        raise UsageError(f"{photo} has several masks, {names}; leave one.")
+    return chosen[0]
 
 
 # Files -------------------------------------------------------------------------------------------

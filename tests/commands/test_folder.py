@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from restore.errors import RestoreError
+
 
 @pytest.fixture
 def album(write_picture, tmp_path, monkeypatch, fake_restorer) -> Path:
@@ -27,6 +29,16 @@ def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
     assert (album / "out/sub/b.png").exists()
     ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--resume")
     assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
+
+
+def test_a_bad_checkpoint_is_one_sentence(run, album, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RestoreError("It is broken.")
+
+    monkeypatch.setattr("restore.restorer.Restorer.load", fail)
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out")
+    assert (ran.code, ran.sentence) == (1, "It is broken.")
+    assert not Path("out").exists()
 
 
 def test_failures_are_sentences_and_the_code_is_1(run, album) -> None:
@@ -66,7 +78,7 @@ def test_odd_bytes_in_a_name_are_no_trouble(run, album) -> None:
         (["photos/a.png", "--mask", "masks/a.png", "--resume"], "are for a folder"),
         (["photos/a.png", "--mask", "masks/a.png", "--watch"], "are for a folder"),
         (["photos/a.png", "--mask-pattern", "{stem}_mask"], "are for a folder"),
-        (["photos/a.png", "--mask", "masks"], "is a folder; name one picture"),
+        (["photos/a.png", "--mask", "masks"], "is a folder, which is for a folder of photos"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_loaded(
