@@ -68,7 +68,7 @@ def _progress(total: int | None) -> Iterator["Progress"]:
 
 def _facts(bar: "Progress", counts: Counter[str]) -> str:
     speed = bar.tasks[0].finished_speed or bar.tasks[0].speed or 0.0
-    return f"{speed:.2g} photos/s, {counts['failed']} failed"
+    return f"{speed:.1f} photos/s, {counts['failed']} failed"
 
 
 def _tell(entry: "Entry", as_json: bool) -> None:
@@ -85,5 +85,5 @@ def _summary(plan: "Plan", counts: Counter[str]) -> str:
     if plan.tree.resume:
         parts.append(f"{counts['kept']} kept from before")
     if plan.skipped:
-        parts.append(f"{plan.skipped} other files skipped")
+        parts.append(f"{plan.skipped} skipped, no pictures")
     return f"{', '.join(parts)}; see {plan.tree.out / REPORT}"

@@ -163,9 +163,10 @@ class Worker:
         kept: list[Entry] = []
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             entry = self.done.get(result.relative_to(self.tree.out).as_posix())
-            if entry is None or entry != replace(
-                self._describe(job, result, seed), seconds=entry.seconds
-            ):
+            if entry is None:
+                return []
+            now = self._describe(job, result, seed)
+            if entry != replace(now, mask=entry.mask, seconds=entry.seconds):
                 return []
             kept.append(replace(entry, status="kept"))
         return kept
@@ -204,9 +205,10 @@ class Worker:
     def fail(self, name: str, job: Job | None, error: Exception, seconds: float) -> Entry:
         """Return the entry for a photo that can't be fixed."""
         path, options = self.tree.folder / name, self.tree.options
+        mask = job and (job.mask or options.mask)
         return Entry(
             photo=name,
-            mask=self._mask_of(job) if job else None,
+            mask=str(mask) if mask else None,
             out=None,
             status="failed",
             sentence=sentence_of(error),
@@ -214,14 +216,16 @@ class Worker:
             seed=options.seed,
             model=self.restorer.name,
             photo_sha256=hash_file(path),
+            mask_sha256=hash_file(mask) if mask else None,
             out_sha256=None,
         )
 
     def _describe(self, job: Job, result: Path, seed: int) -> Entry:
         """Return the entry for a result as the files are now."""
+        mask = job.mask or self.tree.options.mask
         return Entry(
             photo=job.photo.relative_to(self.tree.folder).as_posix(),
-            mask=self._mask_of(job),
+            mask=str(mask) if mask else None,
             out=result.relative_to(self.tree.out).as_posix(),
             status="done",
             sentence=None,
@@ -229,9 +233,6 @@ class Worker:
             seed=seed,
             model=self.restorer.name,
             photo_sha256=hash_file(job.photo),
+            mask_sha256=hash_file(mask) if mask else None,
             out_sha256=hash_file(result),
         )
-
-    def _mask_of(self, job: Job) -> str | None:
-        mask = job.mask or self.tree.options.mask
-        return None if mask is None else str(mask)

@@ -30,6 +30,7 @@ class Entry:
         seed: of the fill.
         model: name of the restorer.
         photo_sha256: of the photo's file, None where it can't be read.
+        mask_sha256: of the mask's file.
         out_sha256: of the result's file.
     """
 
@@ -42,6 +43,7 @@ class Entry:
     seed: int
     model: str
     photo_sha256: str | None
+    mask_sha256: str | None
     out_sha256: str | None
 
 

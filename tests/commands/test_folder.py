@@ -25,7 +25,7 @@ def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
     (album / "photos/notes.txt").write_text("notes")
     ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--jobs", 1)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "2 fixed, 0 failed, 1 other files skipped; see out/report.jsonl\n"
+    assert ran.out == "2 fixed, 0 failed, 1 skipped, no pictures; see out/report.jsonl\n"
     assert (album / "out/sub/b.png").exists()
     ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--resume")
     assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
