@@ -13,6 +13,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import PREDICTOR, X_RESOLUTION, XMP, TiffImageFile
 
+from restore.image.jpeg import HALF_HEIGHT
+
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
 DESCRIPTION |= {*range(40091, 40096)}
@@ -134,24 +136,27 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
         del encoding["qtables"]
         encoding |= LOSSY["JPEG"]
     if len(picture.layer) == 3:
-        encoding["subsampling"] = _subsampling(picture.layer, swapped)
         ids = bytes(layer[0] for layer in picture.layer)
-        encoding["keep_rgb"] = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+        is_rgb = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+        encoding["keep_rgb"] = is_rgb
+        encoding["subsampling"] = 0 if is_rgb else _subsampling(picture.layer, swapped)
     return encoding
 
 
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 
 
-def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int:
-    """Return the strongest of 4:4:4 (0), 4:2:2 (1) and 4:2:0 (2) that loses no more than the file.
+def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int | str:
+    """Return the strongest that loses no more than the file: 4:4:4 (0), 4:2:2 (1), 4:2:0 (2).
 
-    4:4:0, which a turned 4:2:2 would need, can't be written by Pillow: it becomes 4:4:4.
+    Or 4:4:0, which a turned 4:2:2 needs.
     """
     across = layers[0][1] // max(layers[1][1], layers[2][1])
     down = layers[0][2] // max(layers[1][2], layers[2][2])
     across, down = (down, across) if swapped else (across, down)
-    return 0 if across < 2 else 1 if down < 2 else 2
+    if across < 2:
+        return 0 if down < 2 else HALF_HEIGHT
+    return 1 if down < 2 else 2
 
 
 PNG_XMP = "XML:com.adobe.xmp"

@@ -23,6 +23,7 @@ from PIL.TiffImagePlugin import (
 
 from restore.errors import RestoreError, UsageError
 from restore.image.deep import fill_png, fill_tiff, merge
+from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
 from restore.image.photo import DeepPixels, Photo, Pixels, format_of
 
@@ -130,22 +131,36 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
         return _encode_bmp(pixels, alpha)
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
-    deep = None
+    options = _options_for(picture.mode, like, format)
     if like.deep is not None and format in {"PNG", "TIFF"}:
         deep = merge(np.atleast_3d(np.asarray(picture)), like.deep)
-        picture = Image.new(picture.mode, (1, 1))  # its file is filled below
+        frame = _save(Image.new(picture.mode, (1, 1)), format, options)
+        if format == "PNG":
+            return memoryview(fill_png(frame.getvalue(), deep))
+        return _rewrite_tiff(frame, like.exif, deep)
+    if options.get("subsampling") == HALF_HEIGHT:
+        frame = _save(Image.new("RGB", (1, 1)), format, options | {"subsampling": 0})
+        return memoryview(fill_jpeg(frame.getvalue(), pixels, options["qtables"]))
+    file = _save(picture, format, options)
+    return _rewrite_tiff(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
+
+
+def _save(picture: Image.Image, format: str, options: dict[str, Any]) -> BytesIO:
+    file = BytesIO()
+    picture.save(file, format, **options)
+    return file
+
+
+def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
+    """Return Pillow's options: the encoding and the metadata."""
     encoding = like.encoding if format == like.format else _default_encoding(like, format)
     options: dict[str, Any] = dict(encoding)
-    if like.icc and (picture.mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
+    if like.icc and (mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
         options["icc_profile"] = like.icc
     if like.dpi:
         options["dpi"] = like.dpi
     _add_metadata(options, like, format)
-    file = BytesIO()
-    picture.save(file, format, **options)
-    if format == "TIFF" and (like.exif or deep is not None):
-        return _rewrite_tiff(file, like.exif, deep)
-    return file.getbuffer() if deep is None else memoryview(fill_png(file.getvalue(), deep))
+    return options
 
 
 def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
@@ -180,7 +195,7 @@ def _encode_bmp(pixels: Pixels, alpha: Pixels) -> memoryview:
     return memoryview(cv2.imencode(".bmp", np.dstack([pixels[:, :, ::-1], alpha]))[1].data)
 
 
-def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None) -> memoryview:
+def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None = None) -> memoryview:
     """Return the TIFF with EXIF in its directory and, if given, 16-bit samples (H, W, C) as pixels.
 
     Pillow can't do the first for a compressed one, and the second not at all. The directory is
