@@ -19,6 +19,7 @@ from restore.image.jpeg import HALF_HEIGHT
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
 DESCRIPTION |= {*range(40091, 40096)}
 DIRECTORIES = {34665, 34853}  # EXIF and GPS
+IPTC = 33723
 
 
 def read_exif(picture: Image.Image) -> bytes:
@@ -39,8 +40,11 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
     exif, source = Image.Exif(), picture.getexif()
     found = (DESCRIPTION | DIRECTORIES) & set(source)
     for tag in found & DESCRIPTION:
-        if isinstance(source[tag], str | bytes):
-            exif[tag] = source[tag]
+        value = source[tag]
+        if tag == IPTC:  # some programs call its bytes numbers, of which Pillow gives the first
+            value = picture.tag_v2._tagdata[IPTC]
+        if isinstance(value, str | bytes):
+            exif[tag] = value
     for tag in found & DIRECTORIES:
         exif.get_ifd(tag).update(source.get_ifd(tag))
     return exif.tobytes().removeprefix(b"Exif\0\0") if found else b""

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 from skimage import data
@@ -165,6 +166,20 @@ def test_a_jpeg_keeps_iptc_comment_and_progression(tmp_path: Path) -> None:
         assert picture.info["comment"] == b"hello"
         assert picture.info["progressive"]
         assert [data for name, data in picture.applist if name == "APP13"] == [iptc]
+
+
+@pytest.mark.parametrize("as_numbers", [False, True])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_tiff_keeps_iptc(tmp_path: Path, as_numbers: bool, compression: str | None) -> None:
+    iptc = b"\x1c\x02\x78\0\x03abc\x1c\x02\x78\0\x03def"
+    numbers = (33723, 4, 4, struct.unpack("<4L", iptc), True)  # LONG, as some programs have it
+    tag = numbers if as_numbers else (33723, 7, 16, iptc, True)
+    tifffile.imwrite(tmp_path / "a.tif", np.asarray(RGB), photometric="rgb", extratags=[tag])
+    photo = read_image(tmp_path / "a.tif")
+    photo.encoding["compression"] = compression
+    write_image(tmp_path / "b.tif", photo.pixels, photo)
+    with Image.open(tmp_path / "b.tif") as picture:
+        assert picture.tag_v2[33723] == iptc
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
