@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Job, Record, fix_photo, plan_jobs
@@ -166,3 +167,25 @@ def test_a_full_disk_leaves_nothing_behind(
     with largest_file(100_000), pytest.raises(RestoreError, match=r"Can't write .*p\.png"):
         list(fix_photo(fake_restorer, job, FixOptions(mask), lambda _: None))
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_16_bits_stay_and_what_is_lost_is_told(
+    write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    samples = np.random.default_rng(0).integers(0, 65_536, (40, 60, 3)).astype(np.uint16)
+    hole = read(mask_file) == 255
+    for name in ("deep.png", "deep.tif", "deep.avif"):
+        depth = [cv2.IMWRITE_AVIF_DEPTH, 10] if name == "deep.avif" else []
+        if depth and not (cv2.haveImageWriter(".avif") and features.check("avif")):
+            continue
+        photo, out = tmp_path / name, tmp_path / f"out-{name}"
+        content = samples >> 6 if depth else samples
+        photo.write_bytes(cv2.imencode(photo.suffix, content, depth)[1].tobytes())
+        warnings: list[str] = []
+        job, options = Job(photo, (out,)), FixOptions(mask_file, seed=9)
+        list(fix_photo(fake_restorer, job, options, warnings.append))
+        assert ("more than 8 bits" in " ".join(warnings)) == bool(depth)
+        if not depth:
+            after = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(after[~hole], samples[~hole])
+            assert (np.abs(after[hole] - 9.0 * 257) <= 128).all()
