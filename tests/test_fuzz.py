@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, features
 
 from restore.assets import preset_path, recipe_path
@@ -69,6 +70,9 @@ def picture_samples() -> list[bytes]:
         file = BytesIO()
         picture.save(file, name, **({} if name in {"BMP", "GIF"} else {"exif": exif}), **options)
         samples.append(file.getvalue())
+    apart = BytesIO()
+    tifffile.imwrite(apart, np.moveaxis(deep, -1, 0), photometric="rgb", planarconfig="separate")
+    samples.append(apart.getvalue())
     return samples + [cv2.imencode(ending, deep)[1].tobytes() for ending in (".png", ".tif")]
 
 

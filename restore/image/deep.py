@@ -22,9 +22,10 @@ from restore.image.photo import DeepPixels, Pixels
 
 _UNCOMPRESSED, _DEFLATE = 1, 8
 
-# Gray with alpha, which Pillow doesn't know; only its directory is read by Pillow.
+# Gray with alpha, of which Pillow reads the directory only; it can't decode ";16", so that nobody
+# takes half a sample for a pixel.
 for _order in (b"II", b"MM"):
-    tiff.OPEN_INFO[(_order, 1, (1,), 1, (16, 16), (2,))] = ("LA", "LA")
+    tiff.OPEN_INFO[(_order, 1, (1,), 1, (16, 16), (2,))] = ("LA", "LA;16")
 
 
 def count_bits(picture: Image.Image) -> int:
@@ -49,6 +50,7 @@ def is_deep(picture: Image.Image) -> bool:
 
 
 _MODES = {"I;16", "I;16B", "LA", "RGB", "RGBA"}
+_PIXEL_CHUNKS = {b"IHDR", b"tRNS", b"IDAT", b"IEND"}
 _GRAY_PNG = {0, 4}  # colour types, at byte 25 of the file
 
 
@@ -66,22 +68,21 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
     data = path.read_bytes()
     if not isinstance(picture, TiffImageFile):
         # OpenCV reserves the memory that a chunk asks for, so it is shown none but whole ones.
-        data = _join_png(
-            c for c in _split_png(data) if c[0] in {b"IHDR", b"tRNS", b"IDAT", b"IEND"}
-        )
+        data = _join_png((kind, body) for kind, body in _split_png(data) if kind in _PIXEL_CHUNKS)
         samples = _turn(_decode(data, gray=data[25] in _GRAY_PNG), orientation)
-    elif (
-        picture.tag_v2.get(tiff.SAMPLESPERPIXEL, 1) == 2
-        or picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2
-    ):
-        samples = tifffile.imread(BytesIO(data))  # OpenCV reads these wrong
-        planes = picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2
-        samples = _turn(np.moveaxis(samples, 0, -1) if planes else samples, orientation)
+    elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
+        samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
+        samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
+        samples = _turn(samples, orientation)
     else:
         samples = _decode(data)  # which has turned it, as Pillow does with its size
     if samples.dtype != np.uint16 or sorted(samples.shape[:2]) != sorted(picture.size):
         raise ValueError("its 16-bit samples can't be decoded")
     return np.ascontiguousarray(np.atleast_3d(samples))
+
+
+def _has_planes(picture: TiffImageFile) -> bool:
+    return bool(picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2)
 
 
 def _decode(data: bytes, gray: bool = False) -> DeepPixels:

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from restore.errors import RestoreError
 from restore.image import read_image, write_image
 from restore.image.deep import merge, to_eight_bits
+from restore.masks import read_mask
 
 Deep = NDArray[np.uint16]
 HOLE = (slice(3, 9), slice(4, 20))
@@ -204,3 +205,10 @@ def test_a_chunk_that_asks_for_a_gigabyte_gets_none(tmp_path: Path) -> None:
     with pytest.raises(RestoreError, match="damaged or cut short"):
         read_image(tmp_path / "a.png")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_mask_takes_no_half_samples_for_pixels(tmp_path: Path, order: str) -> None:
+    (tmp_path / "mask.tif").write_bytes(encode_tiff(draw(2), byteorder=order))
+    with pytest.raises(RestoreError, match="damaged or cut short"):
+        read_mask(tmp_path / "mask.tif", (24, 40))
