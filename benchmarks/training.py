@@ -4,7 +4,7 @@
 
 For each stage of the recipe: seconds for a photo (both networks and all losses), its ratio to the
 reference, the share of each part measured alone, and the work per second as a fraction of what the
-fastest bf16 convolution does here (3 × 3, 256 channels, 32 × 32, forward). Data is the time that one
+fastest bf16 convolution does here (3 × 3, 256 channels, 32 × 32, forward). Data is the time one
 worker needs for a photo; it is not part of the step, which only waits when the worker is slower.
 """
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import report, to_printable
+from restore.commands.options import seed_option
 
 EXAMPLES = """\b
 Examples:
@@ -21,14 +22,7 @@ Examples:
     required=True,
     help="What happens: blurry, mixed, noisy, old-photo, phone, upscale, web, or a TOML file.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="SEED",
-    help="Another seed, other damage; each photo has its own by seed and path.",
-)
+@seed_option("Another seed, other damage; each photo has its own by seed and path.")
 @click.option(
     "--out",
     required=True,

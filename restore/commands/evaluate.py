@@ -9,11 +9,11 @@ import click
 
 from restore.commands.columns import to_lines
 from restore.commands.messages import say
+from restore.commands.options import FILE, device_option, seed_option
 
 if TYPE_CHECKING:
     from restore.evaluation import Means
 
-FILE = click.Path(path_type=Path)
 SHEET_ROWS = 8
 COLUMNS = {  # heading: (key, format)
     "PSNR": ("psnr", "{:.2f}"),
@@ -40,23 +40,11 @@ Examples:
     help="The holes: a preset, drawn anew for each photo, or a folder of masks, white = hole.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N photos.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="For the holes of a preset.",
-)
+@seed_option("For the holes of a preset.")
 @click.option("--biharmonic", is_flag=True, help="Compare with biharmonic filling too; it is slow.")
 @click.option("--fid", is_flag=True, help="FID and KID as well, through torch-fidelity.")
 @click.option("--sheet", type=FILE, metavar="FILE", help="A contact sheet of the first photos.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print the table as one JSON object.")
 def evaluate(
     model: str,

@@ -9,9 +9,9 @@ import click
 
 from restore.commands.folder import fix_plan
 from restore.commands.messages import report, say, to_printable
+from restore.commands.options import FILE, device_option, seed_option
 from restore.errors import UsageError
 
-FILE = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
   restore fix photo.jpg --mask mask.png
@@ -76,14 +76,7 @@ Examples:
     metavar="N",
     help="For a folder: threads that read and write files.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="SEED",
-    help="Another seed, another plausible fill; the same seed, the same file.",
-)
+@seed_option("Another seed, another plausible fill; the same seed, the same file.")
 @click.option(
     "--count",
     type=click.IntRange(1, 1000),
@@ -98,13 +91,7 @@ Examples:
     help="A name that `restore models` lists, a checkpoint file, or the folder of a training run. "
     "[default: inpaint]",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@device_option
 @click.option(
     "--max-megapixels",
     type=click.IntRange(1),

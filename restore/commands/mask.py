@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.commands.options import FILE, seed_option
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
     from restore.masks import Mask
 
-FILE = click.Path(path_type=Path)
 EXAMPLES = """\b
 Examples:
   restore mask photo.jpg --box 120,80,200,60 --box 400,300,50,50
@@ -44,14 +44,7 @@ class Numbers(click.ParamType):
     type=Numbers("WIDTHxHEIGHT", "x", 1),
     help="Of --preset and --box where there is no PHOTO.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="SEED",
-    help="Of --preset: another seed, another mask.",
-)
+@seed_option("Of --preset: another seed, another mask.")
 @click.option(
     "--box",
     "boxes",

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path)
+from restore.commands.options import FILE, device_option
+
 EXAMPLES = """\b
 Examples:
   restore train photos/ --out runs/mine
@@ -62,13 +63,7 @@ Examples:
     metavar="KEY=VALUE",
     help="Change a key of the recipe, as in --set steps=2000; repeatable.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@device_option
 def train(
     photos: Path | None,
     pairs: tuple[Path, Path] | None,
@@ -85,6 +80,8 @@ def train(
     PHOTOS is a folder of any depth, a zip or tar of one, or a folder of tars (WebDataset shards).
     Photos that can't be read, or are there twice, are named and left out.
     """
+    if not dry_run:
+        _check_request(photos, pairs, run, check)
     from restore.training import check_source, load_recipe, plan
     from restore.training import train as run_training
 
@@ -93,13 +90,20 @@ def train(
         click.echo("\n".join(plan(settings, device)))
         return
     source = photos or pairs
-    if source is None or (photos and pairs):
-        raise click.UsageError("Name a folder or zip of photos, or two with --pairs DAMAGED CLEAN.")
-    if run is None and not check:
-        raise click.UsageError("Missing option '--out'.")
+    assert source is not None, "checked above"
     if run is None or check:
         click.echo("\n".join(check_source(settings, source).lines()))
         return
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
     click.echo(f"{place} -> {checkpoint}")
+
+
+def _check_request(
+    photos: Path | None, pairs: tuple[Path, Path] | None, run: Path | None, check: bool
+) -> None:
+    """Refuse what makes no sense before anything slow is imported."""
+    if bool(photos) == bool(pairs):
+        raise click.UsageError("Name a folder or zip of photos, or two with --pairs DAMAGED CLEAN.")
+    if run is None and not check:
+        raise click.UsageError("Missing option '--out'.")
