@@ -29,7 +29,7 @@ from restore.masks import load_preset, read_mask
 from restore.nets import GENERATORS
 from restore.training import load_recipe
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
 
 LONGEST = 10  # seconds for one file
 MOST_MEMORY = 1_000_000_000  # bytes that a run may add to what the process had
