@@ -54,14 +54,13 @@ def measure_stage(
     recipe: Recipe, stage: Stage, dataset: MaskedPhotos, reference: float, peak: float
 ) -> None:
     """Print what a photo of one stage takes, whole and by part."""
-    step, batch = make_step(recipe), None
+    step = make_step(recipe)
     started = time.perf_counter()
     batch = make_batch([dataset[index] for index in range(stage.batch)])
     data = (time.perf_counter() - started) / stage.batch
-    with FlopCounterMode(display=False) as counter:
-        step.update(batch, 1, Noise(0, step.team))
+    work = count_work(step, batch)
     whole = timed(lambda: step.update(batch, 1, Noise(0, step.team))) / stage.batch
-    rate = counter.get_total_flops() / stage.batch / whole / 1e9
+    rate = work / whole / 1e9
     print(
         f"{stage.size}²: {whole:.4f} s a photo, {whole / reference:.3f} × reference, "
         f"{rate:.0f} GFLOP/s ({rate / peak:.0%} of the peak)"
@@ -79,6 +78,29 @@ def make_step(recipe: Recipe) -> RestorerStep:
     if lpips is not None:
         lpips = lpips.to(memory_format=torch.channels_last)
     return RestorerStep(generator, discriminator, recipe, lpips, Team("cpu"))
+
+
+def count_work(step: RestorerStep, batch: Batch) -> int:
+    """Return the FLOP of training on one photo, a backward pass counting as two forward ones.
+
+    The generator runs forward and back; the discriminator forward on real and fake, back to its
+    weights, and from the fake back to the photo; LPIPS forward on both and back to the fake.
+    """
+    photo, mask = batch.clean[:1], batch.mask[:1]
+    drawn = Noise(0, step.team).normal(*step.generator.noise_shape(1, *photo.shape[2:]))
+    total = 3 * count_forward(lambda: step.generator(photo, mask, drawn))
+    total += 7 * count_forward(lambda: step.discriminator(photo, mask))
+    if step.lpips is not None:
+        lpips = step.lpips
+        total += 3 * count_forward(lambda: lpips.features(photo))
+    return total
+
+
+def count_forward(task: Callable[[], object]) -> int:
+    """Return the FLOP of a task without its backward pass."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        task()
+    return int(counter.get_total_flops())
 
 
 def measure_parts(step: RestorerStep, batch: Batch) -> dict[str, float]:
