@@ -23,8 +23,8 @@ Pixels = NDArray[np.uint8]
 CONTEXT = 96  # pixels that a window shows on each side of a hole
 LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
-LARGEST_DEPTH = 96  # pixels; a hole deeper than this is filled at a smaller scale first
-COARSE_SIDE = 512  # pixels; longer side of a window at that smaller scale
+LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
+COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,23 @@ class Restorer:
         canvas = Canvas(photo.copy(), _check(photo, mask))
         noise = torch.Generator().manual_seed(seed)
         for group in find_groups(canvas.unknown, CONTEXT, LEAST_WINDOW):
-            if hole_depth(canvas.unknown[group.slices]) > LARGEST_DEPTH:
-                self._fill_coarsely(canvas, group, noise)
+            depth = hole_depth(canvas.unknown[group.slices])
+            if depth > LARGEST_DEPTH:
+                self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth, noise)
             for core in split_box(group, LARGEST_CORE):
                 window = core.widen(CONTEXT, LEAST_WINDOW, *mask.shape)
                 restored = self._restore(*canvas.cut(window), noise)
                 canvas.fill(core, restored[core.inside(window).slices])
         return canvas.pixels
 
-    def _fill_coarsely(self, canvas: "Canvas", group: Box, noise: torch.Generator) -> None:
-        """Sketch a group's fill at a smaller scale, seen with much around it, for detail later."""
+    def _fill_coarsely(
+        self, canvas: "Canvas", group: Box, scale: float, noise: torch.Generator
+    ) -> None:
+        """Sketch a group's fill at `scale` or less, seen with much around it, for detail later."""
         margin = max(CONTEXT, max(group.height, group.width) // 3)
         window = group.widen(margin, LEAST_WINDOW, *canvas.unknown.shape)
-        scale = min(1.0, COARSE_SIDE / max(window.height, window.width))
-        size = (round(window.width * scale), round(window.height * scale))
+        scale = min(scale, COARSE_SIDE / max(window.height, window.width))
+        size = (max(1, round(window.width * scale)), max(1, round(window.height * scale)))
         pixels, unknown, _ = canvas.cut(window)
         # Averages over known pixels only, so that what lay in the hole doesn't bleed out of it.
         known = (1 - unknown).astype(np.float32)
