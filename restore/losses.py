@@ -3,6 +3,7 @@
 A loss is a settings class whose call maps `Outputs` to a scalar; `LOSSES` at the foot lists them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -80,7 +81,7 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Loss(Settings):
+class Loss(Settings, ABC):
     """The settings that every loss has."""
 
     weight: float = Field(1.0, ge=0)
@@ -88,9 +89,9 @@ class Loss(Settings):
         1, ge=1
     )  # steps; a lazy loss is computed in each n-th step, n times as heavy
 
+    @abstractmethod
     def __call__(self, outputs: Outputs) -> Tensor:
         """Return the loss, a scalar before weighting."""
-        raise NotImplementedError
 
 
 class Reconstruction(Loss):
