@@ -36,8 +36,8 @@ from restore.evaluation import (
     Score,
     SheetRow,
     average,
+    crop_mask,
     fill,
-    fit_mask,
     fixer_methods,
     lpips_ratio,
     make_sheet,
@@ -45,7 +45,7 @@ from restore.evaluation import (
     score_case,
     sheet_row,
 )
-from restore.image import read_image
+from restore.image import encode_png, read_image, write_bytes
 from restore.masks import load_preset
 from restore.restorer import Restorer
 
@@ -84,7 +84,7 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if rows:
         sheet = make_sheet(rows, ["telea", "ns", OURS])
-        cv2.imwrite(str(options.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        write_bytes(options.sheet, encode_png(sheet), overwrite=True)
 
 
 def parse_options() -> argparse.Namespace:
@@ -155,7 +155,7 @@ def mask_for(mask: Mask, size: tuple[int, ...], name: str) -> Mask:
     """Scale (kodak256) or crop (cbsd68) a 512 × 512 test mask to a photo."""
     if name == "kodak256":
         return np.asarray(cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST), np.uint8)
-    return fit_mask(mask, (size[0], size[1]))
+    return crop_mask(mask, (size[0], size[1]))
 
 
 def seeds(case: Case) -> int:

@@ -307,7 +307,7 @@ def read_test_mask(path: Path) -> Mask:
     return np.asarray(read_image(path).pixels.mean(axis=2) >= 127.5, np.uint8)
 
 
-def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """Return the top left of a mask at `size` (height, width), enlarged first if it is smaller."""
     scale = max(size[0] / mask.shape[0], size[1] / mask.shape[1])
     if scale > 1:
@@ -338,7 +338,7 @@ def make_sheet(rows: Sequence[SheetRow], methods: Sequence[str]) -> Pixels:
 def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
     if Path(masks).is_dir() and str(masks) not in preset_names():
         paths = list_photos(Path(masks))
-        return lambda index, size: fit_mask(read_test_mask(paths[index % len(paths)]), size)
+        return lambda index, size: crop_mask(read_test_mask(paths[index % len(paths)]), size)
     preset = load_preset(masks)
     return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))
 

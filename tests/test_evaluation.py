@@ -20,9 +20,9 @@ from restore.evaluation import (
     Pixels,
     Score,
     average,
+    crop_mask,
     evaluate,
     fill,
-    fit_mask,
     hole_band,
     lpips_ratio,
     measure,
@@ -175,7 +175,7 @@ def test_masks_are_cropped_from_the_top_left_and_enlarged_where_too_small(
     size: tuple[int, int],
 ) -> None:
     mask = box(64, 0, 0, 32)
-    fitted = fit_mask(mask, size)
+    fitted = crop_mask(mask, size)
     assert fitted.shape == size and set(np.unique(fitted)) <= {0, 1}
     if max(size) <= 64:
         assert (fitted == mask[: size[0], : size[1]]).all()

@@ -13,7 +13,7 @@ from restore.data import Batch, Item, Photo, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
-from restore.image import Pixels, encode_png, write_bytes
+from restore.image import Pixels, encode_png, to_pixels, write_bytes
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
@@ -55,7 +55,7 @@ class Preview:
         batch = make_batch(items)
         fills = [self._restore(generator, batch, seed, device) for seed in SEEDS]
         rows = [
-            [_to_pixels(column[n]) for column in (batch.damaged, *fills, batch.clean)]
+            [to_pixels(column[n : n + 1]) for column in (batch.damaged, *fills, batch.clean)]
             for n in range(min(SHOWN, len(batch.clean)))
         ]
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
@@ -92,7 +92,3 @@ class Preview:
                 apart = self.lpips(fills[0], fills[1]) / share
             scores |= {"held_out_lpips": float(distance.mean()), "apart": float(apart.mean())}
         return {name: round(value, 5) for name, value in scores.items()}
-
-
-def _to_pixels(image: Tensor) -> np.ndarray:
-    return (image.permute(1, 2, 0) * 255).round().byte().numpy()
