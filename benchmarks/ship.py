@@ -13,7 +13,7 @@ from pathlib import Path
 
 from restore.assets import checkpoint_path, checkpoints_folder
 from restore.checkpoint import load_network, save_checkpoint
-from restore.nets import DISCRIMINATORS, GENERATORS
+from restore.nets import DISCRIMINATORS, RESTORERS
 from restore.training.loop import discriminator_path
 
 WHOLE = "mean ratio 6-35"  # in the report of a set whose bands were all measured
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--licence", default="")
     options = parser.parse_args()
     source = checkpoint_path(options.run)
-    header, generator = load_network(source, GENERATORS)
+    header, generator = load_network(source, RESTORERS)
     facts = {"data": options.data, "licence": options.licence}
     target = checkpoints_folder() / f"{header.name}.safetensors"
     scored = header.model_copy(update={**facts, "scores": read_scores(options.scores)})

@@ -24,7 +24,7 @@ from restore.data import Batch, MaskedPhotos, make_batch
 from restore.device import autocast
 from restore.lpips import load_lpips
 from restore.masks import load_preset
-from restore.nets import DISCRIMINATORS, GENERATORS
+from restore.nets import DISCRIMINATORS, RESTORERS
 from restore.training import check_source, load_recipe
 from restore.training.optimizers import follow
 from restore.training.recipe import Recipe, Stage
@@ -72,7 +72,7 @@ def measure_stage(
 
 def make_step(recipe: Recipe) -> RestorerStep:
     """Return a fresh training step of the recipe."""
-    generator = build_network(GENERATORS, recipe.generator)
+    generator = build_network(RESTORERS, recipe.generator)
     discriminator = build_network(DISCRIMINATORS, recipe.discriminator)
     lpips = load_lpips()
     if lpips is not None:

@@ -12,13 +12,21 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from restore.config import Settings, validate
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.tables import look_up
 
 FORMAT = 1
 LARGEST_FILE = 2**31  # bytes; no network here comes near, so a larger file is a mistake
 HEADER_KEY = "restore"
+
+# What a checkpoint may be for: in words, and the command that uses it.
+TASKS = {
+    "inpaint": ("restores photos", "restore fix"),
+    "mend": ("restores photos", "restore fix"),
+    "generate": ("draws pictures from noise", "restore generate"),
+    "detect": ("finds damage", "restore mask"),
+}
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -35,7 +43,7 @@ class Header(Settings):
 
     format: int = FORMAT
     name: str
-    task: str  # "inpaint", "mend" or "generate"
+    task: str  # a key of `TASKS`
     network: NetworkSettings
     size: int  # pixels; side of the squares it was trained on last
     steps: int = 0
@@ -43,6 +51,7 @@ class Header(Settings):
     data: str = ""
     licence: str = ""  # of the training data
     scores: dict[str, float] = Field(default_factory=dict)
+    labels: tuple[str, ...] = ()  # names of the classes that a sampler knows, in its order
 
 
 def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings) -> Network:
@@ -77,6 +86,22 @@ def read_header(path: Path) -> Header:
     """
     with _open(path) as file:
         return _parse_header(path, file.metadata())
+
+
+def check_task(path: Path, *wanted: str) -> None:
+    """Raise `UsageError` where the checkpoint is for none of the tasks `wanted`.
+
+    Raises:
+        RestoreError: as `read_header`.
+    """
+    header = read_header(path)
+    if header.task not in wanted:
+        does, command = TASKS.get(header.task, (f"is for '{header.task}'", "another version"))
+        purpose, right = TASKS[wanted[0]]
+        raise UsageError(
+            f"{header.name} {does} and is used by {command}; {right} takes one that {purpose}: "
+            f"restore models lists them by task."
+        )
 
 
 def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header, Network]:

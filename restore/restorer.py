@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.assets import checkpoint_path
-from restore.checkpoint import Header, load_network
+from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, pick_device
 from restore.errors import UsageError
 from restore.image import to_pixels, to_tensor
-from restore.nets import GENERATORS, RestorerGenerator
+from restore.nets import RESTORERS, RestorerGenerator
 from restore.windows import Box, find_groups, hole_depth, split_box
 
 Pixels = NDArray[np.uint8]
@@ -46,7 +46,8 @@ class Restorer:
         """
         path = checkpoint_path(name)
         place = pick_device(device)
-        settings, generator = load_network(path, GENERATORS)
+        check_task(path, "inpaint", "mend")
+        settings, generator = load_network(path, RESTORERS)
         return cls(settings.name, settings, generator.to(place), place)
 
     def fix(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Pixels:

@@ -50,7 +50,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
-    from restore.nets import GENERATORS
+    from restore.nets import RESTORERS
 
     arguments = {
         "channels": (16, 16),
@@ -63,7 +63,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = build_network(GENERATORS, settings)
+        generator = build_network(RESTORERS, settings)
         for weights in generator.parameters():  # the last layer starts at zero and would do nothing
             torch.nn.init.normal_(weights, std=0.1)
     header = Header(

@@ -17,7 +17,7 @@ from restore.checkpoint import (
     save_checkpoint,
 )
 from restore.errors import RestoreError, UsageError
-from restore.nets import GENERATORS
+from restore.nets import RESTORERS
 
 SMALL = NetworkSettings(
     kind="gated",
@@ -30,7 +30,7 @@ def saved(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "small.safetensors"
     header = Header(name="small", task="inpaint", network=SMALL, size=64, scores={"lpips": 0.5})
-    save_checkpoint(path, build_network(GENERATORS, SMALL), header)
+    save_checkpoint(path, build_network(RESTORERS, SMALL), header)
     return path
 
 
@@ -41,8 +41,8 @@ def _rewrite(path: Path, tensors: dict[str, torch.Tensor], header: str | None = 
 
 def test_what_is_saved_is_loaded_in_half_precision(saved: Path) -> None:
     torch.manual_seed(0)
-    network = build_network(GENERATORS, SMALL)
-    header, loaded = load_network(saved, GENERATORS)
+    network = build_network(RESTORERS, SMALL)
+    header, loaded = load_network(saved, RESTORERS)
     assert header == read_header(saved) and header.scores == {"lpips": 0.5}
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value.half().float()), name
@@ -55,13 +55,13 @@ def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
     stem = tensors.pop("stem.weight")
     _rewrite(saved, tensors)
     with pytest.raises(RestoreError, match=r"lacks tensor 'stem\.weight'"):
-        load_network(saved, GENERATORS)
+        load_network(saved, RESTORERS)
     _rewrite(saved, {**tensors, "stem.weight": stem, "more": stem.clone()})
     with pytest.raises(RestoreError, match="unknown tensor 'more'"):
-        load_network(saved, GENERATORS)
+        load_network(saved, RESTORERS)
     _rewrite(saved, {**tensors, "stem.weight": stem[:1]})
     with pytest.raises(RestoreError, match=r"misshapen tensor 'stem\.weight'"):
-        load_network(saved, GENERATORS)
+        load_network(saved, RESTORERS)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
 def test_a_strange_header_is_one_sentence(saved: Path, header: str) -> None:
     _rewrite(saved, load_file(saved), header)
     with pytest.raises(RestoreError) as caught:
-        load_network(saved, GENERATORS)
+        load_network(saved, RESTORERS)
     assert "\n" not in str(caught.value)
 
 
@@ -102,7 +102,7 @@ def test_files_that_are_no_checkpoints_are_refused(saved: Path, tmp_path: Path) 
     for path in tmp_path.glob("*.safetensors"):
         if path != saved:
             with pytest.raises(RestoreError):
-                load_network(path, GENERATORS)
+                load_network(path, RESTORERS)
     with pytest.raises(RestoreError):
         read_header(tmp_path / "absent.safetensors")
 
@@ -125,7 +125,7 @@ def test_a_checkpoint_runs_no_code(name: str, tmp_path: Path, tiny_checkpoint: P
         if not data:
             torch.save({"generator": Malice(target)}, bad)
         with pytest.raises(RestoreError):
-            load_network(bad, GENERATORS)
+            load_network(bad, RESTORERS)
         assert not target.exists()
     pickle.loads(pickle.dumps(Malice(target)))
     assert target.exists()  # so it would have shown
@@ -141,4 +141,4 @@ def test_nothing_in_the_package_unpickles() -> None:
 
 def test_an_unknown_network_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'gated'"):
-        build_network(GENERATORS, NetworkSettings(kind="gatet"))
+        build_network(RESTORERS, NetworkSettings(kind="gatet"))

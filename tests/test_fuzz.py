@@ -26,7 +26,7 @@ from restore.checkpoint import load_network
 from restore.errors import RestoreError
 from restore.image import read_image
 from restore.masks import load_preset, read_mask
-from restore.nets import GENERATORS
+from restore.nets import RESTORERS
 from restore.training import load_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
@@ -40,7 +40,7 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "mask": lambda path: read_mask(path, (24, 36), max_pixels=MAX_PIXELS),
     "recipe": lambda path: load_recipe(path, []),
     "preset": lambda path: load_preset(path).draw(24, 36, np.random.default_rng(0)),
-    "checkpoint": lambda path: load_network(path, GENERATORS),
+    "checkpoint": lambda path: load_network(path, RESTORERS),
 }
 ENDINGS = {"recipe": ".toml", "preset": ".toml", "checkpoint": ".safetensors"}
 

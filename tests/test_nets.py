@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.nets import DISCRIMINATORS, GENERATORS, RestorerGenerator
+from restore.nets import DISCRIMINATORS, RESTORERS, RestorerGenerator
 from restore.nets.blocks import CopyAttention, PixelNorm
 from restore.nets.fill import push_pull
 
@@ -22,9 +22,9 @@ def _awake(network: RestorerGenerator) -> RestorerGenerator:
     return network.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=GENERATORS)
+@pytest.fixture(scope="module", params=RESTORERS)
 def generator(request: pytest.FixtureRequest) -> RestorerGenerator:
-    return _awake(GENERATORS[request.param]())
+    return _awake(RESTORERS[request.param]())
 
 
 def _run(generator: RestorerGenerator, photo: torch.Tensor, mask: torch.Tensor, seed: int = 0):
@@ -68,7 +68,7 @@ def test_photos_of_a_batch_do_not_touch_each_other(generator: RestorerGenerator)
 
 
 def test_the_default_generator_keeps_its_budget() -> None:
-    generator = GENERATORS["gated"]()
+    generator = RESTORERS["gated"]()
     assert sum(p.numel() for p in generator.parameters()) <= 10e6
     photo, mask = torch.rand(1, 3, 256, 256), _hole(256, 256)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -77,10 +77,10 @@ def test_the_default_generator_keeps_its_budget() -> None:
 
 
 def test_an_untrained_generator_returns_its_base() -> None:
-    generator = GENERATORS["gated"]()
+    generator = RESTORERS["gated"]()
     photo, mask = torch.rand(1, 3, 32, 32), _hole(32, 32)
     assert torch.equal(_run(generator, photo, mask), push_pull(photo, mask))
-    whole = GENERATORS["gated"](base="damaged")
+    whole = RESTORERS["gated"](base="damaged")
     assert torch.equal(_run(whole, photo, torch.ones_like(mask)), photo)
 
 

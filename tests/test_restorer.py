@@ -6,7 +6,7 @@ import torch
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import UsageError
-from restore.nets import GENERATORS
+from restore.nets import RESTORERS
 from restore.restorer import Restorer
 
 SMALL = NetworkSettings(
@@ -18,7 +18,7 @@ SMALL = NetworkSettings(
 def restorer(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
     """Return a small restorer with random weights that do change the hole."""
     torch.manual_seed(0)
-    network = build_network(GENERATORS, SMALL)
+    network = build_network(RESTORERS, SMALL)
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.1)
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
@@ -100,3 +100,11 @@ def test_a_run_folder_and_an_unknown_name(restorer: Restorer, tmp_path: Path) ->
         Restorer.load("inpiant", device="cpu")
     with pytest.raises(UsageError, match="Did you mean 'cpu'"):
         Restorer.load(tmp_path, device="cpo")
+
+
+def test_a_sampler_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    network = build_network(RESTORERS, SMALL)
+    header = Header(name="digits", task="generate", network=SMALL, size=28)
+    save_checkpoint(tmp_path / "digits.safetensors", network, header)
+    with pytest.raises(UsageError, match=r"^digits draws pictures from noise and is used by"):
+        Restorer.load(tmp_path / "digits.safetensors", device="cpu")

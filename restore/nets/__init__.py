@@ -1,13 +1,31 @@
 """The networks, by the names that recipes and checkpoints use."""
 
-from restore.nets.contracts import Discriminator, RestorerGenerator
+from torch import nn
+
+from restore.nets.contracts import (
+    Autoencoder,
+    Discriminator,
+    RestorerGenerator,
+    SamplerGenerator,
+)
 from restore.nets.gated import GatedGenerator
 from restore.nets.patch import MultiScaleDiscriminator, PatchDiscriminator
 
-GENERATORS: dict[str, type[RestorerGenerator]] = {"gated": GatedGenerator}
+RESTORERS: dict[str, type[RestorerGenerator]] = {"gated": GatedGenerator}
+SAMPLERS: dict[str, type[SamplerGenerator]] = {}
+GENERATORS: dict[str, type[nn.Module]] = {**RESTORERS, **SAMPLERS}
 DISCRIMINATORS: dict[str, type[Discriminator]] = {
     "patch": PatchDiscriminator,
     "multi-scale": MultiScaleDiscriminator,
 }
 
-__all__ = ["DISCRIMINATORS", "GENERATORS", "Discriminator", "RestorerGenerator"]
+__all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "RESTORERS",
+    "SAMPLERS",
+    "Autoencoder",
+    "Discriminator",
+    "RestorerGenerator",
+    "SamplerGenerator",
+]

@@ -43,6 +43,65 @@ class RestorerGenerator(nn.Module, ABC):
         return base + mask * self.predict(base, mask, noise).float()
 
 
+class SamplerGenerator(nn.Module, ABC):
+    """A network that draws pictures from noise, of a class where it knows classes.
+
+    Attributes:
+        size: side of its pictures, in pixels.
+        channels: 1 for gray ones, 3 for RGB.
+        classes: how many it knows; 0: it takes no label.
+        latent: how many leading dimensions of the noise say what is shown; those after them are
+            only grain.
+    """
+
+    size: int
+    channels: int
+    classes: int
+    latent: int
+
+    def noise_shape(self, count: int) -> tuple[int, int]:
+        """Return the shape of the noise for `count` pictures: a vector for each."""
+        return count, self.latent
+
+    @abstractmethod
+    def forward(
+        self, noise: Tensor, label: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """Draw pictures; the noise decides all that is random, so equal noise, equal picture.
+
+        In eval mode a picture does not depend on the others of its batch.
+
+        Args:
+            noise: N(0, 1) of `noise_shape`.
+            label: (N,) int64 below `classes`; None where `classes` is 0.
+            truncation: 1 draws as in training, smaller values nearer to the mean picture: fewer
+                odd ones, less variety.
+
+        Returns:
+            (N, channels, size, size) float32 in [0, 1].
+        """
+
+
+class Autoencoder(SamplerGenerator):
+    """A sampler that also finds the noise of a given picture, so that it can draw it again."""
+
+    @abstractmethod
+    def find_noise(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the variance of the noise that may have drawn a picture.
+
+        Args:
+            image: (N, channels, size, size) in [0, 1].
+            label: as in `forward`.
+
+        Returns:
+            Two tensors of `noise_shape`.
+        """
+
+    def encode(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return the noise of `noise_shape` from which `forward` draws `image` again."""
+        return self.find_noise(image, label)[0]
+
+
 class Discriminator(nn.Module, ABC):
     """A network that tells real patches from fake ones."""
 
@@ -53,6 +112,7 @@ class Discriminator(nn.Module, ABC):
         """Return logits (N, 1, h, w), high for real, and the feature maps of each layer.
 
         Args:
-            image: (N, 3, H, W) in [0, 1].
-            condition: the mask (N, 1, H, W); None stands for a mask of ones.
+            image: (N, C, H, W) in [0, 1].
+            condition: for restorers the mask (N, 1, H, W), None standing for a mask of ones; for
+                samplers the labels (N,) int64, None where there are no classes.
         """

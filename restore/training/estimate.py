@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from restore.checkpoint import build_network
 from restore.data import Batch
 from restore.lpips import load_lpips
-from restore.nets import DISCRIMINATORS, GENERATORS, RestorerGenerator
+from restore.nets import DISCRIMINATORS, RESTORERS, RestorerGenerator
 from restore.training.recipe import Recipe, Stage, to_plain
 from restore.training.restorer_step import RestorerStep
 from restore.training.team import Noise, Team
@@ -67,7 +67,7 @@ def estimate(recipe: Recipe, device: str = "auto") -> Estimate:
         UsageError: an unknown network or device.
     """
     team = Team(device)
-    generator = build_network(GENERATORS, recipe.generator).to(team.device)
+    generator = build_network(RESTORERS, recipe.generator).to(team.device)
     discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(team.device)
     lpips = load_lpips() if "perceptual" in recipe.losses else None
     if lpips is not None:

@@ -25,7 +25,7 @@ from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.lpips import load_lpips
 from restore.masks import load_preset
-from restore.nets import DISCRIMINATORS, GENERATORS
+from restore.nets import DISCRIMINATORS, RESTORERS
 from restore.training.augment import FEW_PHOTOS
 from restore.training.optimizers import follow, match_layout
 from restore.training.photos import Source, gather_photos, remember_photos
@@ -89,7 +89,7 @@ class Training:
         self.photos, held_out = split_photos(photos, recipe.seed)
         self.preset = load_preset(recipe.mask)
         torch.manual_seed(recipe.seed)
-        generator = build_network(GENERATORS, recipe.generator).to(device)
+        generator = build_network(RESTORERS, recipe.generator).to(device)
         discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(device)
         self.lpips = load_lpips()
         self.progress = Progress(recipe.steps, run, shown=team.is_first)
@@ -135,7 +135,7 @@ class Training:
         self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
-        header, generator = load_network(start, GENERATORS)
+        header, generator = load_network(start, RESTORERS)
         if header.network != self.recipe.generator:
             raise UsageError(
                 f"{start} holds another generator ({header.network}) than the recipe names "
