@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import report, to_printable
-from restore.commands.options import seed_option
+from restore.commands.options import overwrite_option, seed_option
 
 EXAMPLES = """\b
 Examples:
@@ -29,7 +29,7 @@ Examples:
     metavar="FILE|FOLDER/",
     help="Where the result goes; photos of a folder keep their relative paths.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@overwrite_option
 def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> int:
     """Spoil a photo, or all photos of a folder, to make pairs for training and tests."""
     from restore.degradations import load_chain

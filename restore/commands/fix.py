@@ -9,7 +9,7 @@ import click
 
 from restore.commands.folder import fix_plan
 from restore.commands.messages import report, say, to_printable
-from restore.commands.options import FILE, device_option, seed_option
+from restore.commands.options import FILE, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
 EXAMPLES = """\b
@@ -57,7 +57,7 @@ Examples:
     help="Where the result goes; the file's extension decides the format. "
     "[default: NAME-fixed.EXT beside the photo]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@overwrite_option
 @click.option(
     "--resume",
     is_flag=True,

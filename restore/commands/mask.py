@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.commands.options import FILE, seed_option
+from restore.commands.options import FILE, overwrite_option, seed_option
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Numbers(click.ParamType):
     help="Of --color: the largest difference in any channel.",
 )
 @click.option("--out", metavar="FILE", type=FILE, help="[default: NAME-mask.png beside the photo]")
-@click.option("--overwrite", is_flag=True, help="Replace a mask that exists.")
+@overwrite_option
 def mask(
     photo: Path | None,
     preset: str | None,

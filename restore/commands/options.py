@@ -18,6 +18,8 @@ device_option = click.option(
     help="Where to compute.",
 )
 
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+
 
 def seed_option(help: str) -> Callable[[Command], Command]:
     """Return the option --seed; `help` says what it changes."""
