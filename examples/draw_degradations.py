@@ -16,7 +16,7 @@ from restore.degradations import DEGRADATIONS, load_chain
 from restore.draw import make_grid
 
 FIGURE = Path(__file__).parents[1] / "docs" / "degradations.png"
-COLUMNS, SEED = 7, 3
+COLUMNS, SEED = 6, 3
 COLORS = 256  # of the file, which has a palette to stay small
 
 
@@ -34,6 +34,8 @@ def draw_tiles() -> dict[str, NDArray[np.uint8]]:
 def draw_figure() -> NDArray[np.uint8]:
     """Return all tiles under their names, a few to a row."""
     tiles = list(draw_tiles().items())
+    blank = np.full_like(tiles[0][1], 255)
+    tiles += [("", blank)] * (-len(tiles) % COLUMNS)
     rows = [tiles[n : n + COLUMNS] for n in range(0, len(tiles), COLUMNS)]
     return np.vstack([make_grid([[t for _, t in row]], [name for name, _ in row]) for row in rows])
 

@@ -20,7 +20,8 @@ Examples:
     "--preset",
     metavar="NAME|FILE",
     required=True,
-    help="What happens: blurry, mixed, noisy, old-photo, phone, upscale, web, or a TOML file.",
+    help="What happens: blurry, mixed, noisy, old-photo, phone, scratched, upscale, web, or a "
+    "TOML file.",
 )
 @seed_option("Another seed, other damage; each photo has its own by seed and path.")
 @click.option(

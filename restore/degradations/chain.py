@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionB
 from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
 from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Rng
+from restore.degradations.cracks import Cracks
 from restore.degradations.damage import Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
@@ -34,12 +36,15 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
     "yellowing": Yellowing,
     "low-contrast": LowContrast,
     "scratches": Scratches,
+    "cracks": Cracks,
     "folds": Folds,
     "dust": Dust,
     "stains": Stains,
     "text": Text,
     "watermark": Watermark,
 }
+
+SEEN = 8  # levels of 255 that damage has to change a pixel by to count
 
 
 class Step(Settings):
@@ -70,16 +75,25 @@ class Chain(Degradation):
         return self.damage(pixels, rng)[0]
 
     def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
-        """Return the photo after all stages and a mask (H, W) {0, 1}, 1 is local damage."""
+        """Return the photo after all stages and a mask (H, W) {0, 1}, 1 is local damage.
+
+        What did not change a pixel by `SEEN` levels, as a white scratch in the sky, is not in it.
+        """
         spoiled, mask = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         for stage in self.stages:
             count = len(stage.steps)
             order = rng.permutation(count) if stage.order == "random" else range(count)
             for step in (stage.steps[n] for n in order):
                 if rng.random() < step.chance:
-                    spoiled, damaged = step.degradation.damage(spoiled, rng)
-                    mask |= damaged
+                    before = spoiled
+                    spoiled, damaged = step.degradation.damage(before, rng)
+                    mask |= damaged & is_seen(before, spoiled)
         return spoiled, mask
+
+
+def is_seen(before: Pixels, after: Pixels) -> Mask:
+    """Return a mask (H, W) {0, 1}, 1 where any channel changed by `SEEN` levels or more."""
+    return (cv2.absdiff(before, after).max(axis=2) >= SEEN).view(np.uint8)
 
 
 def load_chain(name: str | Path) -> Chain:

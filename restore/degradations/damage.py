@@ -4,6 +4,8 @@ Lengths are relative to the shorter side of the picture, so that the same settin
 """
 
 from abc import abstractmethod
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -29,6 +31,7 @@ PAPER = (238, 232, 220)
 DIRT = (44, 38, 32)
 TEA = (120, 84, 40)
 
+_FINE = 700  # pixels, shorter side; up to it lines are drawn at twice the size
 _SUBPIXEL = 4  # bits behind the point of the coordinates that OpenCV draws at
 
 
@@ -66,16 +69,28 @@ class Damage(Degradation):
 # Scratches and dust ------------------------------------------------------------------------------
 
 
-def draw_paths(
-    size: tuple[int, int], paths: list[Plane], widths: list[int], opacities: list[float]
-) -> Plane:
-    """Return the opacity (H, W) of smooth lines through points (x, y), widths in pixels."""
-    canvas = np.zeros(size, np.uint8)
-    for path, width, opacity in zip(paths, widths, opacities, strict=True):
-        points = np.rint(path * 2**_SUBPIXEL).astype(np.int32)
-        level = round(255 * opacity)
-        cv2.polylines(canvas, [points], False, level, width, cv2.LINE_AA, _SUBPIXEL)
-    return canvas.astype(np.float32) / np.float32(255)
+class Line(NamedTuple):
+    """A line through points (N, 2) as (x, y), and how wide it is in each, in pixels."""
+
+    points: Plane
+    widths: Plane
+    opacity: float = 1.0
+
+
+def draw_lines(size: tuple[int, int], lines: Iterable[Line]) -> Plane:
+    """Return the opacity (H, W) of lines; what is thinner than a pixel is fainter."""
+    scale = 2 if min(size) <= _FINE else 1
+    canvas = np.zeros((size[0] * scale, size[1] * scale), np.uint8)
+    for points, widths, opacity in lines:
+        places = np.rint(points * scale * 2**_SUBPIXEL).astype(np.int32).tolist()
+        levels = np.rint(255 * opacity * np.clip(widths * scale, 0.2, 1)).astype(int).tolist()
+        thick = np.maximum(1, np.rint(widths * scale)).astype(int).tolist()
+        for (start, end), level, wide in zip(pairwise(places), levels, thick, strict=False):
+            cv2.line(canvas, start, end, level, wide, cv2.LINE_AA, _SUBPIXEL)
+    if scale > 1:
+        whole = (size[1], size[0])
+        canvas = np.asarray(cv2.resize(canvas, whole, interpolation=cv2.INTER_AREA), np.uint8)
+    return canvas.reshape(size).astype(np.float32) / np.float32(255)
 
 
 def _draw_path(size: tuple[int, int], length: float, turn: float, rng: Rng) -> Plane:
@@ -87,9 +102,20 @@ def _draw_path(size: tuple[int, int], length: float, turn: float, rng: Rng) -> P
     return (walk - walk.mean(axis=0) + middle).astype(np.float32)
 
 
+def _draw_taper(count: int, rng: Rng) -> Plane:
+    """Return how wide a line is at each of its points, about 1: even, or uneven and pointed."""
+    uneven = rng.random()
+    ends = np.minimum(1, np.minimum(np.arange(1, count + 1), np.arange(count, 0, -1)) / 4)
+    return (ends * np.exp(0.4 * rng.standard_normal(count))).astype(np.float32) ** np.float32(
+        uneven
+    )
+
+
 def _draw_color(rng: Rng, dark: float) -> NDArray[np.float32]:
-    """Return the colour of bare paper, or with a chance of `dark` that of dirt."""
-    return np.array(DIRT if rng.random() < dark else PAPER, np.float32)
+    """Return the colour of bare paper, old or new, or with a chance of `dark` that of dirt."""
+    if rng.random() < dark:
+        return np.array(DIRT, np.float32) * np.float32(rng.uniform(0.2, 1.4))
+    return np.minimum(np.array(PAPER, np.float32) + np.float32(rng.uniform(-50, 25)), 255)
 
 
 class Scratches(Damage):
@@ -105,15 +131,14 @@ class Scratches(Damage):
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the scratches."""
         side, count = min(height, width), draw_count(rng, self.count)
-        paths = [
-            _draw_path((height, width), length * side, turn, rng)
-            for length, turn in zip(
-                rng.uniform(*self.length, count), rng.uniform(*self.turn, count), strict=True
-            )
-        ]
-        widths = [max(1, round(w * side)) for w in rng.uniform(*self.width, count)]
-        opacity = draw_paths((height, width), paths, widths, [*rng.uniform(*self.opacity, count)])
-        opacity *= np.clip(1.2 + 0.7 * _draw_smooth(height, width, 0.08, rng), 0, 1)
+        lines = []
+        for _ in range(count):
+            length, turn = rng.uniform(*self.length) * side, rng.uniform(*self.turn)
+            path = _draw_path((height, width), length, turn, rng)
+            wide = rng.uniform(*self.width) * side * _draw_taper(len(path), rng)
+            lines.append(Line(path, wide, rng.uniform(*self.opacity)))
+        opacity = draw_lines((height, width), lines)
+        opacity *= np.clip(1.2 + 0.7 * draw_smooth(height, width, 0.08, rng), 0, 1)
         return Layer(_draw_color(rng, self.dark), opacity)
 
 
@@ -131,13 +156,19 @@ class Dust(Damage):
         """Return the dust."""
         size, side = (height, width), min(height, width)
         specks, hairs = draw_count(rng, self.specks), draw_count(rng, self.hairs)
-        # A speck is a short thick line, so that it is not quite round.
-        radii = rng.uniform(*self.radius, specks) * side
-        paths = [_draw_path(size, radius, 1, rng) for radius in radii]
-        paths += [_draw_path(size, n * side, 0.15, rng) for n in rng.uniform(*self.length, hairs)]
-        widths = [max(1, round(2 * radius)) for radius in radii] + [max(1, side // 300)] * hairs
-        opacities = [*rng.uniform(*self.opacity, specks + hairs)]
-        return Layer(_draw_color(rng, self.dark), draw_paths(size, paths, widths, opacities))
+        # A speck is a short thick line, so that it is not quite round. Small ones are common.
+        low, high = self.radius
+        radii = (low + (high - low) * rng.random(specks) ** 2) * side
+        lines = [
+            Line(_draw_path(size, radius, 1, rng), np.full(16, 2 * radius, np.float32), opacity)
+            for radius, opacity in zip(radii, rng.uniform(*self.opacity, specks), strict=True)
+        ]
+        for length, opacity in zip(
+            rng.uniform(*self.length, hairs), rng.uniform(*self.opacity, hairs), strict=True
+        ):
+            path = _draw_path(size, length * side, 0.15, rng)
+            lines.append(Line(path, np.full(len(path), side / 300, np.float32), opacity))
+        return Layer(_draw_color(rng, self.dark), draw_lines(size, lines))
 
 
 # Folds and stains --------------------------------------------------------------------------------
@@ -181,7 +212,7 @@ class Folds(Damage):
             angle = rng.integers(2) * np.pi / 2 + rng.normal(0, 0.12)
             offset = rng.uniform(-0.4, 0.4) * side
             crack = max(0.5, rng.uniform(*self.width) * side)
-            wobble = _draw_smooth(height, width, 0.03, rng)
+            wobble = draw_smooth(height, width, 0.03, rng)
             layer = _stack(layer, draw_fold((height, width), angle, offset, crack, wobble))
         return layer
 
@@ -226,14 +257,14 @@ class Stains(Damage):
         for _ in range(draw_count(rng, self.count)):
             x, y = rng.uniform(0, (width, height))
             radius, strength = rng.uniform(*self.radius) * side, rng.uniform(*self.opacity)
-            wobble = _draw_smooth(height, width, 0.12, rng)
+            wobble = draw_smooth(height, width, 0.12, rng)
             stain = strength * draw_stain((height, width), (x, y), radius, wobble)
             np.maximum(opacity, stain, out=opacity)
         color = np.array(TEA, np.float32) * np.float32(rng.uniform(0.5, 1.3))
         return Layer(color, opacity)
 
 
-def _draw_smooth(height: int, width: int, grain: float, rng: Rng) -> Plane:
+def draw_smooth(height: int, width: int, grain: float, rng: Rng) -> Plane:
     """Return smooth noise (H, W), about N(0, 1), with patches of `grain` times the shorter side."""
     cell = max(1.0, grain * min(height, width))
     cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)

@@ -6,6 +6,7 @@ import pytest
 
 from restore.assets import chain_names
 from restore.degradations import DEGRADATIONS, Chain, Stage, Step, load_chain
+from restore.degradations.chain import SEEN
 from restore.degradations.color import LowContrast
 from restore.degradations.damage import Dust, Scratches
 from restore.errors import RestoreError, UsageError
@@ -20,7 +21,7 @@ def chain(*steps: Step, order: str = "listed") -> Chain:
 
 
 def test_the_presets_are_those_of_the_plan() -> None:
-    expected = {"old-photo", "phone", "web", "noisy", "blurry", "upscale", "mixed"}
+    expected = {"old-photo", "phone", "web", "noisy", "blurry", "upscale", "scratched", "mixed"}
     assert set(chain_names()) == expected
 
 
@@ -59,6 +60,18 @@ def test_chance_is_how_often_a_step_happens(photo: np.ndarray) -> None:
     spoiled = [rare(photo, rng) for _ in range(200)]
     assert 30 < sum(pixels.std() == 0 for pixels in spoiled) < 70
     assert not any(np.shares_memory(pixels, photo) for pixels in spoiled)
+
+
+def test_what_can_not_be_seen_is_no_damage() -> None:
+    scratched = chain(Step(degradation=Scratches(opacity=(0.3, 0.3), dark=0, count=(5, 5))))
+    shares = []
+    for gray in (60, 238):
+        before = np.full((96, 128, 3), gray, np.uint8)
+        after, mask = scratched.damage(before, np.random.default_rng(3))
+        changed = np.abs(after.astype(int) - before).max(axis=2)
+        assert (changed[mask == 1] >= SEEN).all()
+        shares.append(mask.mean())
+    assert shares[1] < shares[0] / 2
 
 
 def test_the_mask_joins_those_of_all_steps(photo: np.ndarray) -> None:

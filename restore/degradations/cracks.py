@@ -1,0 +1,120 @@
+"""Cracks: an emulsion that broke where the print was bent, and the paper that shows there."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore.degradations.contract import Chance, Count, Plane, Rng, Share, Span, draw_count
+from restore.degradations.damage import DIRT, Damage, Layer, Line, draw_lines, draw_smooth
+
+PAPERS = ((250, 248, 244), (238, 226, 198), (214, 188, 140))  # white, aged, soaked with glue
+SHADOW = 0.45  # opacity of the shadow of a raised rim
+
+_STEP = 0.012  # of the shorter side: length of a straight piece
+
+
+def draw_crack(
+    start: NDArray[np.floating],
+    angle: float,
+    pieces: int,
+    step: float,
+    width: float,
+    turn: float,
+    rng: Rng,
+) -> Line:
+    """Return a crack that keeps its direction on the whole and zigzags on the way.
+
+    Args:
+        start: (x, y) of its wide end, pixels.
+        angle: its direction there, radians.
+        pieces: how many straight pieces it has, at least 1.
+        step: length of a piece, pixels.
+        width: mean, pixels.
+        turn: 0 straight, 1 anyhow.
+        rng: draws the way.
+    """
+    slow, fast = rng.normal(0, 0.2 * turn, pieces), rng.normal(0, 1.2 * turn, pieces)
+    angles = angle + np.cumsum(slow) + fast
+    steps = step * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points = start + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    rough = np.exp(0.45 * np.repeat(rng.standard_normal(pieces // 3 + 1), 3)[: pieces + 1])
+    taper = np.minimum(1, np.linspace(4, 0.3, len(rough)))
+    return Line(points.astype(np.float32), (width * rough * taper).astype(np.float32))
+
+
+class Cracks(Damage):
+    """Jagged, branching cracks and creases that break off and go on, wide where flakes are lost."""
+
+    count: Count = (1, 6)  # cracks, without their branches
+    length: Span = (0.1, 1.3)
+    width: Span = (0.001, 0.009)  # thin ones are more common
+    turn: Share = (0.1, 0.6)
+    branches: Count = (0, 4)  # of each
+    flakes: Count = (0, 12)  # patches of lost emulsion along all of them
+    opacity: Share = (0.4, 1)
+    raised: Chance = 0.4  # how often the rims throw a shadow
+    dark: Chance = 0.08  # how often dirt has filled them
+
+    def draw(self, height: int, width: int, rng: Rng) -> Layer:
+        """Return the cracks."""
+        size, side = (height, width), min(height, width)
+        step = max(1.0, _STEP * side)
+        lines: list[Line] = []
+        for _ in range(draw_count(rng, self.count)):
+            trunk = self._draw_trunk(size, step, rng)
+            branches = draw_count(rng, self.branches)
+            lines += [trunk, *(_draw_branch(trunk, step, rng) for _ in range(branches))]
+        flakes = draw_count(rng, self.flakes) if lines else 0
+        lines += [_draw_flake(lines[rng.integers(len(lines))], side, rng) for _ in range(flakes)]
+        opacity = draw_lines(size, lines) * np.float32(rng.uniform(*self.opacity))
+        opacity *= np.clip(1.1 + 0.6 * draw_smooth(height, width, 0.1, rng), 0.15, 1)
+        color = self._draw_color(size, rng)
+        if rng.random() < self.raised:
+            return _raise_rims(color, opacity, rng)
+        return Layer(color, opacity)
+
+    def _draw_trunk(self, size: tuple[int, int], step: float, rng: Rng) -> Line:
+        low, high = self.width
+        width = (low + (high - low) * rng.random() ** 2) * min(size)
+        pieces = max(1, round(rng.uniform(*self.length) * min(size) / step))
+        start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
+        return draw_crack(start, angle, pieces, step, width, rng.uniform(*self.turn), rng)
+
+    def _draw_color(self, size: tuple[int, int], rng: Rng) -> NDArray[np.float32]:
+        """Return the colour of the paper (H, W, 3), which is not the same everywhere."""
+        if rng.random() < self.dark:
+            return np.broadcast_to(np.array(DIRT, np.float32), (*size, 3))
+        place = rng.uniform(0, len(PAPERS) - 1) + 0.35 * draw_smooth(*size, 0.15, rng)
+        levels = np.arange(len(PAPERS))
+        channels = [np.interp(place, levels, channel) for channel in np.array(PAPERS).T]
+        return np.stack(channels, axis=2).astype(np.float32)
+
+
+def _draw_branch(trunk: Line, step: float, rng: Rng) -> Line:
+    """Return a thinner crack that leaves another one to a side."""
+    points, widths, _ = trunk
+    right, down = points[-1] - points[0]
+    angle = float(np.arctan2(down, right)) + rng.choice((-1, 1)) * rng.uniform(0.4, 1.6)
+    pieces = max(1, round(rng.uniform(0.1, 0.6) * len(points)))
+    width = rng.uniform(0.4, 0.9) * float(widths.mean())
+    start = points[rng.integers(len(points))]
+    return draw_crack(start, angle, pieces, step, width, rng.uniform(0.2, 0.6), rng)
+
+
+def _draw_flake(line: Line, side: int, rng: Rng) -> Line:
+    """Return a ragged patch upon a crack."""
+    place = rng.integers(len(line.points))
+    width = min(rng.uniform(1.2, 3.5) * float(line.widths[place]), 0.03 * side)
+    angle, pieces = rng.uniform(0, 2 * np.pi), int(rng.integers(2, 8))
+    return draw_crack(line.points[place], angle, pieces, width / 2, width, 1, rng)
+
+
+def _raise_rims(color: NDArray[np.float32], opacity: Plane, rng: Rng) -> Layer:
+    """Return cracks with a shadow to one side, a pixel or two wide."""
+    right, down = rng.uniform(-2, 2, 2)
+    move = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    shifted = cv2.warpAffine(opacity, move, opacity.shape[::-1]).reshape(opacity.shape)
+    whole = opacity + np.float32(SHADOW) * shifted * (1 - opacity)
+    share = (opacity / np.maximum(whole, 1e-6))[..., None]
+    mixed = share * color + (1 - share) * np.array(DIRT, np.float32)
+    return Layer(np.asarray(mixed, np.float32), whole)
