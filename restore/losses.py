@@ -29,7 +29,8 @@ class Outputs:
     (N, 1, h, w), high for real; features: one (N, C, h, w) for each layer of the discriminator.
     lpips: distance of restored to clean (N,), or None where its backbone is absent. Slopes: length
     of the gradient of a photo's summed logits by the photo (N,), at real, fake and mixed ones.
-    weights: of the generator. judged: the mask as the discriminator saw it, if not `mask`.
+    weights: of the generator. judged: the mask as the discriminator saw it, if not `mask`. found:
+    logits of a detector (N, 1, H, W), above 0 for what it takes for `mask`.
     """
 
     clean: Tensor
@@ -46,6 +47,7 @@ class Outputs:
     mixed_slope: Tensor | None = None
     weights: Sequence[Tensor] = ()
     judged: Tensor | None = None
+    found: Tensor | None = None
 
 
 def hole_share(mask: Tensor) -> Tensor:
@@ -284,6 +286,36 @@ class WeightSize(Loss):
         return torch.stack([w.abs().pow(self.power).sum() for w in outputs.weights]).sum()
 
 
+class CrossEntropy(Loss):
+    """Binary cross-entropy of a detector's logits, damaged pixels counting `damaged` times.
+
+    Without that, finding nothing would be right for nearly all pixels.
+    """
+
+    damaged: float = Field(4.0, gt=0)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean over pixels."""
+        assert outputs.found is not None
+        weight = outputs.found.new_tensor(self.damaged)
+        return F.binary_cross_entropy_with_logits(outputs.found, outputs.mask, pos_weight=weight)
+
+
+class Dice(Loss):
+    """1 - the overlap of what a detector found and what there is (Milletari et al., section 3).
+
+    Over the pixels of all photos together, so that photos without damage have their say
+    (arXiv:1606.04797). It weighs both sides of an error alike, however rare damage is.
+    """
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return 1 - 2 Σ p m / (Σ p² + Σ m²), in [0, 1]."""
+        assert outputs.found is not None
+        found, mask = torch.sigmoid(outputs.found), outputs.mask
+        both = 2 * (found * mask).sum()
+        return 1 - both / (found.square().sum() + mask.square().sum()).clamp_min(1)
+
+
 LOSSES: dict[str, type[Loss]] = {
     "reconstruction": Reconstruction,
     "adversarial": Adversarial,
@@ -295,4 +327,6 @@ LOSSES: dict[str, type[Loss]] = {
     "diversity": Diversity,
     "total_variation": TotalVariation,
     "weight_size": WeightSize,
+    "cross_entropy": CrossEntropy,
+    "dice": Dice,
 }

@@ -9,6 +9,8 @@ from restore.losses import (
     R1,
     R2,
     Adversarial,
+    CrossEntropy,
+    Dice,
     Diversity,
     GradientPenalty,
     Outputs,
@@ -17,7 +19,7 @@ from restore.losses import (
     WeightSize,
 )
 from restore.nets import Discriminator
-from restore.training.step import find_slope
+from restore.training.restorer_step import find_slope
 
 
 def _outputs(**changes: object) -> Outputs:
@@ -39,6 +41,7 @@ def _outputs(**changes: object) -> Outputs:
         "fake_slope": restored.mean((1, 2, 3)),
         "mixed_slope": restored.mean((1, 2, 3)),
         "weights": [restored],
+        "found": restored[:, :1] - 0.5,
     }
     return Outputs(**(known | changes))  # type: ignore[arg-type]
 
@@ -167,3 +170,32 @@ def test_total_variation_of_a_ramp_and_the_size_of_weights() -> None:
     weights = [torch.tensor([1.0, -2.0]), torch.tensor([[3.0]])]
     assert WeightSize(power=1)(_outputs(weights=weights)).item() == pytest.approx(6)
     assert WeightSize(power=2)(_outputs(weights=weights)).item() == pytest.approx(14)
+
+
+def _finding(logit: float, mask: torch.Tensor) -> Outputs:
+    found = torch.full_like(mask, -logit) + 2 * logit * mask
+    return _outputs(found=found, mask=mask)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), Dice()])
+def test_finding_all_damage_costs_nothing_and_missing_it_does(loss: CrossEntropy | Dice) -> None:
+    mask = _outputs().mask
+    assert loss(_finding(30, mask)) < 1e-6
+    assert loss(_finding(-30, mask)) > 0.9
+
+
+def test_dice_lets_photos_without_damage_have_their_say() -> None:
+    none = torch.zeros(1, 1, 16, 16)
+    assert Dice()(_finding(30, none)) == 1 and Dice()(_finding(-30, none)) == 1
+    both = torch.cat([none, torch.ones_like(none)])
+    right, wrong = both.clone(), torch.ones_like(both)
+    losses = [Dice()(_outputs(found=60 * found - 30, mask=both)) for found in (right, wrong)]
+    assert losses[0] < 1e-6 and losses[1] == pytest.approx(1 / 3)
+
+
+def test_damage_weighs_more_than_its_share() -> None:
+    mask = _outputs().mask
+    none = _outputs(found=torch.zeros_like(mask), mask=mask)
+    plain, heavy = CrossEntropy(damaged=1)(none), CrossEntropy(damaged=5)(none)
+    share = float(mask.mean())
+    assert heavy / plain == pytest.approx(1 + 4 * share, abs=1e-4)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.nets import DISCRIMINATORS, RESTORERS, RestorerGenerator
+from restore.nets import DETECTORS, DISCRIMINATORS, RESTORERS, DetectorNetwork, RestorerGenerator
 from restore.nets.blocks import CopyAttention, PixelNorm
 from restore.nets.fill import push_pull
 
@@ -154,3 +154,43 @@ def test_how_far_a_patch_sees(more: tuple[int, ...], sees: int) -> None:
     assert image.grad is not None
     seen = image.grad.abs().sum((0, 1)).nonzero()
     assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [sees, sees]
+
+
+@pytest.fixture(scope="module", params=DETECTORS)
+def detector(request: pytest.FixtureRequest) -> DetectorNetwork:
+    torch.manual_seed(0)
+    network = DETECTORS[request.param]()
+    for weight in network.parameters():
+        if weight.ndim == 4 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.05)
+    return network.eval()
+
+
+@pytest.mark.parametrize("size", [(16, 24), (64, 96)])
+def test_a_detector_says_something_of_each_pixel(
+    detector: DetectorNetwork, size: tuple[int, int]
+) -> None:
+    assert not size[0] % detector.multiple_of and not size[1] % detector.multiple_of
+    logits = detector(torch.rand(2, 3, *size))
+    assert logits.shape == (2, 1, *size) and logits.dtype == torch.float32
+    assert logits.std() > 0
+
+
+def test_a_detector_begins_by_knowing_that_damage_is_rare(detector: DetectorNetwork) -> None:
+    assert torch.sigmoid(detector(torch.rand(1, 3, 64, 64))).mean() < 0.2
+
+
+def test_a_detector_sees_as_far_as_it_says(detector: DetectorNetwork) -> None:
+    middle, step = 128, detector.multiple_of
+    farthest = 0
+    for place in (middle, middle + step - 1):  # both ends of a cell
+        photo = torch.rand(1, 3, 256, 256, requires_grad=True)
+        detector(photo)[0, 0, place, place].backward()
+        assert photo.grad is not None
+        seen = photo.grad.abs().sum((0, 1)).nonzero() - place
+        farthest = max(farthest, int(seen.abs().max()))
+    assert detector.reach - step < farthest <= detector.reach
+
+
+def test_a_detector_is_small(detector: DetectorNetwork) -> None:
+    assert sum(p.numel() for p in detector.parameters()) <= 1.5e6

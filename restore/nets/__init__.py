@@ -4,10 +4,12 @@ from torch import nn
 
 from restore.nets.contracts import (
     Autoencoder,
+    DetectorNetwork,
     Discriminator,
     RestorerGenerator,
     SamplerGenerator,
 )
+from restore.nets.detector import UnetDetector
 from restore.nets.gated import GatedGenerator
 from restore.nets.patch import MultiScaleDiscriminator, PatchDiscriminator
 
@@ -18,13 +20,16 @@ DISCRIMINATORS: dict[str, type[Discriminator]] = {
     "patch": PatchDiscriminator,
     "multi-scale": MultiScaleDiscriminator,
 }
+DETECTORS: dict[str, type[DetectorNetwork]] = {"light-unet": UnetDetector}
 
 __all__ = [
+    "DETECTORS",
     "DISCRIMINATORS",
     "GENERATORS",
     "RESTORERS",
     "SAMPLERS",
     "Autoencoder",
+    "DetectorNetwork",
     "Discriminator",
     "RestorerGenerator",
     "SamplerGenerator",

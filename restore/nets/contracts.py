@@ -116,3 +116,18 @@ class Discriminator(nn.Module, ABC):
             condition: for restorers the mask (N, 1, H, W), None standing for a mask of ones; for
                 samplers the labels (N,) int64, None where there are no classes.
         """
+
+
+class DetectorNetwork(nn.Module, ABC):
+    """A network that finds damage."""
+
+    multiple_of: int  # height and width that it takes are multiples of this
+    reach: int  # pixels; nothing farther away than this changes what it says of a pixel
+
+    @abstractmethod
+    def forward(self, photo: Tensor) -> Tensor:
+        """Return logits (N, 1, H, W) float32, above 0 where damage is likelier than not.
+
+        Args:
+            photo: (N, 3, H, W) in [0, 1], H and W multiples of `multiple_of`.
+        """
