@@ -1,7 +1,7 @@
 """Where a network runs, and in which precision it is quick there."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -41,3 +41,14 @@ def autocast(device: torch.device, precision: str = "auto") -> AbstractContextMa
     """Return the context in which networks run: "bf16", "fp32", or "auto" by the device."""
     fast = has_fast_bf16(device) if precision == "auto" else precision == "bf16"
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the calling thread compute alone, without PyTorch's helpers, inside the block."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)

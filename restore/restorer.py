@@ -1,6 +1,8 @@
 """The restorer: a photo and a mask in, the whole photo out."""
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from math import lcm
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, pick_device
+from restore.device import autocast, one_thread, pick_device
 from restore.errors import UsageError
 from restore.image import to_pixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
@@ -25,6 +27,33 @@ LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
 LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
 COARSE_SIDE = 512  # pixels; longer side of a window then, at most
+SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a photo as the generator takes it, padded to sides that many windows share.
+
+    Attributes:
+        pixels: (1, 3, H, W) in [0, 1].
+        unknown: (1, 1, H, W), 1 is the hole: this pixel may change.
+        bare: (1, 1, H, W), 1 where not even a sketch stands, so that it is filled first.
+        noise: N(0, 1), of the generator's `noise_shape`.
+    """
+
+    pixels: Tensor
+    unknown: Tensor
+    bare: Tensor
+    noise: Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """Windows of one shape can be restored together."""
+        return self.pixels.shape
+
+
+# Asks for windows to be restored, one after the other, and returns the fixed photo.
+Steps = Generator[Window, Tensor, Pixels]
 
 
 @dataclass(frozen=True)
@@ -64,21 +93,51 @@ class Restorer:
         Raises:
             UsageError: photo or mask has another shape or type, or nothing is known.
         """
+        steps = self.steps(photo, mask, seed)
+        try:
+            window = next(steps)
+            while True:
+                (restored,) = self.restore([window])
+                window = steps.send(restored)
+        except StopIteration as end:
+            return end.value
+
+    def steps(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Steps:
+        """Fix a photo step by step: `fix`, but who drives it has its windows restored.
+
+        So the windows of several photos can be restored side by side.
+        """
         canvas = Canvas(photo.copy(), _check(photo, mask))
+        height, width = canvas.unknown.shape
         noise = torch.Generator().manual_seed(seed)
         for group in find_groups(canvas.unknown, CONTEXT, LEAST_WINDOW):
             depth = hole_depth(canvas.unknown[group.slices])
             if depth > LARGEST_DEPTH:
-                self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth, noise)
+                yield from self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth, noise)
             for core in split_box(group, LARGEST_CORE):
-                window = core.widen(CONTEXT, LEAST_WINDOW, *mask.shape)
-                restored = self._restore(*canvas.cut(window), noise)
+                window = core.widen(CONTEXT, LEAST_WINDOW, height, width, SIDE_STEP)
+                restored = yield from self._ask(*canvas.cut(window), noise)
                 canvas.fill(core, restored[core.inside(window).slices])
         return canvas.pixels
 
+    def restore(self, windows: Sequence[Window]) -> list[Tensor]:
+        """Return windows of one shape restored, (1, 3, H, W) float32 in about [0, 1] each."""
+        pixels, unknown, bare, noise = (
+            torch.cat(parts).to(self.device)
+            for parts in zip(
+                *((w.pixels, w.unknown, w.bare, w.noise) for w in windows), strict=True
+            )
+        )
+        with torch.inference_mode(), autocast(self.device):
+            # Interpolation on a CPU rounds in another way on one thread than on several.
+            with one_thread():
+                base = self.generator.make_base(pixels, bare)
+            restored = self.generator.improve(base, unknown, noise)
+        return list(restored.float().cpu().split(1))
+
     def _fill_coarsely(
         self, canvas: "Canvas", group: Box, scale: float, noise: torch.Generator
-    ) -> None:
+    ) -> Generator[Window, Tensor, None]:
         """Sketch a group's fill at `scale` or less, seen with much around it, for detail later."""
         margin = max(CONTEXT, max(group.height, group.width) // 3)
         window = group.widen(margin, LEAST_WINDOW, *canvas.unknown.shape)
@@ -93,31 +152,26 @@ class Restorer:
         hole = (share < 0.5).astype(np.uint8)
         if hole.all():
             return
-        restored = self._restore(small.astype(np.uint8), hole, hole, noise)
+        restored = yield from self._ask(small.astype(np.uint8), hole, hole, noise)
         whole = (window.width, window.height)
         large = cv2.resize(restored, whole, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
         canvas.sketch(group, large[group.inside(window).slices])
 
-    def _restore(
-        self, photo: Pixels, unknown: Pixels, bare: Pixels, noise: torch.Generator
-    ) -> Pixels:
-        """Return a window (H, W, 3) with its unknown pixels restored; arguments as `Canvas.cut`."""
+    def _ask(self, photo: Pixels, unknown: Pixels, bare: Pixels, noise: torch.Generator) -> Steps:
+        """Have a window (H, W, 3) restored where it is unknown; arguments as `Canvas.cut`."""
         height, width = unknown.shape
-        step = self.generator.multiple_of
+        step = lcm(self.generator.multiple_of, SIDE_STEP)
         padding = (0, -width % step, 0, -height % step)
 
-        def prepare(image: Tensor) -> Tensor:
-            return F.pad(image, padding, mode="replicate").to(self.device)
+        def pad(image: Tensor) -> Tensor:
+            return F.pad(image, padding, mode="replicate")
 
-        pixels = prepare(to_tensor(photo))  # (1, 3, H, W)
-        hole = prepare(torch.from_numpy(unknown).float()[None, None])  # (1, 1, H, W)
-        empty = prepare(torch.from_numpy(bare).float()[None, None])
-        shape = self.generator.noise_shape(1, pixels.shape[2], pixels.shape[3])
-        drawn = torch.randn(shape, generator=noise).to(self.device)
-        with torch.inference_mode(), autocast(self.device):
-            base = self.generator.make_base(pixels, empty)
-            restored = self.generator.improve(base, hole, drawn)
-        return to_pixels(restored[..., :height, :width].float().cpu())
+        pixels = pad(to_tensor(photo))  # (1, 3, H, W)
+        hole, empty = (pad(torch.from_numpy(m).float()[None, None]) for m in (unknown, bare))
+        shape = self.generator.noise_shape(1, *pixels.shape[2:])
+        drawn = torch.randn(shape, generator=noise)
+        restored = yield Window(pixels, hole, empty, drawn)
+        return to_pixels(restored[..., :height, :width])
 
 
 class Canvas:

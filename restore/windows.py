@@ -63,18 +63,20 @@ class Box:
             max(self.right, other.right),
         )
 
-    def widen(self, margin: int, least: int, height: int, width: int) -> "Box":
+    def widen(self, margin: int, least: int, height: int, width: int, step: int = 1) -> "Box":
         """Return the box with `margin` on all sides, at least `least` wide, inside the photo.
 
-        What one side of the photo cuts off is added on the other, as far as there is any.
+        What one side of the photo cuts off is added on the other, as far as there is any. Sides
+        that the photo leaves room for are multiples of `step`.
         """
-        top, bottom = _widen(self.top, self.bottom, margin, least, height)
-        left, right = _widen(self.left, self.right, margin, least, width)
+        top, bottom = _widen(self.top, self.bottom, margin, least, height, step)
+        left, right = _widen(self.left, self.right, margin, least, width, step)
         return Box(top, left, bottom, right)
 
 
-def _widen(start: int, end: int, margin: int, least: int, limit: int) -> tuple[int, int]:
-    length = min(limit, max(end - start + 2 * margin, least))
+def _widen(start: int, end: int, margin: int, least: int, limit: int, step: int) -> tuple[int, int]:
+    length = max(end - start + 2 * margin, least)
+    length = min(limit, length + -length % step)
     start = min(max(0, (start + end - length) // 2), limit - length)
     return start, start + length
 

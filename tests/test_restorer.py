@@ -7,7 +7,7 @@ import torch
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import UsageError
 from restore.nets import RESTORERS
-from restore.restorer import Restorer
+from restore.restorer import SIDE_STEP, Restorer
 
 SMALL = NetworkSettings(
     kind="gated", arguments={"channels": [8, 16], "dilations": [1, 2], "attention": [1]}
@@ -91,6 +91,24 @@ def test_a_group_larger_than_one_window_is_filled_in_parts(restorer: Restorer) -
     fixed = restorer.fix(photo, mask)
     assert np.array_equal(fixed[mask == 0], photo[mask == 0])
     assert (fixed != photo)[mask == 1].mean() > 0.9
+
+
+def test_the_windows_of_many_photos_have_few_shapes(restorer: Restorer) -> None:
+    shapes = set()
+    for place in range(50, 300, 7):
+        mask = np.zeros((500, 700), np.uint8)
+        mask[40:place, 30:100] = 1
+        shapes.add(next(restorer.steps(_photo(500, 700), mask)).shape)
+    assert {side % SIDE_STEP for shape in shapes for side in shape[2:]} == {0}
+    assert 3 <= len(shapes) <= 8
+
+
+def test_windows_come_out_together_as_alone(restorer: Restorer) -> None:
+    windows = [next(restorer.steps(_photo(64, 90), _mask(64, 90), seed)) for seed in range(3)]
+    alone = [restorer.restore([window])[0] for window in windows]
+    for one, other in zip(alone, restorer.restore(windows), strict=True):
+        assert torch.allclose(one, other, atol=0.02)  # to the bit on some machines only
+    assert not torch.allclose(alone[0], alone[1], atol=0.02)
 
 
 def test_a_run_folder_and_an_unknown_name(restorer: Restorer, tmp_path: Path) -> None:
