@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from restore.masks import load_preset as load_preset
     from restore.masks import read_mask as read_mask
     from restore.restorer import Restorer as Restorer
+    from restore.sampler import Sampler as Sampler
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,7 @@ _HOME = {
     "Photo": "restore.image",
     "RestoreError": "restore.errors",
     "Restorer": "restore.restorer",
+    "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
     "load_preset": "restore.masks",
     "read_image": "restore.image",

@@ -94,3 +94,64 @@ def mask_file(write_picture: Callable[..., Path]) -> Path:
     mask = np.zeros((40, 60), np.uint8)
     mask[10:20, 20:40] = 255
     return write_picture("mask.png", mask)
+
+
+@pytest.fixture
+def make_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Make checkpoints of a very small sampler: its classes, channels and name are yours to say."""
+    import torch
+    from torch import Tensor, nn
+
+    from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+    from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
+
+    class Tiny(SamplerGenerator):
+        """Draws pixels by a linear map: the label lights up the column of its number."""
+
+        latent = 5
+
+        def __init__(
+            self, classes: int = 0, channels: int = 3, grain: int = 0, size: int = 8
+        ) -> None:
+            super().__init__()
+            self.classes, self.channels, self.grain, self.size = classes, channels, grain, size
+            self.layer = nn.Linear(self.latent + grain, channels * size**2)
+
+        def noise_shape(self, count: int) -> tuple[int, int]:
+            return count, self.latent + self.grain
+
+        def forward(
+            self, noise: Tensor, label: Tensor | None = None, truncation: float = 1.0
+        ) -> Tensor:
+            image = torch.sigmoid(self.layer(noise * truncation))
+            image = image.view(-1, self.channels, self.size, self.size) * 0.9
+            assert (label is not None) == (self.classes > 0)
+            if label is not None:
+                column = nn.functional.one_hot(label, self.size).view(-1, 1, 1, self.size)
+                image = torch.maximum(image, column.float())
+            return image
+
+    class TinyAutoencoder(Tiny, Autoencoder):
+        """Takes the first pixels of a picture as its noise."""
+
+        def find_noise(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            mean = image.flatten(1)[:, : self.latent + self.grain]
+            return mean, torch.zeros_like(mean)
+
+    monkeypatch.setitem(SAMPLERS, "tiny", Tiny)
+    monkeypatch.setitem(SAMPLERS, "tiny-vae", TinyAutoencoder)
+
+    def make(
+        name: str = "tiny", labels: tuple[str, ...] = (), kind: str = "tiny", **arguments: object
+    ) -> Path:
+        settings = NetworkSettings(kind=kind, arguments={"classes": len(labels), **arguments})
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = build_network(SAMPLERS, settings)
+        path = tmp_path / "models" / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        header = Header(name=name, task="generate", network=settings, size=8, labels=labels)
+        save_checkpoint(path, network, header)
+        return path
+
+    return make

@@ -52,14 +52,20 @@ def test_every_command_is_in_the_readme() -> None:
     assert {shlex.split(line)[1] for line in commands(README)} == set(cli.commands)
 
 
-def test_the_python_shown_runs(write_picture, fake_restorer, tmp_path, monkeypatch) -> None:
+def test_the_python_shown_runs(
+    write_picture, fake_restorer, make_sampler, tmp_path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    folder = make_sampler("digits", tuple("0123456789"), size=16, channels=1).parent
+    monkeypatch.setattr("restore.assets.checkpoints_folder", lambda: folder)
     write_picture("photo.jpg")
     mask = np.zeros((40, 60), np.uint8)
     mask[16:32, 16:32] = 255  # whole blocks of the JPEG
     write_picture("mask.png", mask)
+    shown: dict[str, object] = {}
     for block in blocks(README, "python"):
-        exec(block, {})
+        exec(block, shown)
+    assert shown["sevens"].shape == (8, 16, 16)
     mended = np.array(Image.open("mended.jpg"))
     assert mended[16:32, 16:32].mean() < 8 < mended[:10].mean()
 

@@ -14,6 +14,7 @@ from restore import __version__
 from restore.commands.degrade import degrade
 from restore.commands.evaluate import evaluate
 from restore.commands.fix import fix
+from restore.commands.generate import generate
 from restore.commands.mask import mask
 from restore.commands.messages import report
 from restore.commands.models import models
@@ -24,10 +25,10 @@ from restore.errors import DEBUG
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="restore %(version)s")
 def cli() -> None:
-    """Mend pictures: fill holes, draw masks, spoil photos, train and score your own restorers."""
+    """Mend pictures, draw masks and new pictures, spoil photos; train and score your own models."""
 
 
-for command in (fix, mask, degrade, models, train, evaluate):
+for command in (fix, mask, degrade, generate, models, train, evaluate):
     cli.add_command(command)
 
 

@@ -1,5 +1,6 @@
 """`restore models`: what is installed."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -9,7 +10,8 @@ from restore.commands.columns import to_lines
 if TYPE_CHECKING:
     from restore.checkpoint import Header
 
-HEADINGS = ("name", "task", "size", "scores", "licence of the data")
+HEADINGS = ("name", "task", "size", "labels", "scores", "licence of the data")
+MANY = 24  # labels that are listed; of more the first and the number
 
 
 @click.command()
@@ -19,7 +21,10 @@ HEADINGS = ("name", "task", "size", "scores", "licence of the data")
     help="Download what is not shipped: the network that LPIPS measures with, for training.",
 )
 def models(fetch: Literal["lpips"] | None) -> None:
-    """List the restorers that are installed. Size is that of the squares it was trained on."""
+    """List the models that are installed. Size is that of the squares it was trained on.
+
+    Labels are the classes that `restore generate NAME --label LABEL` draws.
+    """
     if fetch is not None:
         from restore.lpips import fetch_lpips
 
@@ -35,4 +40,10 @@ def models(fetch: Literal["lpips"] | None) -> None:
 
 def _row(name: str, header: "Header") -> tuple[str, ...]:
     scores = ", ".join(f"{score} {value:.4g}" for score, value in header.scores.items())
-    return name, header.task, f"{header.size} px", scores or "-", header.licence or "-"
+    facts = (_shorten(header.labels), scores, header.licence)
+    return name, header.task, f"{header.size} px", *(fact or "-" for fact in facts)
+
+
+def _shorten(labels: Sequence[str]) -> str:
+    listed = ", ".join(labels[:MANY])
+    return f"{listed} … ({len(labels)})" if len(labels) > MANY else listed

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import accumulate
@@ -60,8 +60,7 @@ def write_image(
         if alpha.min() < 255:
             raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
         alpha = None
-    with _told_of(path):
-        _check_target(path, overwrite)
+    check_target(path, overwrite=overwrite)
     try:
         data = _encode(pixels, alpha, like, format)
     except MemoryError:
@@ -72,23 +71,40 @@ def write_image(
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Return a PNG of (H, W, 3) uint8 RGB, for sheets and previews."""
-    return cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes()
+    """Return a PNG of (H, W, 3) uint8 RGB or (H, W) gray, for what is no photo of anybody's."""
+    stored = np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else pixels
+    return cv2.imencode(".png", stored)[1].tobytes()
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
-    """Refuse what can't be written to, before any work is done."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it.")
-    if not path.parent.is_dir():
-        raise RestoreError(f"There is no folder {path.parent} to write {path.name} into.")
-    if os.path.lexists(path):
-        if not overwrite:
-            raise UsageError(
-                f"{path} exists already; replace it with --overwrite (overwrite=True)."
-            )
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is not a file that could be replaced.")
+def encode_gif(frames: Sequence[Pixels], seconds: float = 0.1) -> bytes:
+    """Return an endless GIF of pictures (H, W, 3) uint8 RGB or (H, W) gray, each for `seconds`."""
+    first, *others = map(Image.fromarray, frames)
+    file = BytesIO()
+    first.save(
+        file, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0
+    )
+    return file.getvalue()
+
+
+def check_target(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse what can't be written to, before any work is done.
+
+    Raises:
+        UsageError: it is a folder, or exists and shall not be overwritten.
+        RestoreError: there is no folder to write it into, or none that can be looked into.
+    """
+    with _told_of(path):
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; name a file in it.")
+        if not path.parent.is_dir():
+            raise RestoreError(f"There is no folder {path.parent} to write {path.name} into.")
+        if os.path.lexists(path):
+            if not overwrite:
+                raise UsageError(
+                    f"{path} exists already; replace it with --overwrite (overwrite=True)."
+                )
+            if path.exists() and not path.is_file():
+                raise UsageError(f"{path} is not a file that could be replaced.")
 
 
 def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
@@ -101,13 +117,13 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
     path = Path(path)
     part = path.with_name(f".restore-{secrets.token_hex(6)}.part")
     with _told_of(path):
-        _check_target(path, overwrite)
+        check_target(path, overwrite=overwrite)
         try:
             with part.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            _check_target(path, overwrite)  # again: writing takes a while
+            check_target(path, overwrite=overwrite)  # again: writing takes a while
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ def test_every_restorer_has_a_line(run, installed: Path) -> None:
     assert ran.code == 0
     heading, line = ran.out.splitlines()
     assert heading.split("  ")[0] == "name"
-    assert line.split() == ["tiny", "inpaint", "64", "px", "psnr", "9.5", "CC0"]
+    assert line.split() == ["tiny", "inpaint", "64", "px", "-", "psnr", "9.5", "CC0"]
 
 
 def test_columns_stand_below_each_other(run, installed: Path) -> None:

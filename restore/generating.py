@@ -1,0 +1,363 @@
+"""Pictures from noise as files: a grid, an animation, or a folder with one file for each sample."""
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from math import ceil, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from restore.assets import checkpoint_path
+from restore.draw import make_grid
+from restore.errors import UsageError
+from restore.image import (
+    MAX_PIXELS,
+    Pixels,
+    check_target,
+    encode_gif,
+    encode_png,
+    read_image,
+    write_bytes,
+)
+
+if TYPE_CHECKING:
+    from restore.sampler import Sampler
+
+DEFAULT_COUNT = 16
+CHUNK = 256  # samples that are held in memory on their way into a folder
+FILES = {".png", ".gif"}  # what --out ends with where it is one file
+_SAMPLE = re.compile(r"\d{3,}\.png")
+_UNFINISHED = re.compile(r"\.restore-\w+\.part")  # what a run that was killed has left
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to draw: samples, or one of the four other things.
+
+    Attributes:
+        count: samples, of each label where several are given; None is 16.
+        seeds: one, or the two and more that an interpolation goes through.
+        labels: names or numbers of classes, also "1,2"; each gives a row. Without any, samples
+            are of each class in turn.
+        truncation: 1 draws as in training, smaller values nearer to the mean picture.
+        per_label: so many samples of each label, in a folder for each.
+        interpolate: so many pictures on the way between seeds.
+        traverse: `count` pictures along this dimension of the noise.
+        reconstruct: this picture, drawn again from the noise that is found for it.
+    """
+
+    count: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    labels: tuple[str, ...] = ()
+    truncation: float = 1.0
+    per_label: int | None = None
+    interpolate: int | None = None
+    traverse: int | None = None
+    reconstruct: Path | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A file that was written, and what it shows."""
+
+    out: Path
+    model: str
+    pictures: int
+    seeds: tuple[int, ...]
+    labels: tuple[str, ...]  # of its pictures, each once; none where the sampler knows no classes
+
+
+class Sample(NamedTuple):
+    """A picture and its label, None where the sampler knows no classes."""
+
+    pixels: Pixels
+    label: str | None
+
+
+class Row(NamedTuple):
+    """Samples that belong together: their label, where it was asked for, and how many they are."""
+
+    label: str | None
+    length: int
+    samples: Iterable[Sample]
+
+
+def generate(
+    model: str, request: Request, out: str | None, *, device: str = "auto", overwrite: bool = False
+) -> list[Drawn]:
+    """Draw pictures and write them, all or, where anything fails, none.
+
+    Args:
+        model: a checkpoint's name or file or a run's folder.
+        request: what to draw.
+        out: ends with .png, a grid or strip; with .gif, an animation; is else a folder, which is
+            made, for one PNG of each sample and nothing else; None is NAME.png.
+        device: "auto", "cpu", "cuda" or "mps".
+        overwrite: whether a file, or the samples in a folder, may be replaced.
+
+    Raises:
+        UsageError: the request makes no sense, no such label, or `out` is there already.
+        RestoreError: the checkpoint can't be loaded, or `out` can't be written to.
+    """
+    _check_request(request, out)
+    path = checkpoint_path(model)  # an unknown name shall be told before torch is imported
+    target = Path(out if out is not None else f"{_name_of(model)}.png")
+    is_file = _is_file(out)
+    old = [] if is_file else _old_samples(target, overwrite)
+    if is_file:
+        check_target(target, overwrite=overwrite)
+        _check_input(request, target)
+    from restore.sampler import Sampler
+
+    sampler = Sampler.load(path, device=device)
+    rows = _make_rows(sampler, request)
+    if not is_file:
+        found = _write_folder(target, rows, request.per_label is not None, old)
+    else:
+        found = [_write_file(target, rows, request, sampler.generator.size)]
+    return [
+        Drawn(file, sampler.name, pictures, request.seeds, labels)
+        for file, pictures, labels in found
+    ]
+
+
+def _check_request(request: Request, out: str | None) -> None:
+    """Refuse what doesn't go together, before anything slow is imported."""
+    jobs = {
+        "--per-label": request.per_label,
+        "--interpolate": request.interpolate,
+        "--traverse": request.traverse,
+        "--reconstruct": request.reconstruct,
+    }
+    asked = [name for name, value in jobs.items() if value is not None]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} are jobs of their own; give one of them.")
+    if request.count is not None and asked and asked != ["--traverse"]:
+        raise UsageError(f"{asked[0]} says itself how many pictures there are; leave out --count.")
+    if request.interpolate is not None and len(request.seeds) < 2:
+        raise UsageError("--interpolate goes between seeds; give two or more, as in --seed 1,5.")
+    if request.interpolate is None and len(request.seeds) > 1:
+        raise UsageError("Several seeds are for --interpolate; else give one.")
+    if request.per_label is not None and _is_file(out):
+        raise UsageError("--per-label writes a folder for each class; name it with --out FOLDER.")
+    if request.reconstruct is not None and len(request.labels) > 1:
+        raise UsageError("--reconstruct takes one --label, that of the picture.")
+
+
+def _check_input(request: Request, target: Path) -> None:
+    given = request.reconstruct
+    if given is not None and given.exists() and target.exists() and target.samefile(given):
+        raise UsageError(f"{target} is the picture itself; name another --out.")
+
+
+def _is_file(out: str | None) -> bool:
+    return out is None or (Path(out).suffix.lower() in FILES and not out.endswith(("/", os.sep)))
+
+
+def _name_of(model: str) -> str:
+    """Return what results are called by default: the name, the file's or the run's folder's."""
+    return Path(model).resolve().name.removesuffix(".safetensors")
+
+
+# What is drawn ---------------------------------------------------------------------------------
+
+
+def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
+    labels: list[str | None] = [*_find_labels(sampler, request.labels)]
+    if request.per_label is not None:
+        labels = labels or [*sampler.labels]
+        if not labels:
+            raise UsageError(f"{sampler.name} knows no classes to write folders of.")
+    return [_make_row(sampler, request, label) for label in labels or [None]]
+
+
+def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
+    """Return the names of labels that were given by name or number, some with commas between."""
+    parts = [
+        part for text in given for part in ([text] if text in sampler.labels else text.split(","))
+    ]
+    return list(dict.fromkeys(sampler.labels[sampler.find_label(part.strip())] for part in parts))
+
+
+def _make_row(sampler: "Sampler", request: Request, label: str | None) -> Row:
+    """Return a row whose samples are drawn when they are asked for."""
+    counts = (request.per_label, request.interpolate, request.count, DEFAULT_COUNT)
+    count = 1 if request.reconstruct else next(n for n in counts if n is not None)
+    if request.interpolate or request.traverse is not None or request.reconstruct:
+        return Row(label, count, _draw_other(sampler, count, label, request))
+    return Row(label, count, _draw(sampler, count, label, request))
+
+
+def _draw(sampler: "Sampler", count: int, label: str | None, request: Request) -> Iterator[Sample]:
+    """Yield samples, a few at a time, so that any count fits into memory."""
+    (seed,) = request.seeds
+    for first in range(0, count, CHUNK):
+        part = sampler.draw(
+            min(CHUNK, count - first), label, seed, truncation=request.truncation, first=first
+        )
+        for number, pixels in enumerate(part, start=first):
+            yield Sample(pixels, sampler.label_of(number, label))
+
+
+def _draw_other(
+    sampler: "Sampler", count: int, label: str | None, request: Request
+) -> Iterator[Sample]:
+    """Yield the pictures of an interpolation, a traversal or a reconstruction."""
+    truncation = request.truncation
+    if request.reconstruct is not None:
+        picture = fit_square(read_image(request.reconstruct).pixels, sampler.generator.size)
+        pixels = sampler.reconstruct(picture, label)[None]
+    elif request.traverse is not None:
+        (seed,) = request.seeds
+        pixels = sampler.traverse(request.traverse, count, label, seed, truncation=truncation)
+    else:
+        pixels = sampler.interpolate(count, request.seeds, label, truncation=truncation)
+    for each in pixels:
+        yield Sample(each, sampler.label_of(0, label))
+
+
+def fit_square(pixels: Pixels, size: int) -> Pixels:
+    """Return the middle of a picture (H, W, 3) as a square of `size` pixels."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = pixels[top : top + side, left : left + side]
+    shrinks = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(square, (size, size), interpolation=shrinks), np.uint8)
+
+
+# One file --------------------------------------------------------------------------------------
+
+Found = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
+
+
+def _write_file(target: Path, rows: list[Row], request: Request, size: int) -> Found:
+    if sum(row.length for row in rows) * size**2 > MAX_PIXELS:
+        raise UsageError(
+            f"So many pictures don't fit into {target}, which has {MAX_PIXELS / 1e6:.0f} "
+            f"megapixels at most; write them into a folder, --out {target.stem}."
+        )
+    drawn = [list(row.samples) for row in rows]
+    if target.suffix.lower() == ".gif":
+        data = encode_gif(_frames(drawn))
+    else:
+        is_strip = request.interpolate is not None or request.traverse is not None
+        data = encode_png(_lay_out(rows, drawn, is_strip))
+    write_bytes(target, data, overwrite=True)  # refused at the start where it may not be
+    samples = [sample for row in drawn for sample in row]
+    return target, len(samples), _labels_of(samples)
+
+
+def _frames(drawn: list[list[Sample]]) -> list[Pixels]:
+    """Return the frames of an animation: the pictures, those of several rows below each other."""
+    return [np.concatenate([s.pixels for s in column]) for column in zip(*drawn, strict=True)]
+
+
+def _lay_out(rows: list[Row], drawn: list[list[Sample]], is_strip: bool) -> Pixels:
+    """Return one picture as it is, several labels as rows, and else a square or a strip."""
+    if len(drawn) == 1 and len(drawn[0]) == 1:
+        return drawn[0][0].pixels
+    pictures = [[_to_rgb(sample.pixels) for sample in row] for row in drawn]
+    if len(rows) > 1:
+        return make_grid(pictures, labels=[row.label or "" for row in rows])
+    (row,) = pictures
+    columns = len(row) if is_strip else ceil(sqrt(len(row)))
+    return make_grid([row[start : start + columns] for start in range(0, len(row), columns)])
+
+
+def _to_rgb(pixels: Pixels) -> Pixels:
+    return pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=2)
+
+
+def _labels_of(samples: Iterable[Sample]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(s.label for s in samples if s.label is not None))
+
+
+# A folder --------------------------------------------------------------------------------------
+
+
+def _old_samples(folder: Path, overwrite: bool) -> list[Path]:
+    """Return what is in a folder that samples go to, and refuse what may not be replaced."""
+    if not os.path.lexists(folder):
+        return []
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file where a folder should go; name another --out.")
+    found = list(folder.iterdir())
+    if found and not overwrite:
+        raise UsageError(f"{folder} is not empty; add --overwrite, or name another --out.")
+    for path in found:
+        if not (_is_sample(path) or (path.is_dir() and all(map(_is_sample, path.iterdir())))):
+            raise UsageError(
+                f"{folder} holds more than samples ({path.name}), and --overwrite replaces these "
+                f"alone; name another --out."
+            )
+    return found
+
+
+def _is_sample(path: Path) -> bool:
+    """Tell whether a file is one that was written here, or what a killed run has left."""
+    if path.is_dir() and not path.is_symlink():
+        return bool(_UNFINISHED.fullmatch(path.name))
+    return bool(_SAMPLE.fullmatch(path.name))
+
+
+def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]) -> list[Found]:
+    names = _file_names(rows, by_class)
+    found: list[Found] = []
+    with _staged(target) as part:
+        for row in rows:
+            for sample in row.samples:
+                name = next(names)
+                (part / name).parent.mkdir(exist_ok=True)
+                write_bytes(part / name, encode_png(sample.pixels))
+                found.append((target / name, 1, _labels_of([sample])))
+        for path in old:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in part.iterdir():
+            path.rename(target / path.name)
+    return found
+
+
+def _file_names(rows: list[Row], by_class: bool) -> Iterator[Path]:
+    """Yield 000.png and so on; with `by_class` for each row anew, in a folder of its label."""
+    folders = _class_folders([row.label or "" for row in rows]) if by_class else [""]
+    counts = [row.length for row in rows] if by_class else [sum(row.length for row in rows)]
+    for folder, count in zip(folders, counts, strict=True):
+        digits = max(3, len(str(count - 1)))
+        for number in range(count):
+            yield Path(folder) / f"{number:0{digits}d}.png"
+
+
+def _class_folders(labels: list[str]) -> list[str]:
+    """Return a folder's name for each label: itself, or numbers where one can't be a name.
+
+    A checkpoint from a stranger may call a class "../..".
+    """
+    plain = all(re.fullmatch(r"[^\W_][\w .,()+-]*", label) for label in labels)
+    if plain and len({label.casefold() for label in labels}) == len(labels):
+        return labels
+    return [f"class-{number}" for number in range(len(labels))]
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Make a folder, and in it one for what is not finished; of a failure nothing is left."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    part = folder / f".restore-{secrets.token_hex(6)}.part"
+    try:
+        part.mkdir(parents=True)
+        yield part
+        part.rmdir()
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        for place in new:  # the innermost first
+            with suppress(OSError):
+                place.rmdir()
+        raise

@@ -1,0 +1,262 @@
+"""The sampler: noise in, and a label where it knows classes, pictures out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi, sin
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.assets import checkpoint_path
+from restore.checkpoint import Header, check_task, load_network
+from restore.device import pick_device
+from restore.errors import UsageError
+from restore.image import Pixels, to_pixels, to_tensor
+from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
+from restore.tables import look_up
+
+BATCH = 64  # pictures drawn at once
+REACH = 3.0  # of N(0, 1): a traversal goes this far to both sides
+Label = str | int
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A generator that is ready to use: `Sampler.load("digits").draw(count=8, label=7)`.
+
+    Pictures are (N, S, S, 3) uint8 RGB, or (N, S, S) where the generator draws gray ones.
+    """
+
+    name: str
+    settings: Header
+    generator: SamplerGenerator
+    device: torch.device
+
+    @classmethod
+    def load(cls, name: str | Path, device: str = "auto") -> "Sampler":
+        """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
+
+        Raises:
+            UsageError: an unknown name or device, or a checkpoint that draws no pictures.
+            RestoreError: the file is missing or is no whole checkpoint of this program.
+        """
+        path = checkpoint_path(name)
+        place = pick_device(device)
+        check_task(path, "generate")
+        settings, generator = load_network(path, SAMPLERS)
+        return cls(settings.name, settings, generator.to(place), place)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in the generator's order; none where it knows no classes."""
+        named, classes = self.settings.labels, self.generator.classes
+        return named if len(named) == classes else tuple(map(str, range(classes)))
+
+    def find_label(self, label: Label) -> int:
+        """Return the number of a label that is given by its name, or else by its number.
+
+        Raises:
+            UsageError: there is no such label, or the sampler knows no classes.
+        """
+        if not self.labels:
+            raise UsageError(f"{self.name} knows no classes, so it takes no label ('{label}').")
+        text = str(label)
+        if text not in self.labels and text.isdecimal() and int(text) < len(self.labels):
+            return int(text)
+        return look_up({name: number for number, name in enumerate(self.labels)}, text, "label")
+
+    def label_of(self, index: int, label: Label | None = None) -> str | None:
+        """Return the name of the label of sample `index`: without a wish, each class in turn."""
+        if label is not None:
+            return self.labels[self.find_label(label)]
+        return self.labels[index % len(self.labels)] if self.labels else None
+
+    def draw(
+        self,
+        count: int = 1,
+        label: Label | None = None,
+        seed: int = 0,
+        *,
+        truncation: float = 1.0,
+        first: int = 0,
+        batch: int = BATCH,
+    ) -> Pixels:
+        """Draw `count` pictures; sample i depends on the seed and i alone.
+
+        Args:
+            count: 0 or more.
+            label: of all of them, by name or number; without one each class comes in turn.
+            seed: another one, other pictures.
+            truncation: 1 draws as in training, smaller values nearer to the mean picture: fewer odd
+                ones, less variety.
+            first: number of the first sample, to go on where an earlier call stopped.
+            batch: how many to compute at once, which changes no picture by more than rounding.
+
+        Raises:
+            UsageError: an unknown label, a truncation outside of 0 to 1, a negative count.
+        """
+        if count < 0 or batch < 1:
+            raise UsageError(f"Pictures are drawn 0 or more at a time, not {count} by {batch}.")
+        self._check(truncation)
+        parts = [self._empty()]
+        for start in range(first, first + count, batch):
+            numbers = range(start, min(start + batch, first + count))
+            noise = torch.cat([self.draw_noise(seed, number) for number in numbers])
+            parts.append(self._render(noise, self._numbers(numbers, label), truncation))
+        return np.concatenate(parts)
+
+    def interpolate(
+        self,
+        count: int,
+        seeds: Sequence[int],
+        label: Label | None = None,
+        *,
+        truncation: float = 1.0,
+    ) -> Pixels:
+        """Draw `count` pictures on the way from the first sample of one seed to that of the next.
+
+        The noise goes along great circles (White, arXiv:1609.04468), at an even pace through all
+        seeds; the first and the last picture are those of the first and last seed.
+
+        Raises:
+            UsageError: fewer than two seeds or pictures; also as `draw`.
+        """
+        if len(seeds) < 2 or count < 2:
+            raise UsageError(
+                f"An interpolation goes between two seeds or more in two pictures or more, not "
+                f"{len(seeds)} and {count}; name seeds as in --seed 1,5."
+            )
+        self._check(truncation)
+        corners = [self.draw_noise(seed) for seed in seeds]
+        noise = []
+        for place in np.linspace(0, len(seeds) - 1, count):
+            leg = min(int(place), len(seeds) - 2)
+            noise.append(self._between(corners[leg], corners[leg + 1], float(place - leg)))
+        return self._render_all(torch.cat(noise), label, truncation)
+
+    def traverse(
+        self,
+        dimension: int,
+        count: int,
+        label: Label | None = None,
+        seed: int = 0,
+        *,
+        truncation: float = 1.0,
+    ) -> Pixels:
+        """Draw the first sample of a seed with one number of its noise going from -3 to 3.
+
+        Raises:
+            UsageError: no such dimension, no picture; also as `draw`.
+        """
+        latent = self.generator.latent
+        if not 0 <= dimension < latent:
+            raise UsageError(
+                f"The noise of {self.name} has {latent} dimensions, 0 to {latent - 1}; there is no "
+                f"{dimension}."
+            )
+        if count < 1:
+            raise UsageError(f"A traversal has one picture or more, not {count}.")
+        self._check(truncation)
+        noise = self.draw_noise(seed).repeat(count, 1)
+        noise[:, dimension] = torch.linspace(-REACH, REACH, count)
+        return self._render_all(noise, label, truncation)
+
+    def reconstruct(self, picture: Pixels, label: Label | None = None) -> Pixels:
+        """Return a picture as the sampler draws it again, from the noise that it finds for it.
+
+        Args:
+            picture: (S, S, 3) uint8 RGB, or (S, S) gray, of the sampler's size.
+            label: what it shows, where the sampler knows classes.
+
+        Returns:
+            One picture (S, S, 3), or (S, S) where the sampler draws gray ones.
+
+        Raises:
+            UsageError: the sampler can't find noise, the picture has another size, or the label is
+                missing or unknown.
+        """
+        if not isinstance(self.generator, Autoencoder):
+            raise UsageError(
+                f"{self.name} can't find the noise of a given picture; only samplers trained with "
+                f"the recipe vae can."
+            )
+        if self.labels and label is None:
+            known = ", ".join(self.labels)
+            raise UsageError(f"{self.name} has to be told what the picture shows: one of {known}.")
+        numbers = self._numbers(range(1), label)
+        with torch.inference_mode():
+            given = self._to_input(picture).to(self.device)
+            noise = self.generator.encode(given, None if numbers is None else numbers)
+        return self._render(noise, numbers, 1.0)[0]
+
+    def draw_noise(self, seed: int, number: int = 0) -> Tensor:
+        """Return the noise (1, D) of a sample, N(0, 1), from the seed and its number alone."""
+        shape = self.generator.noise_shape(1)
+        values = np.random.default_rng([seed, number]).standard_normal(shape, np.float32)
+        return torch.from_numpy(values)
+
+    def _between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+        """Return noise on the way; what is shown and what is only grain each go their own."""
+        latent = self.generator.latent
+        parts = (slice(None, latent), slice(latent, None))
+        return torch.cat([slerp(start[:, p], end[:, p], share) for p in parts], dim=1)
+
+    def _numbers(self, samples: range, label: Label | None) -> Tensor | None:
+        """Return the label of each sample (N,), None where the sampler takes none."""
+        if label is not None:
+            return torch.full((len(samples),), self.find_label(label), device=self.device)
+        if not self.labels:
+            return None
+        return torch.tensor(samples, device=self.device) % len(self.labels)
+
+    def _render_all(self, noise: Tensor, label: Label | None, truncation: float) -> Pixels:
+        """Draw pictures of one label, that of sample 0 where there is no wish."""
+        number = self._numbers(range(1), label)
+        parts = [
+            self._render(part, None if number is None else number.expand(len(part)), truncation)
+            for part in noise.split(BATCH)
+        ]
+        return np.concatenate([self._empty(), *parts])
+
+    def _render(self, noise: Tensor, numbers: Tensor | None, truncation: float) -> Pixels:
+        """Draw a batch in fp32: in bf16 a picture would change with the size of its batch."""
+        with torch.inference_mode():
+            images = self.generator(noise.to(self.device), numbers, truncation).cpu()
+        pixels = np.stack([to_pixels(images[n : n + 1]) for n in range(len(images))])
+        return pixels if self.generator.channels == 3 else pixels[..., 0]
+
+    def _to_input(self, picture: Pixels) -> Tensor:
+        size, channels = self.generator.size, self.generator.channels
+        if picture.shape[:2] != (size, size) or picture.dtype != np.uint8:
+            raise UsageError(
+                f"{self.name} takes pictures of {size} × {size} pixels as uint8, not "
+                f"{picture.shape} {picture.dtype}."
+            )
+        image = to_tensor(picture if picture.ndim == 3 else picture[..., None])
+        if channels == 1:
+            return image.mean(1, keepdim=True)
+        return image.expand(-1, 3, -1, -1)
+
+    def _empty(self) -> Pixels:
+        size = self.generator.size
+        color = (3,) if self.generator.channels == 3 else ()
+        return np.zeros((0, size, size, *color), np.uint8)
+
+    def _check(self, truncation: float) -> None:
+        if not 0 <= truncation <= 1:
+            raise UsageError(f"A truncation lies between 0 and 1, not at {truncation}.")
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Return the point at `share` of the great circle from one vector to another, both (1, D).
+
+    Between vectors that have no angle (equal, opposite, empty) it goes straight.
+    """
+    cosine = torch.nn.functional.cosine_similarity(start, end).clamp(-1, 1)
+    angle = float(cosine.acos()) if start.numel() else 0.0
+    if not 1e-4 < angle < pi - 1e-4:
+        return torch.lerp(start, end, share)
+    here, there = sin((1 - share) * angle), sin(share * angle)
+    return (here * start + there * end) / sin(angle)
