@@ -24,11 +24,13 @@ from restore.data import Batch, MaskedPhotos, make_batch
 from restore.device import autocast
 from restore.lpips import load_lpips
 from restore.masks import load_preset
-from restore.nets import DISCRIMINATORS, RESTORERS
-from restore.training import check_source, load_recipe
+from restore.nets import RESTORERS
+from restore.training import load_recipe
 from restore.training.optimizers import follow
-from restore.training.recipe import Recipe, Stage
+from restore.training.photos import check_source
+from restore.training.recipe import RestorerRecipe, Stage
 from restore.training.restorer_step import RestorerStep
+from restore.training.task import build_discriminator
 from restore.training.team import Noise, Team
 
 STEPS = 5
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="inpaint")
     options = parser.parse_args()
     recipe = load_recipe(options.recipe)
+    assert isinstance(recipe, RestorerRecipe), "only restorers are measured here"
     photos = list(check_source(recipe, options.photos).photos.values())
     reference = median(seconds(make_reference()) for _ in range(3))
     peak = measure_peak()
@@ -51,7 +54,7 @@ def main() -> None:
 
 
 def measure_stage(
-    recipe: Recipe, stage: Stage, dataset: MaskedPhotos, reference: float, peak: float
+    recipe: RestorerRecipe, stage: Stage, dataset: MaskedPhotos, reference: float, peak: float
 ) -> None:
     """Print what a photo of one stage takes, whole and by part."""
     step = make_step(recipe)
@@ -70,10 +73,10 @@ def measure_stage(
     print(f"  {shares}; data {data:.4f} s in a worker")
 
 
-def make_step(recipe: Recipe) -> RestorerStep:
+def make_step(recipe: RestorerRecipe) -> RestorerStep:
     """Return a fresh training step of the recipe."""
     generator = build_network(RESTORERS, recipe.generator)
-    discriminator = build_network(DISCRIMINATORS, recipe.discriminator)
+    discriminator = build_discriminator(recipe, torch.device("cpu"))
     lpips = load_lpips()
     if lpips is not None:
         lpips = lpips.to(memory_format=torch.channels_last)
@@ -89,7 +92,9 @@ def count_work(step: RestorerStep, batch: Batch) -> int:
     photo, mask = batch.clean[:1], batch.mask[:1]
     drawn = Noise(0, step.team).normal(*step.generator.noise_shape(1, *photo.shape[2:]))
     total = 3 * count_forward(lambda: step.generator(photo, mask, drawn))
-    total += 7 * count_forward(lambda: step.discriminator(photo, mask))
+    if step.discriminator is not None:
+        discriminator = step.discriminator
+        total += 7 * count_forward(lambda: discriminator(photo, mask))
     if step.lpips is not None:
         lpips = step.lpips
         total += 3 * count_forward(lambda: lpips.features(photo))
@@ -115,6 +120,7 @@ def measure_parts(step: RestorerStep, batch: Batch) -> dict[str, float]:
         restored.mean().backward()
 
     def discriminate() -> None:
+        assert step.discriminator is not None
         fake = batch.clean.flip(0).requires_grad_()
         with autocast(batch.clean.device):
             real, _ = step.discriminator(batch.clean, batch.mask)
@@ -131,10 +137,12 @@ def measure_parts(step: RestorerStep, batch: Batch) -> dict[str, float]:
 
     def optimise() -> None:
         step.generator_optimizer.step()
-        step.discriminator_optimizer.step()
+        step.move_discriminator()
         follow(step.generator, step.generator, 0.5)
 
-    parts: dict[str, Callable[[], None]] = {"generator": generate, "discriminator": discriminate}
+    parts: dict[str, Callable[[], None]] = {"generator": generate}
+    if step.discriminator is not None:
+        parts["discriminator"] = discriminate
     if step.lpips is not None:
         parts["LPIPS"] = perceive
     return {name: timed(part) for name, part in (parts | {"optimiser": optimise}).items()}

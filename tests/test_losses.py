@@ -19,7 +19,7 @@ from restore.losses import (
     WeightSize,
 )
 from restore.nets import Discriminator
-from restore.training.restorer_step import find_slope
+from restore.training.step import find_slope
 
 
 def _outputs(**changes: object) -> Outputs:

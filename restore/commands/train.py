@@ -82,7 +82,7 @@ def train(
     """
     if not dry_run:
         _check_request(photos, pairs, run, check)
-    from restore.training import check_source, load_recipe, plan
+    from restore.training import check_data, load_recipe, plan
     from restore.training import train as run_training
 
     settings = load_recipe(recipe, overrides)
@@ -92,7 +92,7 @@ def train(
     source = photos or pairs
     assert source is not None, "checked above"
     if run is None or check:
-        click.echo("\n".join(check_source(settings, source).lines()))
+        click.echo("\n".join(check_data(settings, source).lines()))
         return
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))

@@ -34,6 +34,10 @@ class Batch:
     mask: Tensor
     spoiled: Tensor | None = None
 
+    def __len__(self) -> int:
+        """Count the photos."""
+        return len(self.clean)
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`."""
         spoiled = None if self.spoiled is None else self.spoiled.to(device)

@@ -2,7 +2,7 @@
 
 from restore.training.estimate import plan
 from restore.training.loop import train
-from restore.training.photos import check_source
 from restore.training.recipe import Recipe, load_recipe
+from restore.training.tasks import check_data
 
-__all__ = ["Recipe", "check_source", "load_recipe", "plan", "train"]
+__all__ = ["Recipe", "check_data", "load_recipe", "plan", "train"]

@@ -9,12 +9,9 @@ import tomli_w
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.checkpoint import build_network
-from restore.data import Batch
-from restore.lpips import load_lpips
-from restore.nets import DISCRIMINATORS, RESTORERS, RestorerGenerator
 from restore.training.recipe import Recipe, Stage, to_plain
-from restore.training.restorer_step import RestorerStep
+from restore.training.task import Task
+from restore.training.tasks import find_task
 from restore.training.team import Noise, Team
 
 WARM_STEPS, TIMED_STEPS = 1, 2
@@ -67,19 +64,15 @@ def estimate(recipe: Recipe, device: str = "auto") -> Estimate:
         UsageError: an unknown network or device.
     """
     team = Team(device)
-    generator = build_network(RESTORERS, recipe.generator).to(team.device)
-    discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(team.device)
-    lpips = load_lpips() if "perceptual" in recipe.losses else None
-    if lpips is not None:
-        lpips = lpips.to(team.device).to(memory_format=torch.channels_last)
-    step = RestorerStep(generator, discriminator, recipe, lpips, team, recipe.augment == "on")
+    task = find_task(recipe)(recipe, team, None, lambda _: None)
     stages, first = [], 0
     while first < recipe.steps:
         stage, _, end = recipe.stage_at(first)
-        stages.append(_estimate_stage(step, generator, stage, end - first, team))
+        stages.append(_estimate_stage(task, stage, end - first, team))
         first = end
-    sizes = [sum(w.numel() for w in network.parameters()) for network in (generator, discriminator)]
-    return Estimate(sizes[0], sizes[1], stages, _peak_memory(team.device))
+    sizes = {n: sum(w.numel() for w in net.parameters()) for n, net in task.step.networks.items()}
+    discriminator = sizes.get("discriminator", 0)
+    return Estimate(sizes["generator"], discriminator, stages, _peak_memory(team.device))
 
 
 def plan(recipe: Recipe, device: str = "auto") -> list[str]:
@@ -88,27 +81,21 @@ def plan(recipe: Recipe, device: str = "auto") -> list[str]:
     return [*text.splitlines(), "", *estimate(recipe, device).lines()]
 
 
-def _estimate_stage(
-    step: RestorerStep, generator: RestorerGenerator, stage: Stage, steps: int, team: Team
-) -> StageEstimate:
-    clean = torch.rand(stage.batch, 3, stage.size, stage.size)
-    mask = torch.zeros(stage.batch, 1, stage.size, stage.size)
-    mask[..., stage.size // 4 : stage.size // 2] = 1
-    batch = Batch(clean, mask).to(team.device)
+def _estimate_stage(task: Task, stage: Stage, steps: int, team: Team) -> StageEstimate:
+    batch = task.make_probe(stage).to(team.device)
     noise = Noise(0, team)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        drawn = noise.normal(*generator.noise_shape(1, stage.size, stage.size))
-        generator(batch.damaged[:1], batch.mask[:1], drawn)
+        task.run_generator(batch, noise)
     started = 0.0
     for number in range(WARM_STEPS + TIMED_STEPS):
         if number == WARM_STEPS:
             _finish(team.device)
             started = time.perf_counter()
-        step.update(batch, number + 1, noise)
+        task.step.update(batch, number + 1, noise)
     _finish(team.device)
-    seconds = (time.perf_counter() - started) / TIMED_STEPS / stage.batch
+    seconds = (time.perf_counter() - started) / TIMED_STEPS / len(batch)
     work = counter.get_total_flops() / 1e9
-    return StageEstimate(stage.size, stage.batch, steps, work, seconds)
+    return StageEstimate(stage.size, len(batch), steps, work, seconds)
 
 
 def _finish(device: torch.device) -> None:

@@ -1,43 +1,35 @@
-"""The training loop: batches in, log, previews, states and checkpoints out; it knows no losses."""
+"""The training loop: batches in, log, previews, states and checkpoints out.
+
+It knows no losses and no task.
+"""
 
 import copy
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-import torch
 
 from restore.assets import checkpoint_path
-from restore.checkpoint import (
-    Header,
-    build_network,
-    load_network,
-    save_checkpoint,
-)
+from restore.checkpoint import Header, check_task, load_network, save_checkpoint
 from restore.config import read_toml
-from restore.data import Batch, MaskedPhotos, Photo, Turns, load_batches, shuffle
+from restore.data import Turns
 from restore.errors import RestoreError, UsageError
-from restore.image import write_bytes
-from restore.lpips import load_lpips
-from restore.masks import load_preset
-from restore.nets import DISCRIMINATORS, RESTORERS
-from restore.training.augment import FEW_PHOTOS
+from restore.image import encode_png, write_bytes
+from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
-from restore.training.photos import Source, gather_photos, remember_photos
-from restore.training.preview import Preview
 from restore.training.progress import Progress, say
 from restore.training.recipe import FREE_KEYS, Recipe, to_plain
-from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, load_state, save_state
+from restore.training.step import AnyBatch
+from restore.training.task import Source, Task
+from restore.training.tasks import find_task, list_related
 from restore.training.team import Noise, Team
 from restore.training.watch import ADVICE, Watch
-
-HELD_OUT = 16  # photos at most that are never trained on, but previewed
 
 
 def train(
@@ -47,7 +39,7 @@ def train(
     device: str = "auto",
     start: str | Path | None = None,
 ) -> Path:
-    """Train a restorer on the photos of `source` and return its checkpoint.
+    """Train what `recipe` names on the photos of `source` and return its checkpoint.
 
     A run folder that holds a state goes on from there. Ctrl-C saves, then stops.
 
@@ -64,11 +56,13 @@ def train(
         RestoreError: no photos, a damaged state, a folder that can't be written.
     """
     team = Team(device)
-    report = gather_photos(recipe, source, run, say if team.is_first else _be_quiet)
-    training = Training(recipe, list(report.photos.values()), run, team)
+    tell = say if team.is_first else _be_quiet
+    kind = find_task(recipe)
+    task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
+    training = Training(task, run, team)
     training.resume_or_start(start)
     if team.is_first:
-        remember_photos(report, run)
+        task.remember(run)
     with _stop_on_signals(training):
         training.run_all()
     team.leave()
@@ -82,30 +76,14 @@ def _be_quiet(_: str) -> None:
 class Training:
     """One run: networks, position, and the folder that all of it is written to."""
 
-    def __init__(self, recipe: Recipe, photos: Sequence[Photo], run: Path, team: Team) -> None:
-        self.recipe, self.run, self.team = recipe, run, team
-        device = team.device
-        self.checkpoint = run / f"{recipe.name}.safetensors"
-        self.photos, held_out = split_photos(photos, recipe.seed)
-        self.preset = load_preset(recipe.mask)
-        torch.manual_seed(recipe.seed)
-        generator = build_network(RESTORERS, recipe.generator).to(device)
-        discriminator = build_network(DISCRIMINATORS, recipe.discriminator).to(device)
-        self.lpips = load_lpips()
-        self.progress = Progress(recipe.steps, run, shown=team.is_first)
-        if self.lpips is None and "perceptual" in recipe.losses:
-            self.progress.say(
-                "The LPIPS backbone is absent, so training goes on without that term."
-            )
-        elif self.lpips is not None:
-            self.lpips = self.lpips.to(device).to(memory_format=torch.channels_last)
+    def __init__(self, task: Task, run: Path, team: Team) -> None:
+        self.task, self.recipe, self.step = task, task.recipe, task.step
+        self.run, self.team = run, team
+        self.checkpoint = run / f"{self.recipe.name}.safetensors"
+        generator = self.step.networks["generator"]
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        few = len(photos) < FEW_PHOTOS
-        augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
-        self.step = RestorerStep(generator, discriminator, recipe, self.lpips, team, augmented)
-        adversarial = recipe.losses.get("adversarial")
-        self.watch = Watch(bounded=getattr(adversarial, "kind", "") != "wasserstein")
-        self.preview = Preview(held_out, self.preset, recipe, run / "samples", self.lpips)
+        self.progress = Progress(self.recipe.steps, run, shown=team.is_first)
+        self.watch = Watch(bounded=task.bounded)
         self.number, self.images, self.seconds, self.falls = 0, 0, 0.0, 0
         self.stopping = False
 
@@ -129,25 +107,27 @@ class Training:
 
     def _load(self, state: Path) -> None:
         facts = load_state(state, self.parts)
-        for optimizer in (self.step.generator_optimizer, self.step.discriminator_optimizer):
+        for optimizer in self.step.optimizers.values():
             match_layout(optimizer)
         self.number, self.images = facts["step"], facts["images"]
         self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
-        header, generator = load_network(start, RESTORERS)
+        check_task(start, *list_related(self.task))
+        header, generator = load_network(start, self.task.networks)
         if header.network != self.recipe.generator:
             raise UsageError(
                 f"{start} holds another generator ({header.network}) than the recipe names "
                 f"({self.recipe.generator}); take the recipe that it was trained with."
             )
-        for network in (self.step.generator, self.average):
+        for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
         beside = discriminator_path(start)
-        if beside.is_file():
+        if "discriminator" in self.step.networks and beside.is_file():
             header, discriminator = load_network(beside, DISCRIMINATORS)
             if header.network == self.recipe.discriminator:
-                self.step.discriminator.load_state_dict(discriminator.state_dict())
+                adversary = self.step.networks["discriminator"]
+                adversary.load_state_dict(discriminator.state_dict())
 
     def run_all(self) -> None:
         """Train until all steps are done or someone wants it to stop, then save."""
@@ -173,14 +153,14 @@ class Training:
             self.save()
             self.show()
 
-    def _timed_batches(self) -> Iterator[tuple[Batch, float]]:
+    def _timed_batches(self) -> Iterator[tuple[AnyBatch, float]]:
         """Yield (batch, time at which it was asked for), through all stages that are left."""
         while self.number < self.recipe.steps and not self.stopping:
             stage, first, end = self.recipe.stage_at(self.number)
-            dataset = MaskedPhotos(self.photos, self.preset, stage.size, self.recipe.seed)
-            turns = Turns(self.images, stage.batch, self.team.rank, self.team.size)
-            workers, say = self.recipe.workers, self.progress.say
-            batches = load_batches(dataset, self.team.share(stage.batch), turns, workers, say)
+            whole = self.task.batch_of(stage)
+            share = self.team.share(whole)
+            turns = Turns(self.images, whole, self.team.rank, self.team.size)
+            batches = self.task.load_batches(stage, share, turns, self.progress.say)
             while first <= self.number < end:
                 started = time.monotonic()
                 batch = next(batches)
@@ -199,17 +179,17 @@ class Training:
         self.images, self.falls = images, self.falls + 1
         self.progress.say(f"At step {self.number} again, since {trouble}.")
 
-    def _update(self, batch: Batch, started: float) -> None:
+    def _update(self, batch: AnyBatch, started: float) -> None:
         noise = Noise(self.recipe.seed * 2**40 + self.images, self.team)
         self.step.set_rate(self.recipe.rate_at(self.number))
         logs = self.step.update(batch, self.number, noise)
         follow(
             self.average,
-            self.step.generator,
+            self.step.networks["generator"],
             min(self.recipe.ema, (1 + self.number) / (10 + self.number)),
         )
         self.number += 1
-        photos = len(batch.clean) * self.team.size
+        photos = len(batch) * self.team.size
         self.images += photos
         spent = time.monotonic() - started
         self.seconds += spent
@@ -223,36 +203,41 @@ class Training:
         facts: dict[str, float] = {"step": self.number, "images": self.images}
         facts |= {"seconds": self.seconds, "falls": self.falls}
         save_state(self.run / "state", self.number, self.parts, facts)
-        header = self._header("generator")
+        header = self._header()
         save_checkpoint(self.checkpoint, self.average, header)
-        save_checkpoint(
-            discriminator_path(self.checkpoint),
-            self.step.discriminator,
-            header.model_copy(update={"network": self.recipe.discriminator}),
-        )
+        if "discriminator" in self.step.networks:
+            save_checkpoint(
+                discriminator_path(self.checkpoint),
+                self.step.networks["discriminator"],
+                header.model_copy(update={"network": self.recipe.discriminator}),
+            )
 
     def show(self) -> None:
-        """Write a preview and log its held-out score."""
+        """Write a preview and log its scores."""
         if not self.team.is_first:
             return
         stage, _, _ = self.recipe.stage_at(max(0, self.number - 1))
-        look = self.preview.write(self.average, self.team.device, stage.size, self.number)
+        look = self.task.look(self.average, stage)
         self.progress.log({"step": self.number, "images": self.images} | look.scores)
         if look.sheet is not None:
+            path = self.run / "samples" / f"{self.number:08d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, encode_png(look.sheet), overwrite=True)
             self.progress.picture("preview", look.sheet, self.number)
 
-    def _header(self, network: str) -> Header:
+    def _header(self) -> Header:
         recipe = self.recipe
         stage, _, _ = recipe.stage_at(max(0, self.number - 1))
         return Header(
             name=recipe.name,
             task=recipe.task,
-            network=getattr(recipe, network),
+            network=recipe.generator,
             size=stage.size,
             steps=self.number,
             images=self.images,
             data=recipe.data,
             licence=recipe.licence,
+            labels=self.task.labels,
         )
 
 
@@ -261,15 +246,6 @@ def discriminator_path(checkpoint: Path) -> Path:
     return checkpoint.with_name(
         checkpoint.name.removesuffix(".safetensors") + ".discriminator.safetensors"
     )
-
-
-def split_photos(photos: Sequence[Photo], seed: int) -> tuple[list[Photo], list[Photo]]:
-    """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
-    count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
-    order = shuffle(len(photos), seed, 0)
-    held_out = {int(index) for index in order[:count]}
-    rest = [photo for index, photo in enumerate(photos) if index not in held_out]
-    return rest, [photos[index] for index in sorted(held_out)] or list(photos)
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:

@@ -45,6 +45,11 @@ def match_layout(optimizer: torch.optim.Optimizer) -> None:
 
 
 def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Move the running average of the weights: average = keep · average + (1 - keep) · network."""
+    """Move the running average of the weights: average = keep · average + (1 - keep) · network.
+
+    What is counted and not learned, as by batch norm, is copied.
+    """
     with torch.no_grad():
+        for old, new in zip(average.buffers(), network.buffers(), strict=True):
+            old.copy_(new)
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - keep)

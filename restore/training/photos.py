@@ -5,11 +5,11 @@ from pathlib import Path
 
 from restore.data import Facts, Report, check_photos, find_photos, load_facts, save_facts, usable
 from restore.errors import UsageError
-from restore.training.recipe import Recipe
+from restore.training.recipe import Recipe, RestorerRecipe
 from restore.training.state import list_states
+from restore.training.task import Source
 
 SHOWN = 3  # photos that are named under each heading when a run starts
-Source = Path | tuple[Path, Path]  # a folder or archive of photos, or one of damaged, one of clean
 
 
 def check_source(recipe: Recipe, source: Source) -> Report:
@@ -21,7 +21,9 @@ def check_source(recipe: Recipe, source: Source) -> Report:
     return check_photos(find_photos(source), _largest(recipe))
 
 
-def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str], None]) -> Report:
+def gather_photos(
+    recipe: RestorerRecipe, source: Source, run: Path, say: Callable[[str], None]
+) -> Report:
     """Find and check the photos for a run, and say what is wrong with them.
 
     What an earlier start found out, see `remember_photos`, is not looked at again.
@@ -58,7 +60,7 @@ def _largest(recipe: Recipe) -> int:
     return max(stage.size for stage in recipe.stages)
 
 
-def _check_takes_pairs(recipe: Recipe) -> None:
+def _check_takes_pairs(recipe: RestorerRecipe) -> None:
     """Refuse a recipe that would begin by throwing the damaged photo away."""
     if recipe.generator.arguments.get("base") != "damaged" or recipe.hint:
         raise UsageError(

@@ -2,33 +2,25 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from restore.data import Batch, Item, Photo, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
-from restore.image import Pixels, encode_png, to_pixels, write_bytes
+from restore.image import to_pixels
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
 from restore.nets import RestorerGenerator
-from restore.training.recipe import Recipe
+from restore.training.recipe import RestorerRecipe
+from restore.training.task import Look
 
 SHOWN = 6  # rows of the grid
 SEEDS = (0, 1)
-
-
-class Look(NamedTuple):
-    """What a look at the held-out photos showed: their scores, and the sheet as pixels."""
-
-    scores: dict[str, float]
-    sheet: Pixels | None
 
 
 class Preview:
@@ -38,17 +30,15 @@ class Preview:
         self,
         photos: Sequence[Photo],
         preset: Preset,
-        recipe: Recipe,
-        folder: Path,
+        recipe: RestorerRecipe,
         lpips: Lpips | None,
     ) -> None:
         self.photos, self.preset, self.recipe = photos, preset, recipe
-        self.folder, self.lpips = folder, lpips
+        self.lpips = lpips
 
-    def write(
-        self, generator: RestorerGenerator, device: torch.device, size: int, number: int
-    ) -> Look:
-        """Write samples/STEP.png (damaged, two restored, clean) and return it with the scores."""
+    def look(self, generator: nn.Module, device: torch.device, size: int) -> Look:
+        """Return the scores and a sheet: damaged, two restored, clean."""
+        assert isinstance(generator, RestorerGenerator)
         items = self._draw_items(size)
         if not items:
             return Look({}, None)
@@ -59,8 +49,6 @@ class Preview:
             for n in range(min(SHOWN, len(batch.clean)))
         ]
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.folder / f"{number:08d}.png", encode_png(sheet), overwrite=True)
         return Look(self._score(batch, fills), sheet)
 
     def _draw_items(self, size: int) -> list[Item]:

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from restore.assets import recipe_path
 from restore.checkpoint import NetworkSettings
 from restore.config import Settings, apply_overrides, read_toml, validate
-from restore.losses import LOSSES, Loss
+from restore.losses import LOSSES, Loss, Penalty
+from restore.tables import look_up
+
+PLAYED = ("adversarial", "feature_matching")  # losses that look through a discriminator
 
 
 class Stage(Settings):
@@ -32,10 +35,10 @@ class OptimizerSettings(Settings):
 
 
 class Recipe(Settings):
-    """Everything that a training run is made of."""
+    """Everything that a training run is made of, whatever it trains."""
 
     name: str
-    task: Literal["inpaint"] = "inpaint"
+    task: str
     seed: int = Field(1, ge=0, lt=2**20)
     steps: int = Field(ge=1)  # generator updates in all
     save_seconds: float = Field(300.0, gt=0)
@@ -45,17 +48,15 @@ class Recipe(Settings):
     decay: Literal["linear", "cosine"] = "linear"  # shape of the cool-down
     ema: float = Field(0.998, ge=0, lt=1)
     clip: float = Field(1.0, gt=0)
-    hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
     discriminator_steps: int = Field(1, ge=1)  # for each step of the generator
     augment: Literal["auto", "on", "off"] = "auto"  # DiffAugment; auto: below 10,000 photos
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     workers: int = Field(1, ge=0)  # processes that decode photos
-    mask: str = "mixed"  # preset
     data: str = ""  # what the photos are, for the model card
     licence: str = ""
     stages: tuple[Stage, ...] = Field(min_length=1)
     generator: NetworkSettings
-    discriminator: NetworkSettings
+    discriminator: NetworkSettings | None = None  # built only where a loss needs it
     optimizer: OptimizerSettings = OptimizerSettings()  # type: ignore[call-arg]
     losses: dict[str, Loss]
 
@@ -71,6 +72,20 @@ class Recipe(Settings):
                 built[name] = LOSSES[name].model_validate(settings)
             data = data | {"losses": built}
         return data
+
+    @model_validator(mode="after")
+    def _check_discriminator(self) -> Self:
+        if self.plays and self.discriminator is None:
+            raise ValueError("its losses need a discriminator, and it names none")
+        return self
+
+    @property
+    def plays(self) -> bool:
+        """Whether any loss needs a discriminator."""
+        return any(
+            loss.weight and (isinstance(loss, Penalty) or name in PLAYED)
+            for name, loss in self.losses.items()
+        )
 
     def stage_at(self, step: int) -> tuple[Stage, int, int]:
         """Return the stage that `step` lies in, and the first step of it and of the next."""
@@ -93,6 +108,18 @@ class Recipe(Settings):
         return max(0.0, min(1.0, up, down))
 
 
+class RestorerRecipe(Recipe):
+    """The training of a restorer."""
+
+    task: Literal["inpaint"] = "inpaint"
+    hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
+    mask: str = "mixed"  # preset
+
+
+# The settings of each task, by the name of the task.
+RECIPES: dict[str, type[Recipe]] = {"inpaint": RestorerRecipe}
+
+
 def to_plain(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as tables and values, ready to be written as TOML."""
     plain = recipe.model_dump(mode="json", exclude_none=True)
@@ -111,4 +138,6 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         UsageError: an unknown name, key or value. RestoreError: the file can't be read.
     """
     path = recipe_path(name)
-    return validate(Recipe, apply_overrides(read_toml(path), overrides), path)
+    data = apply_overrides(read_toml(path), overrides)
+    kind = look_up(RECIPES, str(data.get("task", "inpaint")), "task")
+    return validate(kind, data, path)

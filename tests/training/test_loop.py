@@ -10,12 +10,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
-from restore.training.loop import discriminator_path, split_photos
+from restore.training.loop import discriminator_path
+from restore.training.restorer_step import RestorerStep
+from restore.training.restorer_task import split_photos
 from restore.training.state import list_states, save_state
 
 TINY = (
@@ -190,20 +193,18 @@ def test_other_ways_to_train_work_too(
 def test_a_run_that_dies_goes_back_once_then_stops(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import restore.training.loop as loop
-
     recipe = load_recipe("inpaint", (*TINY, "steps=40", "save_seconds=0.001"))
-    original = loop.RestorerStep.update
+    original = RestorerStep.update
     dying = {12, 25}
 
-    def update(self: loop.RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
+    def update(self: RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
         logs = original(self, *arguments)  # type: ignore[arg-type]
         if arguments[1] in dying:
             dying.remove(arguments[1])  # type: ignore[arg-type]
             logs["reconstruction"] = torch.tensor(float("nan"))
         return logs
 
-    monkeypatch.setattr(loop.RestorerStep, "update", update)
+    monkeypatch.setattr(RestorerStep, "update", update)
     with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN; try --set"):
         train(recipe, photos, tmp_path, device="cpu")
     assert not dying
@@ -226,3 +227,13 @@ def test_a_run_killed_ten_times_ends_with_a_restorer(photos: Path, tmp_path: Pat
         process.wait()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     assert Restorer.load(tmp_path, device="cpu").settings.steps == 200
+
+
+def test_a_recipe_that_plays_no_game_has_no_discriminator(photos: Path, tmp_path: Path) -> None:
+    off = ("losses.adversarial.weight=0", "losses.feature_matching.weight=0", "steps=1")
+    train(load_recipe("inpaint", (*TINY, *off)), photos, tmp_path, device="cpu")
+    assert not discriminator_path(tmp_path / "inpaint.safetensors").exists()
+    assert not any("discriminator" in name for name in _tensors(tmp_path))
+    recipe = load_recipe("inpaint")
+    with pytest.raises(ValidationError, match="names none"):
+        type(recipe)(**recipe.model_dump() | {"discriminator": None, "losses": recipe.losses})

@@ -10,8 +10,9 @@ from PIL import Image
 from restore.data import Report
 from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
-from restore.training import Recipe, check_source, load_recipe, train
-from restore.training.photos import Source, gather_photos, remember_photos
+from restore.training import Recipe, check_data, load_recipe, train
+from restore.training.photos import gather_photos, remember_photos
+from restore.training.task import Source
 
 RECIPE = load_recipe("inpaint")
 
@@ -100,9 +101,9 @@ def test_pairs_need_a_recipe_that_begins_with_the_damaged_photo(
 
 
 def test_a_source_is_checked_without_a_run(photos: Path, tmp_path: Path) -> None:
-    assert len(check_source(RECIPE, photos).found["small"]) == 5
+    assert len(check_data(RECIPE, photos).found["small"]) == 5
     with pytest.raises(RestoreError, match="There is nothing at"):
-        check_source(RECIPE, tmp_path / "absent")
+        check_data(RECIPE, tmp_path / "absent")
 
 
 TINY = (
@@ -136,7 +137,7 @@ def test_photos_that_vanish_do_not_end_a_run(
         for name in list(report.photos)[:4]:
             (photos / name).unlink()
 
-    monkeypatch.setattr("restore.training.loop.remember_photos", remember_then_spoil)
+    monkeypatch.setattr("restore.training.restorer_task.remember_photos", remember_then_spoil)
     checkpoint = train(_recipe(*TINY), photos, tmp_path / "run", device="cpu")
     assert checkpoint.is_file()
     told = [line for line in capsys.readouterr().err.splitlines() if "No such file" in line]

@@ -1,0 +1,174 @@
+"""What every training step is: networks, their optimisers, and how one batch updates them."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from restore.losses import Adversarial, Outputs, Penalty
+from restore.nets import Discriminator
+from restore.training.optimizers import make_optimizer, set_rate
+from restore.training.recipe import Recipe
+from restore.training.team import Noise, Team
+
+
+class AnyBatch(Protocol):
+    """What a step learns from."""
+
+    def __len__(self) -> int:
+        """Count the photos."""
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on `device`."""
+
+
+B = TypeVar("B", bound=AnyBatch, contravariant=True)
+
+
+class Step(ABC, Generic[B]):
+    """The networks of a run, their optimisers, and how one batch updates them.
+
+    Args:
+        generator: what is trained and what the run's checkpoint holds.
+        discriminator: its adversary, if the losses need one.
+        recipe: losses, rates, and so on.
+        team: the processes that share the batches.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: Discriminator | None,
+        recipe: Recipe,
+        team: Team,
+    ) -> None:
+        self.recipe, self.team, self.discriminator = recipe, team, discriminator
+        self.networks: dict[str, nn.Module] = {"generator": generator}
+        rates = recipe.optimizer
+        self.generator_weights = list(generator.parameters())
+        self.generator_optimizer = make_optimizer(self.generator_weights, rates.lr, rates)
+        self.discriminator_weights: list[nn.Parameter] = []
+        self.discriminator_optimizer: torch.optim.Optimizer | None = None
+        if discriminator is not None:
+            self.networks["discriminator"] = discriminator
+            self.discriminator_weights = list(discriminator.parameters())
+            self.discriminator_optimizer = make_optimizer(
+                self.discriminator_weights, rates.discriminator_lr, rates
+            )
+
+    @abstractmethod
+    def update(self, batch: B, number: int, noise: Noise) -> dict[str, Tensor]:
+        """Update the networks by one batch; return the losses and accuracies as scalars.
+
+        Args:
+            batch: what to learn from.
+            number: of the step, counted from 0; lazy losses go by it.
+            noise: draws the noise and all else that is random.
+        """
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Networks and optimisers by name: what is saved and resumed."""
+        return dict(self.networks) | self.optimizers
+
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimisers by name."""
+        found = {"generator_optimizer": self.generator_optimizer}
+        if self.discriminator_optimizer is not None:
+            found["discriminator_optimizer"] = self.discriminator_optimizer
+        return found
+
+    def set_rate(self, factor: float) -> None:
+        """Set the learning rates to `factor` times the recipe's."""
+        set_rate(self.generator_optimizer, factor * self.recipe.optimizer.lr)
+        if self.discriminator_optimizer is not None:
+            set_rate(self.discriminator_optimizer, factor * self.recipe.optimizer.discriminator_lr)
+
+    def due_losses(self, number: int) -> list[str]:
+        """Return the names of the losses that step `number` computes."""
+        return [n for n, s in self.recipe.losses.items() if s.weight and number % s.every == 0]
+
+    def is_penalty(self, name: str) -> bool:
+        """Tell whether a loss is of the discriminator alone."""
+        return isinstance(self.recipe.losses[name], Penalty)
+
+    def is_played(self, name: str) -> bool:
+        """Tell whether a loss takes part in a step of the discriminator alone."""
+        return self.is_penalty(name) or name == "adversarial"
+
+    def weigh(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return the sum of losses by their weights; a lazy one counts for the steps it missed."""
+        settings = self.recipe.losses
+        terms = [settings[n].weight * settings[n].every * loss for n, loss in losses.items()]
+        return torch.stack(terms).sum()
+
+    def move_generator(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
+        """Update the generator by the losses that are due and return them, with the gradient."""
+        losses = {n: self.recipe.losses[n](outputs) for n in due if not self.is_penalty(n)}
+        self.weigh(losses).backward(inputs=self.generator_weights)
+        self.team.average([weight.grad for weight in self.generator_weights])
+        size = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)
+        self.generator_optimizer.step()
+        self.generator_optimizer.zero_grad()
+        return {"gradient": size, **losses}
+
+    def set_discriminator_gradients(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
+        """Derive the discriminator's loss; its weights move after the generator's gradients."""
+        adversarial = self.recipe.losses.get("adversarial")
+        if not isinstance(adversarial, Adversarial) or outputs.fake_logits is None:
+            return {}
+        assert outputs.real_logits is not None
+        loss = adversarial.discriminator(outputs)
+        penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
+        whole = loss + self.weigh(penalties) if penalties else loss
+        weights = self.discriminator_weights
+        gradients = torch.autograd.grad(whole, weights, retain_graph=True)
+        self.team.average(gradients)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        accuracy = {
+            "real_accuracy": (outputs.real_logits > 0).float().mean(),
+            "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
+        }
+        return {"discriminator": loss, **accuracy, **penalties}
+
+    def move_discriminator(self) -> None:
+        """Update the discriminator by the gradients that were set."""
+        if self.discriminator_optimizer is not None:
+            self.discriminator_optimizer.step()
+            self.discriminator_optimizer.zero_grad()
+
+    def find_slopes(
+        self, real: Tensor, fake: Tensor, condition: Tensor | None, noise: Noise, due: list[str]
+    ) -> dict[str, Tensor]:
+        """Return the gradients' lengths that the penalties of this step need, in fp32."""
+        slopes: dict[str, Tensor] = {}
+        discriminator, fake = self.discriminator, fake.detach()
+        if discriminator is None:
+            return slopes
+        if "r1" in due:
+            slopes["real_slope"] = find_slope(discriminator, real, condition)
+        if "r2" in due:
+            slopes["fake_slope"] = find_slope(discriminator, fake, condition)
+        if "gradient_penalty" in due:
+            part = noise.uniform(len(real), 1, 1, 1)
+            mixed = torch.lerp(real, fake, part)
+            slopes["mixed_slope"] = find_slope(discriminator, mixed, condition)
+        return slopes
+
+    def share_logs(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the logs of all processes together, detached."""
+        logs = {name: value.detach().float() for name, value in logs.items()}
+        self.team.average(list(logs.values()))
+        return logs
+
+
+def find_slope(discriminator: Discriminator, image: Tensor, condition: Tensor | None) -> Tensor:
+    """Return the length of the gradient of each photo's summed logits by the photo, (N,)."""
+    image = image.detach().requires_grad_()
+    logits, _ = discriminator(image, condition)
+    (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
+    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
