@@ -67,6 +67,16 @@ def test_photos_of_a_batch_do_not_touch_each_other(generator: RestorerGenerator)
     assert torch.allclose(both[1:], alone, atol=1e-4)
 
 
+def test_half_precision_changes_little(generator: RestorerGenerator) -> None:
+    photo, mask = torch.rand(1, 3, 64, 64), _hole(64, 64)
+    exact = _run(generator, photo, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = _run(generator, photo, mask)
+    change = (exact - _run(generator, photo, mask, seed=1)).std()
+    assert quick.dtype == torch.float32
+    assert (quick - exact).std() < 0.1 * change
+
+
 def test_the_default_generator_keeps_its_budget() -> None:
     generator = RESTORERS["gated"]()
     assert sum(p.numel() for p in generator.parameters()) <= 10e6

@@ -19,8 +19,10 @@ class PixelNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape and precision."""
         last = features.permute(0, 2, 3, 1)  # (N, H, W, C), no copy in channels_last
-        last = F.rms_norm(last, (last.shape[-1],), self.gain.to(last.dtype), eps=1e-6)
-        return last.permute(0, 3, 1, 2)
+        # F.rms_norm makes float32 copies of everything; this makes one of a number per pixel.
+        length = torch.linalg.vector_norm(last, dim=-1, keepdim=True).float()
+        scale = torch.rsqrt(length.square() / last.shape[-1] + 1e-6).to(last.dtype)
+        return (last * scale * self.gain.to(last.dtype)).permute(0, 3, 1, 2)
 
 
 def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
@@ -46,8 +48,7 @@ class GatedBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
-        value, gate = self.spread(F.silu(self.norm(features))).chunk(2, dim=1)
-        return features + self.join(value * torch.sigmoid(gate))
+        return features + self.join(F.glu(self.spread(F.silu(self.norm(features))), dim=1))
 
 
 class CopyAttention(nn.Module):
@@ -72,12 +73,18 @@ class CopyAttention(nn.Module):
         count, _, height, width = features.shape
         normed = self.norm(features)
         ask = self.ask(F.avg_pool2d(normed, 2)).flatten(2)  # (N, 2·heads·width, T)
-        query, key = ask.view(count, 2, self.heads, self.width, -1).transpose(3, 4).unbind(1)
+        # Each (N, heads, width, T):
+        query, key = ask.view(count, 2, self.heads, self.width, -1).unbind(1)
         value = F.pixel_unshuffle(self.value(normed), 2).flatten(2)  # (N, 2C, T)
         value = value.view(count, self.heads, -1, value.shape[-1]).transpose(2, 3)
         hole = F.avg_pool2d(mask, 2).flatten(2)  # (N, 1, T)
         bias = -F.softplus(self.damp).view(1, -1, 1, 1) * hole.unsqueeze(1)  # (N, heads, 1, T)
-        weight = torch.softmax((query @ key.mT).float() * self.width**-0.5 + bias, dim=-1)
-        copied = (weight.to(value.dtype) @ value).transpose(2, 3)  # (N, heads, 2C / heads, T)
+        # The bias is one more channel of the product, and softmax, which sums in float32 in any
+        # precision, is kept from autocast: each pass over T × T numbers costs as much as a layer.
+        query = torch.cat([query * self.width**-0.5, torch.ones_like(bias)], dim=2)
+        logits = query.mT @ torch.cat([key, bias], dim=2)
+        with torch.autocast(logits.device.type, enabled=False):
+            weight = torch.softmax(logits, dim=-1)
+        copied = (weight @ value).transpose(2, 3)  # (N, heads, 2C / heads, T)
         copied = copied.reshape(count, -1, height // 2, width // 2)
         return features + self.join(F.pixel_shuffle(copied, 2))
