@@ -23,11 +23,10 @@ from restore.checkpoint import build_network
 from restore.data import Batch, MaskedPhotos, make_batch
 from restore.device import autocast
 from restore.lpips import load_lpips
-from restore.masks import load_preset
 from restore.nets import RESTORERS
 from restore.training import load_recipe
 from restore.training.optimizers import follow
-from restore.training.photos import check_source
+from restore.training.photos import check_source, load_damage
 from restore.training.recipe import RestorerRecipe, Stage
 from restore.training.restorer_step import RestorerStep
 from restore.training.task import build_discriminator
@@ -49,7 +48,7 @@ def main() -> None:
     peak = measure_peak()
     print(f"reference {reference:.3f} s, bf16 convolutions {peak:.0f} GFLOP/s")
     for stage in recipe.stages:
-        dataset = MaskedPhotos(photos, load_preset(recipe.mask), stage.size, recipe.seed)
+        dataset = MaskedPhotos(photos, load_damage(recipe), stage.size, recipe.seed)
         measure_stage(recipe, stage, dataset, reference, peak)
 
 

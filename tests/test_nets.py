@@ -24,7 +24,7 @@ def _awake(network: RestorerGenerator) -> RestorerGenerator:
 
 @pytest.fixture(scope="module", params=RESTORERS)
 def generator(request: pytest.FixtureRequest) -> RestorerGenerator:
-    return _awake(RESTORERS[request.param]())
+    return _awake(RESTORERS[request.param](base="fill"))
 
 
 def _run(generator: RestorerGenerator, photo: torch.Tensor, mask: torch.Tensor, seed: int = 0):
@@ -86,11 +86,33 @@ def test_the_default_generator_keeps_its_budget() -> None:
     assert counter.get_total_flops() <= 25e9
 
 
-def test_an_untrained_generator_returns_its_base() -> None:
-    generator = RESTORERS["gated"]()
+def test_the_unet_keeps_its_budget() -> None:
+    generator = RESTORERS["unet"]()
+    assert sum(p.numel() for p in generator.parameters()) <= 10e6
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        _run(generator, torch.rand(1, 3, 256, 256), torch.ones(1, 1, 256, 256))
+    assert counter.get_total_flops() <= 450e9 / 16
+
+
+def test_the_unet_sees_no_further_than_its_reach() -> None:
+    generator = _awake(RESTORERS["unet"](channels=(8, 8, 8), blocks=(1, 0, 1)))
+    reach = generator.reach
+    size = 8 * (2 * reach // 8 + 4)
+    photo, ones = torch.rand(1, 3, size, size), torch.ones(1, 1, size, size)
+    middle = size // 2
+    for distance, changes in ((reach + 1, False), (reach // 2, True)):
+        other = photo.clone()
+        other[..., middle + distance :] = 0.5
+        difference = _run(generator, photo, ones) - _run(generator, other, ones)
+        assert bool(difference[..., : middle + 1].any()) == changes, distance
+
+
+@pytest.mark.parametrize("name", RESTORERS)
+def test_an_untrained_generator_returns_its_base(name: str) -> None:
+    generator = RESTORERS[name](base="fill")
     photo, mask = torch.rand(1, 3, 32, 32), _hole(32, 32)
     assert torch.equal(_run(generator, photo, mask), push_pull(photo, mask))
-    whole = RESTORERS["gated"](base="damaged")
+    whole = RESTORERS[name](base="damaged")
     assert torch.equal(_run(whole, photo, torch.ones_like(mask)), photo)
 
 

@@ -14,6 +14,7 @@ from restore.data.dataset import (
     shuffle,
 )
 from restore.data.sources import Pair, Photo, PhotoSet, find_photos, list_photos
+from restore.data.spoiling import Spoiling
 
 __all__ = [
     "Batch",
@@ -24,6 +25,7 @@ __all__ = [
     "Photo",
     "PhotoSet",
     "Report",
+    "Spoiling",
     "Turns",
     "check_photos",
     "draw_crop",

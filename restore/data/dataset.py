@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from restore.data.sources import Pair, Photo, PhotoFile, open_photo
+from restore.data.spoiling import LEAST_SCALE, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels, to_upright
 from restore.masks import Preset
@@ -50,21 +51,24 @@ class Batch:
 
 
 class Item(NamedTuple):
-    """One photo of a batch, uint8, and what went wrong on the way to it."""
+    """One photo of a batch, in levels of 255, and what went wrong on the way to it."""
 
     clean: Pixels  # (3, S, S)
     mask: Pixels  # (1, S, S) {0, 1}
-    spoiled: Pixels | None = None  # (3, S, S)
+    spoiled: NDArray[np.uint8 | np.float32] | None = None  # (3, S, S)
     problems: tuple[str, ...] = ()
 
 
 class MaskedPhotos(Dataset[Item]):
     """Endless crops and masks by running index: item i depends on the seed and i alone.
 
-    Pairs are cropped alike and have masks of ones: all of a damaged photo may change.
+    Pairs are cropped alike and have masks of ones: all of a damaged photo may change. So it is with
+    photos that a `Spoiling` stands for.
     """
 
-    def __init__(self, photos: Sequence[Photo], preset: Preset, size: int, seed: int) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], preset: Preset | Spoiling, size: int, seed: int
+    ) -> None:
         self.photos, self.preset, self.size, self.seed = photos, preset, size, seed
 
     def __getitem__(self, index: int) -> Item:
@@ -86,8 +90,8 @@ class MaskedPhotos(Dataset[Item]):
         raise RestoreError(f"None of the photos can be read any more: {problems[0]}")
 
 
-def draw_item(photo: Photo, preset: Preset, size: int, rng: np.random.Generator) -> Item:
-    """Return a random square of a photo with a random mask, or of a pair with a mask of ones.
+def draw_item(photo: Photo, preset: Preset | Spoiling, size: int, rng: np.random.Generator) -> Item:
+    """Return a random square of a photo with a random mask, or spoiled; or of a pair.
 
     Raises:
         RestoreError: the photo can't be read, or the two of a pair differ in size.
@@ -95,7 +99,12 @@ def draw_item(photo: Photo, preset: Preset, size: int, rng: np.random.Generator)
     if isinstance(photo, Pair):
         crop = cut_square(read_training_pair(photo, size), size, rng).transpose(2, 0, 1)
         return Item(crop[3:], np.ones((1, size, size), np.uint8), crop[:3])
-    crop = draw_crop(read_training_photo(photo, size), size, rng).transpose(2, 0, 1)
+    pixels = read_training_photo(photo, size)
+    if isinstance(preset, Spoiling):
+        clean, spoiled = preset.draw(draw_crop(pixels, size, rng, LEAST_SCALE), rng)
+        ones = np.ones((1, size, size), np.uint8)
+        return Item(clean.transpose(2, 0, 1), ones, spoiled.transpose(2, 0, 1))
+    crop = draw_crop(pixels, size, rng).transpose(2, 0, 1)
     return Item(crop, preset.draw(size, size, rng)[None])
 
 
@@ -138,10 +147,17 @@ def _enlarge(pixels: Pixels, size: int) -> Pixels:
     return np.asarray(larger, np.uint8)
 
 
-def draw_crop(pixels: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-    """Return a random square of the photo as (size, size, 3) uint8, mirrored or not."""
+def draw_crop(
+    pixels: Pixels, size: int, rng: np.random.Generator, least_scale: float = 0.0
+) -> Pixels:
+    """Return a random square of the photo as (size, size, 3) uint8, mirrored or not.
+
+    It is scaled down by chance, to `least_scale` at most.
+    """
     # Uniform in area between the two ends, so that wide views are as common as close ones.
-    largest = min(pixels.shape[:2])
+    largest = min(
+        *pixels.shape[:2], round(size / least_scale) if least_scale else max(pixels.shape)
+    )
     side = round(float(np.sqrt(rng.uniform(min(size, largest) ** 2, largest**2))))
     side = min(max(side, 1), largest)
     crop = np.ascontiguousarray(cut_square(pixels, side, rng))
@@ -228,7 +244,7 @@ def load_batches(
 
 
 class _Stacked(NamedTuple):
-    """Items on their way from a worker: uint8, for less to carry."""
+    """Items on their way from a worker, in levels: uint8 where it will do, for less to carry."""
 
     clean: Tensor
     mask: Tensor

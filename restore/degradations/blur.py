@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 from pydantic import Field
 
 from restore.degradations.contract import Degradation, Pixels, Plane, Rng, Span, within
 
 Angle = Annotated[tuple[float, float], within(0, 360)]  # degrees
-Filter = Literal["nearest", "linear", "cubic", "area", "lanczos"]
+Filter = Literal["nearest", "linear", "cubic", "area", "lanczos", "bicubic"]
 
 FILTERS: dict[Filter, int] = {
     "nearest": cv2.INTER_NEAREST,
@@ -18,7 +19,7 @@ FILTERS: dict[Filter, int] = {
     "cubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
-}
+}  # "bicubic" is Pillow's: the one with a = −0.5 that widens when it shrinks, as in the papers
 
 
 def blur(pixels: Pixels, kernel: Plane) -> Pixels:
@@ -95,8 +96,14 @@ def shrink_and_enlarge(pixels: Pixels, factor: float, down: Filter, up: Filter) 
     """Return the photo made smaller by `factor` and as large as it was again."""
     height, width = pixels.shape[:2]
     small = max(1, round(width / factor)), max(1, round(height / factor))
-    shrunk = cv2.resize(pixels, small, interpolation=FILTERS[down])
-    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=FILTERS[up]), np.uint8)
+    return _resize(_resize(pixels, small, down), (width, height), up)
+
+
+def _resize(pixels: Pixels, size: tuple[int, int], name: Filter) -> Pixels:
+    """Return the photo with `size` (width, height)."""
+    if name == "bicubic":
+        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    return np.asarray(cv2.resize(pixels, size, interpolation=FILTERS[name]), np.uint8)
 
 
 class Downscale(Degradation):

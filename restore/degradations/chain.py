@@ -1,18 +1,19 @@
 """Chains: degradations one after the other, by chance and in random order, read from TOML files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from restore.assets import chain_path
 from restore.config import Settings, read_toml, validate
 from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
 from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
-from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Rng
+from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Plane, Rng, to_levels
 from restore.degradations.cracks import Cracks
 from restore.degradations.damage import Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
@@ -55,10 +56,36 @@ class Step(Settings):
 
 
 class Stage(Settings):
-    """Steps that follow each other, as listed or in an order drawn anew for each photo."""
+    """Steps that follow each other, as listed or in an order drawn anew for each photo, or one.
 
-    order: Literal["listed", "random"] = "listed"
+    In order "one" a single step is applied, each as often as its chance says; what the chances
+    lack to 1 is how often none is.
+    """
+
+    order: Literal["listed", "random", "one"] = "listed"
     steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_chances(self) -> "Stage":
+        whole = sum(step.chance for step in self.steps)
+        if self.order == "one" and whole > 1 + 1e-6:
+            raise ValueError(
+                f"the chances of a stage that applies one step add up to {whole:g}, over 1"
+            )
+        return self
+
+    def draw_steps(self, rng: Rng) -> Iterator[Degradation]:
+        """Yield what is applied this time, each drawn when it is asked for."""
+        if self.order == "one":
+            bounds = np.cumsum([step.chance for step in self.steps])
+            drawn = int(np.searchsorted(bounds, rng.random(), side="right"))
+            yield from (step.degradation for step in self.steps[drawn : drawn + 1])
+            return
+        count = len(self.steps)
+        order = rng.permutation(count) if self.order == "random" else range(count)
+        for step in (self.steps[n] for n in order):
+            if rng.random() < step.chance:
+                yield step.degradation
 
 
 class Chain(Degradation):
@@ -74,21 +101,28 @@ class Chain(Degradation):
         """Return the photo after all stages."""
         return self.damage(pixels, rng)[0]
 
+    def spoil(self, pixels: Pixels, rng: Rng) -> Plane:
+        """Return the photo after all stages, (H, W, 3) float32, the last step as its `spoil`."""
+        values = pixels.astype(np.float32)
+        for step in self._draw_steps(rng):
+            values = step.spoil(to_levels(values), rng)
+        return values
+
     def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
         """Return the photo after all stages and a mask (H, W) {0, 1}, 1 is local damage.
 
         What did not change a pixel by `SEEN` levels, as a white scratch in the sky, is not in it.
         """
         spoiled, mask = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
-        for stage in self.stages:
-            count = len(stage.steps)
-            order = rng.permutation(count) if stage.order == "random" else range(count)
-            for step in (stage.steps[n] for n in order):
-                if rng.random() < step.chance:
-                    before = spoiled
-                    spoiled, damaged = step.degradation.damage(before, rng)
-                    mask |= damaged & is_seen(before, spoiled)
+        for step in self._draw_steps(rng):
+            before = spoiled
+            spoiled, damaged = step.damage(before, rng)
+            mask |= damaged & is_seen(before, spoiled)
         return spoiled, mask
+
+    def _draw_steps(self, rng: Rng) -> Iterator[Degradation]:
+        for stage in self.stages:
+            yield from stage.draw_steps(rng)
 
 
 def is_seen(before: Pixels, after: Pixels) -> Mask:
@@ -99,9 +133,9 @@ def is_seen(before: Pixels, after: Pixels) -> Mask:
 def load_chain(name: str | Path) -> Chain:
     """Return the chain of a shipped name ("old-photo") or of a TOML file.
 
-    The file: tables `[[stages]]` with `order = "random"` (or "listed", the default), each with
-    tables `[[stages.steps]]` that have `kind`, `chance` (default 1) and whatever settings of that
-    kind shall differ from their defaults.
+    The file: tables `[[stages]]` with `order = "random"` (or "one"; "listed" is the default), each
+    with tables `[[stages.steps]]` that have `kind`, `chance` (default 1) and whatever settings of
+    that kind shall differ from their defaults.
 
     Raises:
         UsageError: unknown chain, kind or key, or a value out of range.

@@ -26,6 +26,14 @@ class Degradation(Settings, ABC):
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return pixels (H, W, 3) uint8 RGB spoiled anew; equal generators, equal results."""
 
+    def spoil(self, pixels: Pixels, rng: Rng) -> Plane:
+        """Return the spoiled photo (H, W, 3) as levels of 0 to 255, float32.
+
+        A kind whose result is no file by nature, as noise, neither rounds nor clips it here.
+        Rounded, it is that of calling the kind with an equal generator.
+        """
+        return self(pixels, rng).astype(np.float32)
+
     def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
         """Return the spoiled pixels and a mask (H, W) uint8 {0, 1}, 1 is where they are damaged.
 

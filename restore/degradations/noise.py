@@ -9,11 +9,14 @@ GAMMA = 2.2  # of a photo's levels over the light that they stand for
 _LIGHT = (np.arange(256, dtype=np.float32) / 255) ** GAMMA  # level -> light
 
 
-def add_gaussian_noise(pixels: Pixels, sigma: float, rng: Rng, *, gray: bool = False) -> Pixels:
-    """Add white noise N(0, sigma²), sigma in levels of 255; `gray`: the same to all channels."""
+def add_gaussian_noise(pixels: Pixels, sigma: float, rng: Rng, *, gray: bool = False) -> Plane:
+    """Add white noise N(0, sigma²), sigma in levels of 255; `gray`: the same to all channels.
+
+    The levels that come back are float32, neither rounded nor clipped, as in the papers.
+    """
     height, width = pixels.shape[:2]
     noise = rng.standard_normal((height, width, 1 if gray else 3), np.float32)
-    return to_levels(pixels + np.float32(sigma) * noise)
+    return pixels + np.float32(sigma) * noise
 
 
 class GaussianNoise(Degradation):
@@ -24,6 +27,10 @@ class GaussianNoise(Degradation):
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with noise."""
+        return to_levels(self.spoil(pixels, rng))
+
+    def spoil(self, pixels: Pixels, rng: Rng) -> Plane:
+        """Return the photo with noise, float32, neither rounded nor clipped."""
         gray = bool(rng.random() < self.gray)
         return add_gaussian_noise(pixels, rng.uniform(*self.sigma), rng, gray=gray)
 

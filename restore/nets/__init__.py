@@ -12,8 +12,9 @@ from restore.nets.contracts import (
 from restore.nets.detector import UnetDetector
 from restore.nets.gated import GatedGenerator
 from restore.nets.patch import MultiScaleDiscriminator, PatchDiscriminator
+from restore.nets.unet import UnetGenerator
 
-RESTORERS: dict[str, type[RestorerGenerator]] = {"gated": GatedGenerator}
+RESTORERS: dict[str, type[RestorerGenerator]] = {"gated": GatedGenerator, "unet": UnetGenerator}
 SAMPLERS: dict[str, type[SamplerGenerator]] = {}
 GENERATORS: dict[str, type[nn.Module]] = {**RESTORERS, **SAMPLERS}
 DISCRIMINATORS: dict[str, type[Discriminator]] = {

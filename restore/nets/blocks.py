@@ -33,6 +33,22 @@ def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
+class PlainBlock(nn.Module):
+    """Residual block of two dense convolutions, x + W2 relu(W1 x), without any normalisation.
+
+    EDSR, figure 2 (arXiv:1707.02921): statistics of a photo are part of what is restored.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = zero_init(nn.Conv2d(channels, channels, 3, padding=1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        return features + self.second(F.relu(self.first(features), inplace=True))
+
+
 class GatedBlock(nn.Module):
     """Residual block with a gated dilated convolution.
 

@@ -3,8 +3,19 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from restore.data import Facts, Report, check_photos, find_photos, load_facts, save_facts, usable
+from restore.data import (
+    Facts,
+    Report,
+    Spoiling,
+    check_photos,
+    find_photos,
+    load_facts,
+    save_facts,
+    usable,
+)
+from restore.degradations import load_chain
 from restore.errors import UsageError
+from restore.masks import Preset, load_preset
 from restore.training.recipe import Recipe, RestorerRecipe
 from restore.training.state import list_states
 from restore.training.task import Source
@@ -32,8 +43,8 @@ def gather_photos(
         UsageError: the run has been trained on other photos, or the recipe can't take pairs.
         RestoreError: no such place, or no photo there to train on.
     """
-    if isinstance(source, tuple):
-        _check_takes_pairs(recipe)
+    if isinstance(source, tuple) or recipe.degrade:
+        _check_begins_with_photo(recipe)
     known = load_facts(_memory(run))
     report = check_photos(find_photos(source), _largest(recipe), known, say)
     if known and list_states(run / "state"):
@@ -52,6 +63,17 @@ def remember_photos(report: Report, run: Path) -> None:
     save_facts(_memory(run), report.facts)
 
 
+def load_damage(recipe: RestorerRecipe) -> Preset | Spoiling:
+    """Return what is wrong with the photos that a recipe learns from: holes, or all of them.
+
+    Raises:
+        UsageError: no such preset. RestoreError: its file can't be read.
+    """
+    if recipe.degrade:
+        return Spoiling(load_chain(recipe.degrade), recipe.gray)
+    return load_preset(recipe.mask)
+
+
 def _memory(run: Path) -> Path:
     return run / "photos.json"
 
@@ -60,12 +82,12 @@ def _largest(recipe: Recipe) -> int:
     return max(stage.size for stage in recipe.stages)
 
 
-def _check_takes_pairs(recipe: RestorerRecipe) -> None:
+def _check_begins_with_photo(recipe: RestorerRecipe) -> None:
     """Refuse a recipe that would begin by throwing the damaged photo away."""
     if recipe.generator.arguments.get("base") != "damaged" or recipe.hint:
         raise UsageError(
-            f"The recipe {recipe.name} fills holes, and pairs have none; for pairs add --set "
-            f"generator.arguments.base=damaged --set hint=0."
+            f"The recipe {recipe.name} fills holes, and photos that are damaged as a whole have "
+            f"none; for those add --set generator.arguments.base=damaged --set hint=0."
         )
 
 

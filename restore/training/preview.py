@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restore.data import Batch, Item, Photo, draw_item, make_batch
+from restore.data import Batch, Item, Photo, Spoiling, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
@@ -15,6 +15,7 @@ from restore.image import to_pixels
 from restore.losses import hole_share
 from restore.lpips import Lpips
 from restore.masks import Preset
+from restore.metrics import psnr
 from restore.nets import RestorerGenerator
 from restore.training.recipe import RestorerRecipe
 from restore.training.task import Look
@@ -29,7 +30,7 @@ class Preview:
     def __init__(
         self,
         photos: Sequence[Photo],
-        preset: Preset,
+        preset: Preset | Spoiling,
         recipe: RestorerRecipe,
         lpips: Lpips | None,
     ) -> None:
@@ -74,6 +75,7 @@ class Preview:
         share = hole_share(batch.mask)
         error = (fills[0] - batch.clean).abs().mean((1, 2, 3)) / share
         scores = {"held_out_l1": float(error.mean())}
+        scores["held_out_psnr"] = float(psnr(fills[0], batch.clean).clamp_max(60).mean())
         if self.lpips is not None:
             with torch.no_grad():
                 distance = self.lpips(fills[0], batch.clean) / share

@@ -111,13 +111,15 @@ class Recipe(Settings):
 class RestorerRecipe(Recipe):
     """The training of a restorer."""
 
-    task: Literal["inpaint"] = "inpaint"
+    task: Literal["inpaint", "mend"] = "inpaint"
     hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
-    mask: str = "mixed"  # preset
+    mask: str = "mixed"  # preset of holes
+    degrade: str = ""  # preset of degradations that spoil whole photos, instead of holes
+    gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white
 
 
 # The settings of each task, by the name of the task.
-RECIPES: dict[str, type[Recipe]] = {"inpaint": RestorerRecipe}
+RECIPES: dict[str, type[Recipe]] = {"inpaint": RestorerRecipe, "mend": RestorerRecipe}
 
 
 def to_plain(recipe: Recipe) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from torch import nn
 from restore.checkpoint import build_network
 from restore.data import Batch, MaskedPhotos, Photo, Report, load_batches, shuffle
 from restore.lpips import load_lpips
-from restore.masks import load_preset
 from restore.nets import RESTORERS
 from restore.training.augment import FEW_PHOTOS
-from restore.training.photos import check_source, gather_photos, remember_photos
+from restore.training.photos import check_source, gather_photos, load_damage, remember_photos
 from restore.training.preview import Preview
 from restore.training.recipe import RestorerRecipe, Stage
 from restore.training.restorer_step import RestorerStep
@@ -33,7 +32,7 @@ class RestorerTask(Task):
         self.recipe, self.report = recipe, found
         photos = [] if found is None else list(found.photos.values())
         self.photos, held_out = split_photos(photos, recipe.seed)
-        self.preset = load_preset(recipe.mask)
+        self.preset = load_damage(recipe)
         torch.manual_seed(recipe.seed)
         generator = build_network(RESTORERS, recipe.generator).to(team.device)
         discriminator = build_discriminator(recipe, team.device)

@@ -5,7 +5,7 @@ from restore.training.recipe import Recipe
 from restore.training.restorer_task import RestorerTask
 from restore.training.task import Findings, Source, Task
 
-TASKS: dict[str, type[Task]] = {"inpaint": RestorerTask}
+TASKS: dict[str, type[Task]] = {"inpaint": RestorerTask, "mend": RestorerTask}
 
 
 def find_task(recipe: Recipe) -> type[Task]:

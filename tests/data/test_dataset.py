@@ -11,6 +11,7 @@ from restore.data import (
     Batch,
     MaskedPhotos,
     Pair,
+    Spoiling,
     Turns,
     draw_crop,
     draw_item,
@@ -21,6 +22,7 @@ from restore.data import (
     read_training_photo,
 )
 from restore.data.dataset import read_training_pair
+from restore.degradations import load_chain
 from restore.errors import RestoreError
 from restore.masks import load_preset
 
@@ -135,6 +137,26 @@ def test_a_pair_is_cropped_alike_and_may_change_everywhere(tmp_path: Path) -> No
     assert not torch.equal(batch.clean[0], batch.clean[1])
     corner = batch.clean[0, :, 0, 0] * 255  # never scaled down, so every pixel is one of the photo
     assert (np.abs(clean - corner.numpy()).sum(axis=2) < 1e-3).any()
+
+
+def test_a_spoiled_photo_comes_with_its_clean_one_and_may_change_everywhere(folder: Path) -> None:
+    noise = load_chain("mixed")
+    dataset = MaskedPhotos(list_photos(folder), Spoiling(noise, gray=0.5), 48, seed=7)
+    batch = make_batch([dataset[index] for index in range(40)])
+    assert batch.mask.min() == 1 and batch.damaged.shape == batch.clean.shape
+    assert batch.damaged.min() < 0 and batch.damaged.max() > 1, "noise is not clipped"
+    gray = (batch.clean[:, 0] == batch.clean[:, 2]).flatten(1).all(1)
+    assert 8 < int(gray.sum()) < 32
+    again = dataset[3]
+    assert np.array_equal(again.spoiled, dataset[3].spoiled)
+    assert np.array_equal(again.clean, (batch.clean[3] * 255).round().byte().numpy())
+
+
+def test_a_crop_to_be_spoiled_is_scaled_down_a_little_only() -> None:
+    rng = np.random.default_rng(0)
+    across = np.tile(np.arange(200, dtype=np.uint8)[None, :, None], (200, 1, 3))
+    spans = [np.ptp(draw_crop(across, 32, rng, 0.5)[..., 0].astype(int)) for _ in range(50)]
+    assert min(spans) >= 28 and 50 < max(spans) <= 64
 
 
 def test_a_small_pair_is_enlarged_and_an_unequal_one_refused(

@@ -8,7 +8,9 @@ from restore.assets import chain_names
 from restore.degradations import DEGRADATIONS, Chain, Stage, Step, load_chain
 from restore.degradations.chain import SEEN
 from restore.degradations.color import LowContrast
+from restore.degradations.contract import to_levels
 from restore.degradations.damage import Dust, Scratches
+from restore.degradations.noise import GaussianNoise
 from restore.errors import RestoreError, UsageError
 
 DARK = LowContrast(contrast=(0, 0), brightness=(0, 0))  # all becomes middle gray
@@ -52,6 +54,29 @@ def test_a_random_order_has_both(photo: np.ndarray) -> None:
     both = chain(Step(degradation=DARK), Step(degradation=SCRATCHES), order="random")
     flat = [both(photo, np.random.default_rng(seed)).std() == 0 for seed in range(40)]
     assert 8 < sum(flat) < 32
+
+
+def test_a_stage_may_apply_one_step_or_none(photo: np.ndarray) -> None:
+    steps = Step(chance=0.3, degradation=DARK), Step(chance=0.5, degradation=SCRATCHES)
+    one = chain(*steps, order="one")
+    rng = np.random.default_rng(0)
+    spoiled = [one(photo, rng) for _ in range(200)]
+    flat = sum(pixels.std() == 0 for pixels in spoiled)
+    same = sum(np.array_equal(pixels, photo) for pixels in spoiled)
+    assert 40 < flat < 80 and 25 < same < 55
+    with pytest.raises(ValueError, match=r"add up to 1\.6"):
+        chain(Step(chance=0.8, degradation=DARK), Step(chance=0.8, degradation=DARK), order="one")
+
+
+def test_noise_that_comes_last_is_neither_rounded_nor_clipped(photo: np.ndarray) -> None:
+    noise = Step(degradation=GaussianNoise(sigma=(200, 200)))
+    for steps in ((noise,), (Step(degradation=DARK), noise)):
+        values = chain(*steps).spoil(photo, np.random.default_rng(1))
+        assert values.dtype == np.float32 and values.min() < 0 and values.max() > 255
+        rounded = chain(*steps)(photo, np.random.default_rng(1))
+        assert np.array_equal(to_levels(values), rounded)
+    before = chain(noise, Step(degradation=SCRATCHES)).spoil(photo, np.random.default_rng(1))
+    assert np.array_equal(before, to_levels(before))
 
 
 def test_chance_is_how_often_a_step_happens(photo: np.ndarray) -> None:

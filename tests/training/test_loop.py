@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
+from restore.checkpoint import read_header
 from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
@@ -104,6 +105,30 @@ def test_training_lowers_the_error(photos: Path, tmp_path: Path) -> None:
     gray = np.full_like(photo, 128)
     error = np.abs(fixed.astype(int) - photo)[mask == 1].mean()
     assert error < np.abs(gray.astype(int) - photo)[mask == 1].mean()
+
+
+MEND = (
+    *(line for line in TINY if not line.startswith(("generator", "losses"))),
+    "generator.arguments={base=damaged, channels=[8, 8], blocks=[1, 1]}",
+)
+
+
+def test_photos_spoiled_as_a_whole_are_learned_from(photos: Path, tmp_path: Path) -> None:
+    train(load_recipe("mend", MEND), photos, tmp_path, device="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert np.isfinite(lines[-1]["held_out_psnr"])
+    assert not any("discriminator" in line for line in lines)
+    natural = load_recipe("mend-natural", MEND)
+    train(natural, photos, tmp_path / "natural", device="cpu", start=tmp_path)
+    assert read_header(tmp_path / "natural" / "mend-natural.safetensors").task == "mend"
+
+
+def test_a_recipe_that_fills_holes_learns_nothing_from_spoiled_photos(
+    photos: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe("inpaint", (*TINY, "degrade=mixed"))
+    with pytest.raises(UsageError, match="fills holes"):
+        train(recipe, photos, tmp_path, device="cpu")
 
 
 def test_fine_tuning_starts_from_given_weights(photos: Path, done: Path, tmp_path: Path) -> None:
