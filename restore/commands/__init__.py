@@ -13,6 +13,7 @@ import click
 from restore import __version__
 from restore.commands.degrade import degrade
 from restore.commands.evaluate import evaluate
+from restore.commands.export import export
 from restore.commands.fix import fix
 from restore.commands.generate import generate
 from restore.commands.mask import mask
@@ -28,7 +29,7 @@ def cli() -> None:
     """Mend pictures, draw masks and new pictures, spoil photos; train and score your own models."""
 
 
-for command in (fix, mask, degrade, generate, models, train, evaluate):
+for command in (fix, mask, degrade, generate, models, train, evaluate, export):
     cli.add_command(command)
 
 
