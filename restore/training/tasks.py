@@ -1,11 +1,16 @@
 """The tasks that a recipe may be for, by name."""
 
 from restore.tables import look_up
+from restore.training.detector_task import DetectorTask
 from restore.training.recipe import Recipe
 from restore.training.restorer_task import RestorerTask
 from restore.training.task import Findings, Source, Task
 
-TASKS: dict[str, type[Task]] = {"inpaint": RestorerTask, "mend": RestorerTask}
+TASKS: dict[str, type[Task]] = {
+    "inpaint": RestorerTask,
+    "mend": RestorerTask,
+    "detect": DetectorTask,
+}
 
 
 def find_task(recipe: Recipe) -> type[Task]:
