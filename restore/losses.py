@@ -31,6 +31,10 @@ class Outputs:
     of the gradient of a photo's summed logits by the photo (N,), at real, fake and mixed ones.
     weights: of the generator. judged: the mask as the discriminator saw it, if not `mask`. found:
     logits of a detector (N, 1, H, W), above 0 for what it takes for `mask`.
+
+    Of samplers, `clean` are real pictures and `restored` drawn ones, with a mask of ones. label:
+    (N,) int64; real_guess, fake_guess: a logit for each class, (N, classes). mean, log_variance: of
+    the noise that an autoencoder finds for a picture, (N, D).
     """
 
     clean: Tensor
@@ -48,6 +52,11 @@ class Outputs:
     weights: Sequence[Tensor] = ()
     judged: Tensor | None = None
     found: Tensor | None = None
+    label: Tensor | None = None
+    real_guess: Tensor | None = None
+    fake_guess: Tensor | None = None
+    mean: Tensor | None = None
+    log_variance: Tensor | None = None
 
 
 def hole_share(mask: Tensor) -> Tensor:
@@ -147,7 +156,15 @@ GAMES = {
 }
 
 
-class Adversarial(Loss):
+class Played(Loss):
+    """A loss that both networks have: the call is what the generator pays."""
+
+    @abstractmethod
+    def discriminator(self, outputs: Outputs) -> Tensor:
+        """Return what the discriminator pays, a scalar before weighting."""
+
+
+class Adversarial(Played):
     """A GAN loss over the patches of the hole.
 
     A patch of a fake counts as fake by its share of hole and, where `known` is set, as real by the
@@ -183,6 +200,37 @@ class Adversarial(Loss):
         fake = outputs.fake_logits.float()
         mask = outputs.mask if outputs.judged is None else outputs.judged
         return outputs.real_logits.float(), fake, patch_shares(mask, fake)
+
+
+class Auxiliary(Played):
+    """Both networks want the label to be guessed right (Odena et al., eq. 3, arXiv:1610.09585).
+
+    The discriminator learns to guess from real pictures alone, as it can't trust drawn ones.
+    """
+
+    def discriminator(self, outputs: Outputs) -> Tensor:
+        """Return the cross entropy of guesses for real pictures, in nats."""
+        assert outputs.real_guess is not None and outputs.label is not None
+        return F.cross_entropy(outputs.real_guess.float(), outputs.label)
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the cross entropy of guesses for drawn pictures, in nats."""
+        assert outputs.fake_guess is not None and outputs.label is not None
+        return F.cross_entropy(outputs.fake_guess.float(), outputs.label)
+
+
+class Divergence(Loss):
+    """How far the noise found for a picture is from N(0, 1) (Kingma and Welling, arXiv:1312.6114).
+
+    Appendix B: KL = ½ Σ (μ² + σ² - 1 - log σ²), in nats. A weight of 0 leaves a plain autoencoder.
+    """
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the mean over pictures."""
+        assert outputs.mean is not None and outputs.log_variance is not None
+        mean, log_variance = outputs.mean.float(), outputs.log_variance.float()
+        terms = mean.square() + log_variance.exp() - 1 - log_variance
+        return terms.sum(1).mean() / 2
 
 
 class Penalty(Loss):
@@ -329,4 +377,6 @@ LOSSES: dict[str, type[Loss]] = {
     "weight_size": WeightSize,
     "cross_entropy": CrossEntropy,
     "dice": Dice,
+    "auxiliary": Auxiliary,
+    "kl": Divergence,
 }

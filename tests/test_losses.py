@@ -42,6 +42,11 @@ def _outputs(**changes: object) -> Outputs:
         "mixed_slope": restored.mean((1, 2, 3)),
         "weights": [restored],
         "found": restored[:, :1] - 0.5,
+        "label": torch.tensor([0, 2]),
+        "real_guess": torch.zeros(2, 3),
+        "fake_guess": restored.mean((2, 3)),
+        "mean": restored.flatten(1),
+        "log_variance": restored.flatten(1),
     }
     return Outputs(**(known | changes))  # type: ignore[arg-type]
 
@@ -199,3 +204,24 @@ def test_damage_weighs_more_than_its_share() -> None:
     plain, heavy = CrossEntropy(damaged=1)(none), CrossEntropy(damaged=5)(none)
     share = float(mask.mean())
     assert heavy / plain == pytest.approx(1 + 4 * share, abs=1e-4)
+
+
+def test_the_divergence_is_that_of_two_normal_distributions() -> None:
+    mean, variance = torch.tensor([[1.0, 0.0], [0.0, -2.0]]), torch.tensor([[1.0, 4.0], [0.25, 1]])
+    loss = LOSSES["kl"]()(_outputs(mean=mean, log_variance=variance.log()))
+    found = torch.distributions.Normal(mean, variance.sqrt())
+    exact = torch.distributions.kl_divergence(found, torch.distributions.Normal(0.0, 1.0))
+    assert loss.item() == pytest.approx(exact.sum(1).mean().item(), rel=1e-6)
+    # ½ (1 + 4 - 1 - ln 4) and ½ (0.25 - 1 + ln 4 + 4), by hand
+    assert loss.item() == pytest.approx((0.5 * (4 - 2 * LOG2) + 0.5 * (3.25 + 2 * LOG2)) / 2)
+    nothing = torch.zeros(2, 5)
+    assert LOSSES["kl"]()(_outputs(mean=nothing, log_variance=nothing)).item() == 0
+
+
+def test_a_guess_costs_its_cross_entropy_on_both_sides() -> None:
+    guess = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    outputs = _outputs(fake_guess=guess)
+    expected = (math.log(math.exp(2) + 2) - 2 + math.log(3)) / 2
+    auxiliary = LOSSES["auxiliary"]()
+    assert auxiliary(outputs).item() == pytest.approx(expected)
+    assert auxiliary.discriminator(outputs).item() == pytest.approx(math.log(3))  # type: ignore[attr-defined]

@@ -155,7 +155,7 @@ def test_attention_prefers_known_cells() -> None:
     assert copied == pytest.approx(float(expected), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", DISCRIMINATORS)
+@pytest.mark.parametrize("name", ["patch", "multi-scale"])
 def test_a_discriminator_gives_logits_and_features(name: str) -> None:
     discriminator = DISCRIMINATORS[name]()
     image = torch.rand(2, 3, 64, 96, requires_grad=True)

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from restore.data.sources import Pair, Photo, PhotoFile, open_photo
 from restore.data.spoiling import LEAST_SCALE, Spoiling
-from restore.degradations import Chain
 from restore.errors import RestoreError
 from restore.image import Pixels, to_upright
 from restore.masks import Preset
@@ -64,11 +63,11 @@ class MaskedPhotos(Dataset[Item]):
     """Endless crops and masks by running index: item i depends on the seed and i alone.
 
     Pairs are cropped alike and have masks of ones: all of a damaged photo may change. So it is with
-    photos that a `Spoiling` stands for. A chain damages photos, and masks say where.
+    photos that a `Spoiling` stands for.
     """
 
     def __init__(
-        self, photos: Sequence[Photo], preset: Preset | Spoiling | Chain, size: int, seed: int
+        self, photos: Sequence[Photo], preset: Preset | Spoiling, size: int, seed: int
     ) -> None:
         self.photos, self.preset, self.size, self.seed = photos, preset, size, seed
 
@@ -91,12 +90,8 @@ class MaskedPhotos(Dataset[Item]):
         raise RestoreError(f"None of the photos can be read any more: {problems[0]}")
 
 
-def draw_item(
-    photo: Photo, preset: Preset | Spoiling | Chain, size: int, rng: np.random.Generator
-) -> Item:
+def draw_item(photo: Photo, preset: Preset | Spoiling, size: int, rng: np.random.Generator) -> Item:
     """Return a random square of a photo with a random mask, or spoiled; or of a pair.
-
-    A chain damages the square and gives the mask of where.
 
     Raises:
         RestoreError: the photo can't be read, or the two of a pair differ in size.
@@ -109,10 +104,6 @@ def draw_item(
         clean, spoiled = preset.draw(draw_crop(pixels, size, rng, LEAST_SCALE), rng)
         ones = np.ones((1, size, size), np.uint8)
         return Item(clean.transpose(2, 0, 1), ones, spoiled.transpose(2, 0, 1))
-    if isinstance(preset, Chain):
-        crop = draw_crop(pixels, size, rng)
-        damaged, mask = preset.damage(crop, rng)
-        return Item(crop.transpose(2, 0, 1), mask[None], damaged.transpose(2, 0, 1))
     crop = draw_crop(pixels, size, rng).transpose(2, 0, 1)
     return Item(crop, preset.draw(size, size, rng)[None])
 
@@ -229,12 +220,25 @@ def load_batches(
     Raises:
         RestoreError: no photo can be read any more.
     """
+    for stacked in load_items(dataset, batch, indices, workers, warn, _stack):
+        yield _to_batch(stacked)
+
+
+def load_items(
+    dataset: Dataset[Any],
+    batch: int,
+    indices: Iterable[int],
+    workers: int,
+    warn: Callable[[str], None],
+    stack: Callable[[Sequence[Any]], Any],
+) -> Iterator[Any]:
+    """Yield what `stack` makes of the items of each batch; the rest as `load_batches`."""
     loader = DataLoader(
         dataset,
         batch_size=batch,
         sampler=indices,
         num_workers=workers,
-        collate_fn=_stack,
+        collate_fn=stack,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_calm_worker,
         # A fork may hang on OpenCV's threads.
@@ -247,7 +251,7 @@ def load_batches(
                 if problem not in told:
                     warn(f"Left out: {problem}")
             told.update(stacked.problems)
-            yield _to_batch(stacked)
+            yield stacked
     except RestoreError as error:  # a worker's comes with its traceback in front
         raise RestoreError(str(error).rpartition("RestoreError: ")[2].strip()) from None
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from restore.restorer import Restorer
 
 Warn = Callable[[str], None]
-DEFAULT_MODEL = "inpaint"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def load_restorer(model: str | None, device: str) -> "Restorer":
         UsageError: an unknown name or device.
         RestoreError: the checkpoint can't be loaded.
     """
-    model = model or DEFAULT_MODEL
+    model = model or "inpaint"
     checkpoint_path(model)  # an unknown name shall be told before torch is imported
     from restore.restorer import Restorer
 

@@ -28,9 +28,10 @@ class Augment:
         self.shift = (drawn[3:].T * SHIFT * size).round()  # (N, 2) pixels
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Return the changed photos (N, 3, H, W); gradients flow through."""
+        """Return the changed photos (N, 3 or 1, H, W); gradients flow through."""
         image = enhance.adjust_brightness(image, self.brightness, clip_output=False)
-        image = enhance.adjust_saturation_with_gray_subtraction(image, self.saturation)
+        if image.shape[1] == 3:
+            image = enhance.adjust_saturation_with_gray_subtraction(image, self.saturation)
         image = enhance.adjust_contrast_with_mean_subtraction(image, self.contrast)
         return self.move(image)
 

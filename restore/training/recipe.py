@@ -10,10 +10,8 @@ from pydantic import Field, model_validator
 from restore.assets import recipe_path
 from restore.checkpoint import NetworkSettings
 from restore.config import Settings, apply_overrides, read_toml, validate
-from restore.losses import LOSSES, Loss, Penalty
+from restore.losses import LOSSES, FeatureMatching, Loss, Penalty, Played
 from restore.tables import look_up
-
-PLAYED = ("adversarial", "feature_matching")  # losses that look through a discriminator
 
 
 class Stage(Settings):
@@ -83,8 +81,8 @@ class Recipe(Settings):
     def plays(self) -> bool:
         """Whether any loss needs a discriminator."""
         return any(
-            loss.weight and (isinstance(loss, Penalty) or name in PLAYED)
-            for name, loss in self.losses.items()
+            loss.weight and isinstance(loss, Penalty | Played | FeatureMatching)
+            for loss in self.losses.values()
         )
 
     def stage_at(self, step: int) -> tuple[Stage, int, int]:
@@ -108,6 +106,36 @@ class Recipe(Settings):
         return max(0.0, min(1.0, up, down))
 
 
+class SamplerStage(Stage):
+    """A part of the run of a sampler.
+
+    Progressive growing is stages of smaller pictures first; the networks need `growing` for it
+    (Karras et al., section 2, arXiv:1710.10196).
+    """
+
+    size: int = Field(ge=4, le=512)  # pixels, side of the pictures
+    fade: float = Field(0.5, ge=0, le=1)  # share of its steps over which a new size comes in
+
+
+class SamplerRecipe(Recipe):
+    """The training of a sampler. Size, channels and classes of the networks come from here."""
+
+    task: Literal["generate"] = "generate"
+    channels: Literal[1, 3] = 3  # 1: gray
+    conditional: bool = False  # learn the labels of the pictures
+    mirror: bool = True  # half of the pictures, left to right
+    download: bool = False  # let torchvision fetch the data set that was named
+    mixing: float = Field(0.0, ge=0, le=1)  # share of pictures from two noises ("style" alone)
+    stages: tuple[SamplerStage, ...] = Field(min_length=1)
+
+    def growth_at(self, step: int) -> tuple[int, float]:
+        """Return the size of the pictures in `step`, and how far that size has come in, 0 to 1."""
+        stage, first, end = self.stage_at(step)
+        if first == 0 or not isinstance(stage, SamplerStage):
+            return stage.size, 1.0
+        return stage.size, min(1.0, (step - first + 1) / max(1.0, stage.fade * (end - first)))
+
+
 class RestorerRecipe(Recipe):
     """The training of a restorer."""
 
@@ -118,18 +146,11 @@ class RestorerRecipe(Recipe):
     gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white
 
 
-class DetectorRecipe(Recipe):
-    """The training of a detector."""
-
-    task: Literal["detect"] = "detect"
-    degrade: str = "scratched"  # preset of degradations; what they do here and there is looked for
-
-
 # The settings of each task, by the name of the task.
 RECIPES: dict[str, type[Recipe]] = {
     "inpaint": RestorerRecipe,
     "mend": RestorerRecipe,
-    "detect": DetectorRecipe,
+    "generate": SamplerRecipe,
 }
 
 
@@ -141,7 +162,7 @@ def to_plain(recipe: Recipe) -> dict[str, Any]:
 
 
 # What a resumed run may change: how long, how often, how fast; never what is learned.
-FREE_KEYS = ("steps", "save_seconds", "preview_seconds", "workers", "data", "licence")
+FREE_KEYS = ("download", "steps", "save_seconds", "preview_seconds", "workers", "data", "licence")
 
 
 def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:

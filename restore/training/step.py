@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from restore.losses import Adversarial, Outputs, Penalty
+from restore.losses import Adversarial, Outputs, Penalty, Played
 from restore.nets import Discriminator
 from restore.training.optimizers import make_optimizer, set_rate
 from restore.training.recipe import Recipe
@@ -96,7 +96,7 @@ class Step(ABC, Generic[B]):
 
     def is_played(self, name: str) -> bool:
         """Tell whether a loss takes part in a step of the discriminator alone."""
-        return self.is_penalty(name) or name == "adversarial"
+        return isinstance(self.recipe.losses[name], Penalty | Played)
 
     def weigh(self, losses: dict[str, Tensor]) -> Tensor:
         """Return the sum of losses by their weights; a lazy one counts for the steps it missed."""
@@ -120,7 +120,12 @@ class Step(ABC, Generic[B]):
         if not isinstance(adversarial, Adversarial) or outputs.fake_logits is None:
             return {}
         assert outputs.real_logits is not None
-        loss = adversarial.discriminator(outputs)
+        game = adversarial.discriminator(outputs)
+        loss = game
+        for name in due:
+            other = self.recipe.losses[name]
+            if isinstance(other, Played) and other is not adversarial:
+                loss = loss + other.weight * other.every * other.discriminator(outputs)
         penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
         whole = loss + self.weigh(penalties) if penalties else loss
         weights = self.discriminator_weights
@@ -133,7 +138,7 @@ class Step(ABC, Generic[B]):
             "real_accuracy": (outputs.real_logits > 0).float().mean(),
             "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
         }
-        return {"discriminator": loss, **accuracy, **penalties}
+        return {"discriminator": game, **accuracy, **penalties}
 
     def move_discriminator(self) -> None:
         """Update the discriminator by the gradients that were set."""

@@ -1,15 +1,15 @@
 """The tasks that a recipe may be for, by name."""
 
 from restore.tables import look_up
-from restore.training.detector_task import DetectorTask
 from restore.training.recipe import Recipe
 from restore.training.restorer_task import RestorerTask
+from restore.training.sampler_task import SamplerTask
 from restore.training.task import Findings, Source, Task
 
 TASKS: dict[str, type[Task]] = {
     "inpaint": RestorerTask,
     "mend": RestorerTask,
-    "detect": DetectorTask,
+    "generate": SamplerTask,
 }
 
 

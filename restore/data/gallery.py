@@ -1,0 +1,337 @@
+"""Pictures to learn to draw, with or without labels: photos, idx files, torchvision's data sets."""
+
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from restore.data.check import Report
+from restore.data.dataset import load_items, read_training_photo, shuffle
+from restore.data.sources import Pair, Photo
+from restore.errors import RestoreError, UsageError
+from restore.image import Pixels
+
+MEMORY = 2**29  # bytes of scaled pictures that a process keeps, to decode each once
+
+
+class Pictures(Protocol):
+    """Pictures by number."""
+
+    def __len__(self) -> int:
+        """Count them."""
+
+    def read(self, index: int, size: int) -> Pixels:
+        """Return picture `index`, (H, W, 3) uint8 RGB, about `size` on its shorter side or more.
+
+        Raises:
+            RestoreError: it can't be read.
+        """
+
+
+@dataclass(frozen=True)
+class PhotoPictures:
+    """Pictures that are files."""
+
+    photos: Sequence[Photo]
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.photos)
+
+    def read(self, index: int, size: int) -> Pixels:
+        """Return a photo as displayed."""
+        photo = self.photos[index]
+        assert not isinstance(photo, Pair), "samplers learn from single pictures"
+        return read_training_photo(photo, size)
+
+
+@dataclass(frozen=True)
+class ArrayPictures:
+    """Pictures that are in memory, (N, H, W) uint8."""
+
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.pixels)
+
+    def read(self, index: int, size: int) -> Pixels:
+        """Return a gray picture as RGB."""
+        return np.repeat(self.pixels[index][..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class TorchvisionPictures:
+    """Pictures of a torchvision data set."""
+
+    dataset: Any
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.dataset)
+
+    def read(self, index: int, size: int) -> Pixels:
+        """Return a picture as RGB."""
+        return np.asarray(self.dataset[index][0].convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures to learn to draw.
+
+    Attributes:
+        place: where they are, as the user named it.
+        pictures: to be read by number.
+        labels: (N,) numbers of their classes, or None.
+        names: of the classes.
+        report: on photos that are files.
+    """
+
+    place: str
+    pictures: Pictures
+    labels: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    report: Report | None = None
+
+    def lines(self, most: int | None = None) -> list[str]:
+        """Return what is there and what is wrong with it, as text."""
+        lines = [f"{self.place}: {len(self.pictures)} pictures"]
+        if self.report is not None:
+            lines = self.report.lines(most)
+        if self.names:
+            lines.append(f"{len(self.names)} classes: {', '.join(self.names)}")
+        return lines
+
+    def without_labels(self) -> "Gallery":
+        """Return the same pictures without their classes."""
+        return replace(self, labels=None, names=())
+
+
+def open_photos(report: Report) -> Gallery:
+    """Return the photos of a checked set; those in two folders or more have these as classes."""
+    photos = PhotoPictures(list(report.photos.values()))
+    folders = [name.split("/")[0] if "/" in name else "" for name in report.photos]
+    names = tuple(sorted(set(folders)))
+    if len(names) < 2 or "" in names:
+        return Gallery(report.place, photos, report=report)
+    number = {name: n for n, name in enumerate(names)}
+    labels = np.array([number[folder] for folder in folders], np.int64)
+    return Gallery(report.place, photos, labels, names, report)
+
+
+def find_idx(place: Path) -> Path | None:
+    """Return the file of pictures in idx format that a place is or holds, train's first."""
+    if place.is_dir():
+        found = [p for p in sorted(place.iterdir()) if "-idx3-ubyte" in p.name]
+        return next((p for p in found if p.name.startswith("train")), next(iter(found), None))
+    return place if place.is_file() and "idx3-ubyte" in place.name else None
+
+
+def open_idx(images: Path, place: Path) -> Gallery:
+    """Return the pictures of an idx file, with the labels of the file beside it if there is one.
+
+    Raises:
+        RestoreError: not such files, damaged, or of different lengths.
+    """
+    pixels = read_idx(images, 3)
+    beside = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
+    if beside == images or not beside.is_file():
+        return Gallery(str(place), ArrayPictures(pixels))
+    labels = read_idx(beside, 1).astype(np.int64)
+    if len(labels) != len(pixels):
+        raise RestoreError(
+            f"{images} holds {len(pixels)} pictures and {beside} {len(labels)} labels; they have "
+            f"to be of one data set."
+        )
+    names = tuple(str(number) for number in range(int(labels.max(initial=0)) + 1))
+    return Gallery(str(place), ArrayPictures(pixels), labels, names)
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Return the bytes of an idx file, gzipped or not, in the shape that it gives.
+
+    Raises:
+        RestoreError: it can't be read, is no idx file of bytes in so many dimensions, or is short.
+    """
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, ValueError) as error:
+        raise RestoreError(f"Can't read {path}: {error}.") from None
+    shape = np.frombuffer(data[4 : 4 + 4 * dimensions], ">u4").astype(np.int64)
+    whole = len(data) - 4 - 4 * dimensions == shape.prod() and len(shape) == dimensions
+    if data[:4] != bytes((0, 0, 8, dimensions)) or not whole or not shape.all():
+        raise RestoreError(
+            f"{path} is not a whole idx file of bytes in {dimensions} dimensions, as MNIST's are; "
+            f"fetch it again."
+        )
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+PREFIX = "torchvision:"
+
+
+def open_torchvision(name: str, download: bool) -> Gallery:
+    """Return the training pictures of a torchvision data set, kept below torch's hub folder.
+
+    Args:
+        name: of a class in torchvision.datasets.
+        download: let torchvision fetch it if it isn't there.
+
+    Raises:
+        UsageError: no data set of that name that needs no more than a folder.
+        RestoreError: it is not there, or the download failed.
+    """
+    from torchvision import datasets
+
+    kind = getattr(datasets, name, None)
+    if name not in datasets.__all__ or not isinstance(kind, type):
+        raise UsageError(
+            f"torchvision has no data set '{name}'; known: {', '.join(sorted(datasets.__all__))}."
+        )
+    root = Path(torch.hub.get_dir()) / "datasets"
+    try:
+        dataset = kind(str(root), download=download)
+    except TypeError as error:
+        raise UsageError(
+            f"torchvision's {name} can't be had by its name alone ({error})."
+        ) from None
+    except (RuntimeError, OSError) as error:
+        hint = "" if download else "; add --download to let torchvision fetch it"
+        raise RestoreError(f"{name} can't be opened in {root} ({error}){hint}.") from None
+    targets = getattr(dataset, "targets", getattr(dataset, "labels", None))
+    labels = None if targets is None else np.asarray(targets, np.int64)
+    known = getattr(dataset, "classes", None)
+    count = 0 if labels is None else int(labels.max()) + 1
+    names = tuple(map(str, known or range(count)))
+    return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names)
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Pictures to learn to draw.
+
+    Attributes:
+        image: (N, C, S, S) float32 in [0, 1].
+        label: (N,) int64, or None.
+    """
+
+    image: Tensor
+    label: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self.image)
+
+    def to(self, device: torch.device) -> "PictureBatch":
+        """Return the batch on `device`."""
+        label = None if self.label is None else self.label.to(device)
+        return PictureBatch(self.image.to(device), label)
+
+    def split(self, count: int) -> list["PictureBatch"]:
+        """Return the batch in `count` equal parts."""
+        labels = [None] * count if self.label is None else self.label.chunk(count)
+        return [
+            PictureBatch(i, lab) for i, lab in zip(self.image.chunk(count), labels, strict=True)
+        ]
+
+
+class PictureItem(NamedTuple):
+    """One picture of a batch, uint8, and what went wrong on the way to it."""
+
+    image: Pixels  # (C, S, S)
+    label: int
+    problems: tuple[str, ...] = ()
+
+
+class Squares(Dataset[PictureItem]):
+    """Endless squares from the middle of pictures: item i depends on the seed and i alone.
+
+    Args:
+        gallery: the pictures.
+        size: of the squares, in pixels.
+        channels: 1 for gray, 3 for RGB.
+        mirror: half of them.
+        seed: of order and mirroring.
+    """
+
+    def __init__(self, gallery: Gallery, size: int, channels: int, mirror: bool, seed: int) -> None:
+        self.gallery, self.size, self.channels = gallery, size, channels
+        self.mirror, self.seed = mirror, seed
+        self.kept: dict[int, Pixels] = {}
+
+    def __getitem__(self, index: int) -> PictureItem:
+        """Return item `index`; where it can't be read, the next one that can.
+
+        Raises:
+            RestoreError: no picture can be read.
+        """
+        count = len(self.gallery.pictures)
+        order = shuffle(count, self.seed, index // count)
+        problems: list[str] = []
+        for place in range(index, index + count):
+            number = int(order[place % count])
+            try:
+                square = self._square(number)
+            except RestoreError as error:
+                problems.append(str(error))
+                continue
+            rng = np.random.default_rng([self.seed, index])
+            turned = square[..., ::-1] if self.mirror and rng.random() < 0.5 else square
+            labels = self.gallery.labels
+            return PictureItem(
+                turned, 0 if labels is None else int(labels[number]), tuple(problems)
+            )
+        raise RestoreError(f"None of the pictures can be read any more: {problems[0]}")
+
+    def _square(self, number: int) -> Pixels:
+        if number not in self.kept:
+            square = cut_middle(self.gallery.pictures.read(number, self.size), self.size)
+            if self.channels == 1:
+                square = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8)
+            square = np.ascontiguousarray(square.transpose(2, 0, 1))
+            if (len(self.kept) + 1) * square.nbytes > MEMORY:
+                return square
+            self.kept[number] = square
+        return self.kept[number]
+
+
+def cut_middle(pixels: Pixels, size: int) -> Pixels:
+    """Return the largest square in the middle of pixels (H, W, 3), scaled to `size`."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+    if side == size:
+        return square
+    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return cv2.resize(square, (size, size), interpolation=method).astype(np.uint8, copy=False)
+
+
+class _Stacked(NamedTuple):
+    image: Tensor
+    label: Tensor
+    problems: list[str]
+
+
+def _stack(items: Sequence[PictureItem]) -> _Stacked:
+    images, labels, problems = zip(*items, strict=True)
+    joined = torch.from_numpy(np.stack(images))
+    return _Stacked(joined, torch.tensor(labels), [p for several in problems for p in several])
+
+
+def load_pictures(
+    squares: Squares, batch: int, indices: Iterable[int], workers: int, warn: Any
+) -> Iterator[PictureBatch]:
+    """Yield batches of squares without end; arguments and errors as `load_batches`."""
+    for stacked in load_items(squares, batch, indices, workers, warn, _stack):
+        label = None if squares.gallery.labels is None else stacked.label
+        yield PictureBatch(stacked.image.float() / 255, label)

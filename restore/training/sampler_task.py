@@ -1,0 +1,168 @@
+"""The training of a sampler: pictures with or without labels, grids from the same noise."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from restore.checkpoint import NetworkSettings, build_network
+from restore.data import (
+    PREFIX,
+    Gallery,
+    PictureBatch,
+    Squares,
+    find_idx,
+    load_pictures,
+    open_idx,
+    open_photos,
+    open_torchvision,
+)
+from restore.device import autocast
+from restore.draw import make_grid
+from restore.errors import UsageError
+from restore.image import to_pixels
+from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
+from restore.nets.growing import grow
+from restore.training.augment import FEW_PHOTOS
+from restore.training.photos import check_source, gather_photos, remember_photos
+from restore.training.recipe import SamplerRecipe, Stage
+from restore.training.sampler_step import GanStep, VaeStep
+from restore.training.task import Look, Say, Source, Task, build_discriminator, need_photos
+from restore.training.team import Noise, Team
+
+SHOWN = 8  # pictures in a row of the grid, and rows where there are no classes
+MOST_ROWS = 10  # classes that the grid shows
+CLASSES = 10  # that an estimate takes for granted
+SEED = 0  # of the noise of the grids
+
+
+class SamplerTask(Task):
+    """What a run of a sampler needs."""
+
+    recipe: SamplerRecipe
+    step: GanStep
+    networks = SAMPLERS
+
+    def __init__(self, recipe: SamplerRecipe, team: Team, found: Gallery | None, say: Say) -> None:
+        self.gallery = found
+        self.labels = found.names if found is not None and recipe.conditional else ()
+        classes = len(self.labels) if found is not None else CLASSES
+        self.recipe = fit_recipe(recipe, classes)
+        torch.manual_seed(recipe.seed)
+        generator = build_network(SAMPLERS, self.recipe.generator).to(team.device)
+        discriminator = build_discriminator(self.recipe, team.device)
+        few = found is not None and len(found.pictures) < FEW_PHOTOS
+        augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
+        step = VaeStep if isinstance(generator, Autoencoder) else GanStep
+        self.step = step(generator, discriminator, self.recipe, team, augmented)
+
+    @classmethod
+    def gather(cls, recipe: SamplerRecipe, source: Source, run: Path, say: Say) -> Gallery:
+        """Find and check the pictures for a run."""
+        gallery = open_special(source, recipe)
+        if gallery is None:
+            return check_labels(open_photos(gather_photos(recipe, source, run, say)), recipe)
+        for line in gallery.lines():
+            say(line)
+        return check_labels(gallery, recipe)
+
+    @classmethod
+    def check(cls, recipe: SamplerRecipe, source: Source) -> Gallery:
+        """Return what is there and what is wrong with it."""
+        return open_special(source, recipe) or open_photos(check_source(recipe, source))
+
+    def remember(self, run: Path) -> None:
+        """Write what was found out about photos into the run folder."""
+        if self.gallery is not None and self.gallery.report is not None:
+            remember_photos(self.gallery.report, run)
+
+    def batch_of(self, stage: Stage) -> int:
+        """Return how many pictures a step takes: a batch for each update of the discriminator."""
+        return stage.batch * self.recipe.discriminator_steps
+
+    def load_batches(
+        self, stage: Stage, batch: int, turns: Iterable[int], say: Say
+    ) -> Iterator[PictureBatch]:
+        """Yield batches of pictures, without end."""
+        assert self.gallery is not None
+        recipe = self.recipe
+        squares = Squares(self.gallery, stage.size, recipe.channels, recipe.mirror, recipe.seed)
+        if not recipe.conditional:
+            squares.gallery = self.gallery.without_labels()
+        return load_pictures(squares, batch, turns, recipe.workers, say)
+
+    def look(self, average: nn.Module, stage: Stage) -> Look:
+        """Draw pictures from the same noise as ever; rows are classes, where there are any."""
+        assert isinstance(average, SamplerGenerator)
+        grow(average, stage.size, 1.0)
+        rows = min(len(self.labels), MOST_ROWS) or SHOWN
+        generator = torch.Generator().manual_seed(SEED)
+        noise = torch.randn(average.noise_shape(rows * SHOWN), generator=generator)
+        label = torch.arange(rows).repeat_interleave(SHOWN) if self.labels else None
+        images = self._draw(average, noise, label)
+        pixels = [to_pixels(image[None]) for image in images]
+        pictures = [pixels[start : start + SHOWN] for start in range(0, len(pixels), SHOWN)]
+        return Look({}, make_grid(pictures, labels=self.labels[:rows]))
+
+    def _draw(self, average: SamplerGenerator, noise: Tensor, label: Tensor | None) -> Tensor:
+        """Return pictures (N, 3, S, S) on the CPU."""
+        label = None if label is None else label.to(self.device)
+        with torch.inference_mode(), autocast(self.device, self.recipe.precision):
+            images = average(noise.to(self.device), label).float().cpu()
+        return images.expand(-1, 3, -1, -1)
+
+    def make_probe(self, stage: Stage) -> PictureBatch:
+        """Return a batch of noise."""
+        count = self.batch_of(stage)
+        image = torch.rand(count, self.recipe.channels, stage.size, stage.size)
+        label = torch.arange(count) % CLASSES if self.recipe.conditional else None
+        return PictureBatch(image, label)
+
+    def run_generator(self, probe: PictureBatch, noise: Noise) -> None:
+        """Draw one picture of the largest size."""
+        drawn = noise.normal(*self.step.generator.noise_shape(1))
+        self.step.generator.eval()(drawn, None if probe.label is None else probe.label[:1])
+        self.step.generator.train()
+
+
+def fit_recipe(recipe: SamplerRecipe, classes: int) -> SamplerRecipe:
+    """Return the recipe with size, channels and classes put into the arguments of its networks."""
+    facts: dict[str, Any] = {"size": recipe.stages[-1].size, "channels": recipe.channels}
+    facts["classes"] = classes if recipe.conditional else 0
+    networks = {"generator": recipe.generator, "discriminator": recipe.discriminator}
+    fitted = {
+        name: NetworkSettings(kind=network.kind, arguments=network.arguments | facts)
+        for name, network in networks.items()
+        if network is not None
+    }
+    return recipe.model_copy(update=fitted)
+
+
+def open_special(source: Source, recipe: SamplerRecipe) -> Gallery | None:
+    """Return the pictures of idx files or of a torchvision data set; None for a place of photos.
+
+    Raises:
+        UsageError: a pair of places, or an unknown data set. RestoreError: it can't be read.
+    """
+    place = need_photos(source, recipe.name)
+    if str(place).startswith(PREFIX):
+        return open_torchvision(str(place).removeprefix(PREFIX), recipe.download)
+    images = find_idx(place)
+    return None if images is None else open_idx(images, place)
+
+
+def check_labels(gallery: Gallery, recipe: SamplerRecipe) -> Gallery:
+    """Return the gallery, if a recipe that needs labels finds some.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if recipe.conditional and gallery.labels is None:
+        raise UsageError(
+            f"The recipe {recipe.name} learns classes and {gallery.place} has none; give a folder "
+            f"with a folder for each class, or idx files with their labels, or add --set "
+            f"conditional=false."
+        )
+    return gallery
