@@ -52,3 +52,8 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(count)
+
+
+def work_alone() -> None:
+    """Let the calling thread compute without PyTorch's helpers from now on."""
+    torch.set_num_threads(1)

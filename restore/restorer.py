@@ -1,6 +1,6 @@
 """The restorer: a photo and a mask in, the whole photo out."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from math import lcm
 from pathlib import Path
@@ -93,17 +93,10 @@ class Restorer:
         Raises:
             UsageError: photo or mask has another shape or type, or nothing is known.
         """
-        steps = self.steps(photo, mask, seed)
-        try:
-            window = next(steps)
-            while True:
-                (restored,) = self.restore([window])
-                window = steps.send(restored)
-        except StopIteration as end:
-            return end.value
+        return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
 
     def steps(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Steps:
-        """Fix a photo step by step: `fix`, but who drives it has its windows restored.
+        """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
         So the windows of several photos can be restored side by side.
         """
@@ -172,6 +165,16 @@ class Restorer:
         drawn = torch.randn(shape, generator=noise)
         restored = yield Window(pixels, hole, empty, drawn)
         return to_pixels(restored[..., :height, :width])
+
+
+def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> Pixels:
+    """Go through the steps of a photo with what restores a window, and return the fixed photo."""
+    try:
+        window = next(steps)
+        while True:
+            window = steps.send(restore(window))
+    except StopIteration as end:
+        return end.value
 
 
 class Canvas:

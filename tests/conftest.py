@@ -1,6 +1,6 @@
 """What every test runs under, and what several of them need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,10 @@ class FakeRestorer:
         self.seeds.append(seed)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
 
+    def steps(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Generator[None, None, Pixels]:
+        return self.fix(photo, mask, seed)
+        yield  # no windows
+
 
 @pytest.fixture
 def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
@@ -39,7 +43,11 @@ def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
         fake.loaded.append((name, device))
         return fake
 
+    from restore.folders.crew import Way
+
+    monkeypatch.setattr("restore.folders.crew.pick_way", lambda restorer: Way())
     monkeypatch.setattr("restore.folders.run.checkpoint_path", Path)
+    monkeypatch.setattr("restore.folders.folder.checkpoint_path", Path)
     monkeypatch.setattr("restore.restorer.Restorer.load", load)
     return fake
 

@@ -74,7 +74,7 @@ Examples:
     default=2,
     show_default=True,
     metavar="N",
-    help="For a folder: threads that read and write files.",
+    help="For a folder: photos that are read or written while others are filled.",
 )
 @seed_option("Another seed, another plausible fill; the same seed, the same file.")
 @click.option(

@@ -1,7 +1,7 @@
-"""A folder of photos: files are read ahead and written behind while the network works.
+"""A folder of photos: some are read and others written while the network works.
 
-The network works in the main thread, one photo at a time, so that the bytes of a result depend
-neither on the photos around it nor on the number of threads.
+Each photo has a thread from its reading to its writing; what they have in common is the crew that
+restores their windows, so that the bytes of a result depend on no other photo.
 """
 
 import signal
@@ -9,26 +9,25 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING
 
+from restore.assets import checkpoint_path
 from restore.errors import RestoreError, UsageError, sentence_of
 from restore.folders.photo import Job, Opened, fill_photo, open_photo, write_result
 from restore.folders.report import REPORT, Entry, hash_file, open_report, read_report
-from restore.folders.run import Warn, load_restorer
+from restore.folders.run import DEFAULT_MODEL, Warn, load_restorer
 from restore.folders.tree import Plan, Tree, refuse_unwritable
 from restore.folders.watch import watch_tree
 from restore.image import Pixels
 
 if TYPE_CHECKING:
-    from restore.restorer import Restorer
-
-Task = Callable[[], Entry]
+    from restore.folders.crew import Crew
 
 
 def fix_folder(
@@ -42,14 +41,14 @@ def fix_folder(
 ) -> Iterator[Entry]:
     """Fix the photos of a plan and write down what became of each in OUT/report.jsonl.
 
-    Ctrl-C ends the run after the photo in hand, a second one at once. A run that was killed leaves
+    Ctrl-C ends the run after the photos in hand, a second one at once. A run that was killed leaves
     whole results only, and can be gone on with (`Tree.resume`).
 
     Args:
         plan: from `plan_folder`.
         model: a checkpoint's name or file or a run's folder; None is "inpaint".
         device: "auto", "cpu", "cuda" or "mps".
-        threads: that read and write files.
+        threads: photos that are read or written while others are filled.
         watch: seconds between two looks at the folder for photos that arrive, for ever; None fixes
             what the plan holds and ends.
         warn: is called with a sentence where a result should be looked at.
@@ -63,6 +62,8 @@ def fix_folder(
     """
     tree = plan.tree
     restorer = load_restorer(model, device)
+    from restore.folders.crew import Crew  # brings torch
+
     try:
         tree.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -71,9 +72,11 @@ def fix_folder(
     with (
         open_report(report, append=tree.resume) as write,
         _stop_on_interrupt() as stop,
+        Crew(restorer) as crew,
     ):
         _remove_unfinished(plan)
-        worker = Worker(tree, restorer, read_report(report))
+        model_sha256 = hash_file(checkpoint_path(model or DEFAULT_MODEL))
+        worker = Worker(tree, crew, model_sha256, read_report(report))
         rounds: Iterable[Plan] = [plan]
         if watch is not None:
             rounds = watch_tree(tree, watch, stop, warn)
@@ -116,26 +119,33 @@ def _remove_unfinished(plan: Plan) -> None:
 def _fix_all(
     worker: "Worker", plan: Plan, threads: int, stop: Event, warn: Warn
 ) -> Iterator[Entry]:
-    """Read ahead in threads, fill here, write behind in threads, and yield entries in order."""
+    """Fix photos in threads, and yield entries in the order of the plan."""
+    from restore.device import work_alone
+
     for name, sentence in plan.failures:
         yield worker.fail(name, None, UsageError(sentence), 0.0)
     waiting = iter(plan.jobs)
-    reading: deque[tuple[Job, Future[Opened | list[Entry]]]] = deque()
-    writing: deque[Future[Entry]] = deque()
-    pool = ThreadPoolExecutor(threads, "restore-files")
+    running: deque[SimpleQueue[Entry | str | None]] = deque()
+    places = worker.crew.way.lanes * worker.crew.way.batch + threads
+    pool = ThreadPoolExecutor(places, "restore-photo", initializer=work_alone)
     try:
-        while not stop.is_set():
-            while len(reading) <= threads and (job := next(waiting, None)) is not None:
-                reading.append((job, pool.submit(worker.read, job)))
-            if not reading:
-                break
-            for task in worker.tasks(*reading.popleft(), warn):
-                writing.append(pool.submit(task))
-                # Few results wait in memory, and what is written is told soon.
-                while writing and (len(writing) > threads or writing[0].done()):
-                    yield writing.popleft().result()
-        while writing:
-            yield writing.popleft().result()
+        while True:
+            # Twice as many as places: the others go on while one photo takes long.
+            while len(running) < 2 * places and not stop.is_set() and (job := next(waiting, None)):
+                news: SimpleQueue[Entry | str | None] = SimpleQueue()
+                pool.submit(worker.fix, job, news.put, stop)
+                running.append(news)
+            if not running:
+                return
+            news = running.popleft()
+            while (item := news.get()) is not None:
+                if isinstance(item, str):
+                    warn(item)
+                else:
+                    yield item
+    except BaseException:  # nobody wants the photos in hand any more
+        worker.crew.close()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -146,17 +156,37 @@ class Worker:
 
     Attributes:
         tree: what was asked for.
-        restorer: fills the holes.
+        crew: fills the holes.
+        model_sha256: of its checkpoint.
         done: what the report says was done, by result.
     """
 
     tree: Tree
-    restorer: "Restorer"
+    crew: "Crew"
+    model_sha256: str | None
     done: dict[str, Entry]
 
-    def read(self, job: Job) -> Opened | list[Entry]:
-        """Return the photo with its hole, or what an earlier run has done for it; in a thread."""
-        return self._find_kept(job) or open_photo(job, self.tree.options)
+    def fix(self, job: Job, tell: Callable[[Entry | str | None], None], stop: Event) -> None:
+        """Read a photo, fill and write each result, and tell warnings, entries and the end."""
+        start = time.perf_counter()
+        name = job.photo.relative_to(self.tree.folder).as_posix()
+        try:
+            for entry in [] if stop.is_set() else self._find_kept(job) or self._fix(job, tell):
+                tell(entry)
+        except Exception as error:  # even a mistake of ours must not stop the other photos
+            tell(self.fail(name, job, error, time.perf_counter() - start))
+        finally:
+            tell(None)
+
+    def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
+        start = time.perf_counter()
+        opened = open_photo(job, self.tree.options)
+        for sentence in opened.warnings:
+            tell(sentence)
+        for seed, result in enumerate(job.results, start=self.tree.options.seed):
+            pixels = fill_photo(self.crew, opened, seed)
+            yield self.write(opened, result, pixels, seed, start)
+            start = time.perf_counter()
 
     def _find_kept(self, job: Job) -> list[Entry]:
         """Return the entries of a job of which nothing has to be done again."""
@@ -170,24 +200,6 @@ class Worker:
                 return []
             kept.append(replace(entry, status="kept"))
         return kept
-
-    def tasks(self, job: Job, future: "Future[Opened | list[Entry]]", warn: Warn) -> Iterator[Task]:
-        """Fill a photo, once for each result, and yield what is left to do in a thread."""
-        start = time.perf_counter()
-        name = job.photo.relative_to(self.tree.folder).as_posix()
-        try:
-            opened = future.result()
-            if isinstance(opened, list):
-                yield from (partial(replace, entry) for entry in opened)
-                return
-            for sentence in opened.warnings:
-                warn(sentence)
-            for seed, result in enumerate(job.results, start=self.tree.options.seed):
-                pixels = fill_photo(self.restorer, opened, seed)
-                yield partial(self.write, opened, result, pixels, seed, start)
-                start = time.perf_counter()
-        except Exception as error:  # even a mistake of ours must not stop the other photos
-            yield partial(self.fail, name, job, error, time.perf_counter() - start)
 
     def write(self, opened: Opened, result: Path, pixels: Pixels, seed: int, start: float) -> Entry:
         """Write a result and return the entry for the report; in a thread."""
@@ -214,7 +226,9 @@ class Worker:
             sentence=sentence_of(error),
             seconds=round(seconds, 3),
             seed=options.seed,
-            model=self.restorer.name,
+            settings=self.tree.options.settings,
+            model=self.crew.name,
+            model_sha256=self.model_sha256,
             photo_sha256=hash_file(path),
             mask_sha256=hash_file(mask) if mask else None,
             out_sha256=None,
@@ -231,7 +245,9 @@ class Worker:
             sentence=None,
             seconds=0.0,
             seed=seed,
-            model=self.restorer.name,
+            settings=self.tree.options.settings,
+            model=self.crew.name,
+            model_sha256=self.model_sha256,
             photo_sha256=hash_file(job.photo),
             mask_sha256=hash_file(mask) if mask else None,
             out_sha256=hash_file(result),

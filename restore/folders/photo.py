@@ -6,18 +6,15 @@ The three steps are apart, so that a folder of photos can be read and written in
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
 from restore.image import MAX_PIXELS, Photo, Pixels, format_of, read_image, write_bytes, write_image
 from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
-
-if TYPE_CHECKING:  # torch takes seconds to import, and a wrong request should be told at once
-    from restore.restorer import Restorer
 
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
@@ -51,6 +48,23 @@ class FixOptions:
     overwrite: bool = False
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What a result depends on beside photo, mask, seed and restorer."""
+        apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+
+
+class Fixer(Protocol):
+    """What fills holes: a restorer, or a crew that many threads share."""
+
+    @property
+    def name(self) -> str:
+        """The restorer's name."""
+
+    def fix(self, photo: Pixels, mask: Mask, seed: int = 0) -> Pixels:
+        """See `restore.restorer.Restorer.fix`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ class Opened:
 
 
 def fix_photo(
-    restorer: "Restorer",
+    restorer: Fixer,
     job: Job,
     options: FixOptions,
     warn: Callable[[str], None] = warnings.warn,
@@ -140,7 +154,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     return Opened(job, photo, hole, alpha, sentences)
 
 
-def fill_photo(restorer: "Restorer", opened: Opened, seed: int) -> Pixels:
+def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> Pixels:
     """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole."""
     if not opened.hole.any():
         return opened.photo.pixels

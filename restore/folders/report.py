@@ -28,7 +28,9 @@ class Entry:
         sentence: why it failed.
         seconds: that reading, filling and writing took.
         seed: of the fill.
+        settings: the other options that the result depends on.
         model: name of the restorer.
+        model_sha256: of its checkpoint.
         photo_sha256: of the photo's file, None where it can't be read.
         mask_sha256: of the mask's file.
         out_sha256: of the result's file.
@@ -41,7 +43,9 @@ class Entry:
     sentence: str | None
     seconds: float
     seed: int
+    settings: dict[str, object]
     model: str
+    model_sha256: str | None
     photo_sha256: str | None
     mask_sha256: str | None
     out_sha256: str | None

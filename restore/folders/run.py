@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from restore.restorer import Restorer
 
 Warn = Callable[[str], None]
+DEFAULT_MODEL = "inpaint"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def load_restorer(model: str | None, device: str) -> "Restorer":
         UsageError: an unknown name or device.
         RestoreError: the checkpoint can't be loaded.
     """
-    model = model or "inpaint"
+    model = model or DEFAULT_MODEL
     checkpoint_path(model)  # an unknown name shall be told before torch is imported
     from restore.restorer import Restorer
 

@@ -38,11 +38,9 @@ def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str]
     What an earlier start found out, see `remember_photos`, is not looked at again.
 
     Raises:
-        UsageError: the run has been trained on other photos, or the recipe can't take pairs.
+        UsageError: the run has been trained on other photos.
         RestoreError: no such place, or no photo there to train on.
     """
-    if isinstance(recipe, RestorerRecipe) and (isinstance(source, tuple) or recipe.degrade):
-        _check_begins_with_photo(recipe)
     known = load_facts(_memory(run))
     report = check_photos(find_photos(source), _largest(recipe), known, say)
     if known and list_states(run / "state"):
@@ -80,8 +78,12 @@ def _largest(recipe: Recipe) -> int:
     return max(stage.size for stage in recipe.stages)
 
 
-def _check_begins_with_photo(recipe: RestorerRecipe) -> None:
-    """Refuse a recipe that would begin by throwing the damaged photo away."""
+def check_begins_with_photo(recipe: RestorerRecipe) -> None:
+    """Refuse a recipe that would begin by throwing the damaged photo away.
+
+    Raises:
+        UsageError: it is one that fills holes.
+    """
     if recipe.generator.arguments.get("base") != "damaged" or recipe.hint:
         raise UsageError(
             f"The recipe {recipe.name} fills holes, and photos that are damaged as a whole have "

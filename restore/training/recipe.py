@@ -146,11 +146,19 @@ class RestorerRecipe(Recipe):
     gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white
 
 
+class DetectorRecipe(Recipe):
+    """The training of a detector."""
+
+    task: Literal["detect"] = "detect"
+    degrade: str = "scratched"  # preset of degradations; what they do here and there is looked for
+
+
 # The settings of each task, by the name of the task.
 RECIPES: dict[str, type[Recipe]] = {
     "inpaint": RestorerRecipe,
     "mend": RestorerRecipe,
     "generate": SamplerRecipe,
+    "detect": DetectorRecipe,
 }
 
 

@@ -11,7 +11,13 @@ from restore.data import Batch, MaskedPhotos, Photo, Report, load_batches, shuff
 from restore.lpips import load_lpips
 from restore.nets import RESTORERS
 from restore.training.augment import FEW_PHOTOS
-from restore.training.photos import check_source, gather_photos, load_damage, remember_photos
+from restore.training.photos import (
+    check_begins_with_photo,
+    check_source,
+    gather_photos,
+    load_damage,
+    remember_photos,
+)
 from restore.training.preview import Preview
 from restore.training.recipe import RestorerRecipe, Stage
 from restore.training.restorer_step import RestorerStep
@@ -49,6 +55,8 @@ class RestorerTask(Task):
     @classmethod
     def gather(cls, recipe: RestorerRecipe, source: Source, run: Path, say: Say) -> Report:
         """Find and check the photos for a run."""
+        if isinstance(source, tuple) or recipe.degrade:
+            check_begins_with_photo(recipe)
         return gather_photos(recipe, source, run, say)
 
     @classmethod

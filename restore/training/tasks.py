@@ -1,6 +1,7 @@
 """The tasks that a recipe may be for, by name."""
 
 from restore.tables import look_up
+from restore.training.detector_task import DetectorTask
 from restore.training.recipe import Recipe
 from restore.training.restorer_task import RestorerTask
 from restore.training.sampler_task import SamplerTask
@@ -10,6 +11,7 @@ TASKS: dict[str, type[Task]] = {
     "inpaint": RestorerTask,
     "mend": RestorerTask,
     "generate": SamplerTask,
+    "detect": DetectorTask,
 }
 
 

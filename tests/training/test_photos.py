@@ -12,6 +12,7 @@ from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
 from restore.training import Recipe, check_data, load_recipe, train
 from restore.training.photos import gather_photos, remember_photos
+from restore.training.restorer_task import RestorerTask
 from restore.training.task import Source
 
 RECIPE = load_recipe("inpaint")
@@ -95,9 +96,9 @@ def test_pairs_need_a_recipe_that_begins_with_the_damaged_photo(
     photos: Path, tmp_path: Path, overrides: Sequence[str]
 ) -> None:
     with pytest.raises(UsageError, match=r"--set generator.arguments.base=damaged --set hint=0"):
-        gather_photos(_recipe(*overrides), (photos, photos), tmp_path / "run", _silent)
+        RestorerTask.gather(_recipe(*overrides), (photos, photos), tmp_path / "run", _silent)
     recipe = _recipe("generator.arguments.base=damaged", "hint=0")
-    assert len(gather_photos(recipe, (photos, photos), tmp_path / "run", _silent).photos) == 5
+    assert len(RestorerTask.gather(recipe, (photos, photos), tmp_path / "run", _silent).photos) == 5
 
 
 def test_a_source_is_checked_without_a_run(photos: Path, tmp_path: Path) -> None:

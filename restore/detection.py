@@ -1,0 +1,195 @@
+"""Scores of a detector: what it finds on photos that were damaged here, where we know the place."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from restore.data import list_photos
+from restore.degradations import load_chain
+from restore.draw import draw_mask, make_grid
+from restore.errors import RestoreError
+from restore.image import Pixels, encode_png, read_image, write_bytes
+from restore.masks import Mask, grow_mask
+
+Plane = NDArray[np.float32]
+
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+TOLERANCE = 1  # pixels that a found pixel may lie beside a damaged one, in the second score
+SHEET_SIDE = 320  # pixels, longer side of a picture on the sheet
+
+
+class Rater(Protocol):
+    """What is scored: a `Detector`, or anything that rates pixels as one does."""
+
+    def rate(self, photo: Pixels) -> Plane:
+        """Return the probability of damage (H, W) in [0, 1] of a photo (H, W, 3)."""
+
+
+class Agreement(NamedTuple):
+    """How far two masks agree, as counts of pixels that can be added up."""
+
+    right: int = 0  # found ones that are damaged
+    found: int = 0
+    hit: int = 0  # damaged ones that are found
+    damaged: int = 0
+
+    @property
+    def precision(self) -> float:
+        """Share of what was found that is damaged; 1 where nothing was found."""
+        return self.right / self.found if self.found else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the damage that was found; 1 where there is none."""
+        return self.hit / self.damaged if self.damaged else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+    def plus(self, other: "Agreement") -> "Agreement":
+        """Return the counts of both."""
+        return Agreement(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+def compare(found: Mask, damaged: Mask, tolerance: int = 0) -> Agreement:
+    """Return how far what was found agrees with what is damaged, both (H, W) {0, 1}.
+
+    With a tolerance a pixel also counts as right where one of the other mask lies within so many
+    pixels of it.
+    """
+    near_damage, near_found = grow_mask(damaged, tolerance), grow_mask(found, tolerance)
+    counts = (found & near_damage, found, damaged & near_found, damaged)
+    return Agreement(*(int(np.count_nonzero(mask)) for mask in counts))
+
+
+@dataclass(frozen=True)
+class DamagedCase:
+    """A clean photo, it damaged (H, W, 3), and where: mask (H, W) {0, 1}, 1 is the hole."""
+
+    name: str
+    clean: Pixels
+    damaged: Pixels
+    mask: Mask
+
+
+@dataclass
+class Detection:
+    """What a detector got: counts by (threshold, tolerance), and of photos without damage."""
+
+    agreements: dict[tuple[float, int], Agreement] = field(default_factory=dict)
+    alarms: dict[float, float] = field(default_factory=dict)  # by threshold: pixels of clean photos
+    pixels: int = 0  # of the clean photos
+    photos: int = 0
+    seconds: float = 0.0  # of all damaged photos together
+    sheet: Pixels | None = None
+
+    def false_share(self, threshold: float) -> float:
+        """Return the share of the clean photos' pixels that were taken for damage."""
+        return self.alarms[threshold] / self.pixels
+
+
+def read_damaged(
+    folder: Path,
+    preset: str | Path = "scratched",
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[DamagedCase]:
+    """Yield the photos of a folder damaged by a preset of degradations, by (seed, index).
+
+    Photos that can't be read are left out, with a warning.
+
+    Raises:
+        RestoreError: no photos there. UsageError: unknown preset.
+    """
+    chain = load_chain(preset)
+    for index, path in enumerate(list_photos(folder)[:limit]):
+        try:
+            clean = read_image(path).pixels
+        except RestoreError as error:
+            warn(f"Left out: {error}")
+            continue
+        damaged, mask = chain.damage(clean, np.random.default_rng([seed, index]))
+        yield DamagedCase(str(path.relative_to(folder)), clean, damaged, mask)
+
+
+def score_detector(
+    rater: Rater,
+    cases: Iterable[DamagedCase],
+    thresholds: Sequence[float] = THRESHOLDS,
+    *,
+    sheet_rows: int = 0,
+) -> Detection:
+    """Score a detector on damaged photos, and on the same photos as they were.
+
+    Args:
+        rater: a detector.
+        cases: taken one at a time.
+        thresholds: each is scored, to the pixel and with `TOLERANCE`.
+        sheet_rows: how many of the first cases go onto the contact sheet.
+
+    Raises:
+        RestoreError: no photo could be read.
+    """
+    found = Detection()
+    rows: list[tuple[str, list[Pixels]]] = []
+    for case in cases:
+        start = time.perf_counter()
+        rated = rater.rate(case.damaged)
+        found.seconds += time.perf_counter() - start
+        _add(found, case, rated, rater.rate(case.clean), thresholds)
+        if len(rows) < sheet_rows:
+            rows.append((case.name, _draw_row(case, rated)))
+    if not found.photos:
+        raise RestoreError("None of the photos could be read, so there is nothing to score.")
+    if rows:
+        labels, pictures = zip(*rows, strict=True)
+        found.sheet = make_grid(pictures, ("damaged", "where", "found"), labels)
+    return found
+
+
+def write_sheet(path: Path, found: Detection) -> None:
+    """Write the contact sheet as a PNG, replacing an older one.
+
+    Raises:
+        RestoreError: there is nothing on it, or the file can't be written.
+    """
+    if found.sheet is None:
+        raise RestoreError(f"There is no photo to put on the sheet {path}.")
+    write_bytes(path, encode_png(found.sheet), overwrite=True)
+
+
+def _add(
+    total: Detection, case: DamagedCase, rated: Plane, clean: Plane, thresholds: Sequence[float]
+) -> None:
+    total.photos += 1
+    total.pixels += clean.size
+    for threshold in thresholds:
+        mask = (rated >= threshold).view(np.uint8)
+        total.alarms[threshold] = total.alarms.get(threshold, 0) + int((clean >= threshold).sum())
+        for tolerance in (0, TOLERANCE):
+            before = total.agreements.get((threshold, tolerance), Agreement())
+            now = compare(mask, case.mask, tolerance)
+            total.agreements[threshold, tolerance] = before.plus(now)
+
+
+def _draw_row(case: DamagedCase, rated: Plane) -> list[Pixels]:
+    where = draw_mask(case.damaged, case.mask)
+    found = (255 * rated).astype(np.uint8)[..., None].repeat(3, axis=2)
+    scale = min(1.0, SHEET_SIDE / max(case.mask.shape))
+    size = (round(case.mask.shape[1] * scale), round(case.mask.shape[0] * scale))
+    return [
+        np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        for picture in (case.damaged, where, found)
+    ]

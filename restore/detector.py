@@ -1,0 +1,112 @@
+"""The detector: a photo in, a mask of its scratches, cracks, folds and spots out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from restore.assets import checkpoint_path
+from restore.checkpoint import Header, check_task, load_network
+from restore.device import autocast, pick_device
+from restore.errors import UsageError
+from restore.image import to_tensor
+from restore.masks import Mask, grow_mask
+from restore.nets import DETECTORS, DetectorNetwork
+from restore.windows import Box, split_box
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
+GROW = 0  # pixels
+LARGEST_TILE = 1024  # pixels, side, without the overlap
+LEAST_SIDE = 384  # pixels; a photo is looked at in halves of its size down to this shorter side
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector that is ready to use: `Detector.load("scratches").find(photo)`."""
+
+    name: str
+    settings: Header
+    network: DetectorNetwork
+    device: torch.device
+
+    @classmethod
+    def load(cls, name: str | Path = "scratches", device: str = "auto") -> "Detector":
+        """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
+
+        Raises:
+            UsageError: an unknown name or device, or a checkpoint that finds nothing.
+            RestoreError: the file is missing or is no whole checkpoint of this program.
+        """
+        path = checkpoint_path(name)
+        place = pick_device(device)
+        check_task(path, "detect")
+        settings, network = load_network(path, DETECTORS)
+        return cls(settings.name, settings, network.to(place), place)
+
+    def find(self, photo: Pixels, *, threshold: float = THRESHOLD, grow: int = GROW) -> Mask:
+        """Return a mask of the damage (H, W) uint8 {0, 1}, 1 is the hole: it should be filled.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB, of any size.
+            threshold: probability from which on a pixel counts, 0 to 1; lower finds more, also of
+                what is none.
+            grow: pixels by which the mask is widened. To fill what was found, take 2: damage has
+                soft rims.
+
+        Raises:
+            UsageError: the photo has another shape or type.
+        """
+        return grow_mask((self.rate(photo) >= threshold).view(np.uint8), grow)
+
+    def rate(self, photo: Pixels) -> Plane:
+        """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].
+
+        A large photo is also looked at in halves of its size, where wide scratches are as thin as
+        those that were learned from; what was found at any size counts.
+
+        Raises:
+            UsageError: the photo has another shape or type.
+        """
+        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+            raise UsageError(
+                f"A photo must be (height, width, 3) uint8, not {photo.shape} {photo.dtype}."
+            )
+        height, width = photo.shape[:2]
+        found = self._rate_alone(photo)
+        while min(photo.shape[:2]) >= 2 * LEAST_SIDE:
+            half = (photo.shape[1] // 2, photo.shape[0] // 2)
+            photo = np.asarray(cv2.resize(photo, half, interpolation=cv2.INTER_AREA), np.uint8)
+            coarse = cv2.resize(self._rate_alone(photo), (width, height))
+            np.maximum(found, coarse, out=found)
+        return found
+
+    def _rate_alone(self, photo: Pixels) -> Plane:
+        """Return the probabilities of one size, tile by tile; as if there were no tiles."""
+        height, width = photo.shape[:2]
+        step = self.network.multiple_of
+        padding = ((0, -height % step), (0, -width % step), (0, 0))
+        padded = np.pad(photo, padding, mode="edge")
+        found = np.empty(padded.shape[:2], np.float32)
+        for core, window in self._tiles(padded.shape[0], padded.shape[1]):
+            pixels = to_tensor(padded[window.slices]).to(self.device)  # (1, 3, h, w)
+            with torch.inference_mode(), autocast(self.device):
+                rated = torch.sigmoid(self.network(pixels))[0, 0].cpu().numpy()
+            found[core.slices] = rated[core.inside(window).slices]
+        return found[:height, :width]
+
+    def _tiles(self, height: int, width: int) -> Iterator[tuple[Box, Box]]:
+        """Yield (what a tile decides, what it sees), both on the network's grid of cells."""
+        step = self.network.multiple_of
+        overlap = step * -(-self.network.reach // step)
+        for cells in split_box(Box(0, 0, height // step, width // step), LARGEST_TILE // step):
+            core = Box(
+                *(step * edge for edge in (cells.top, cells.left, cells.bottom, cells.right))
+            )
+            yield core, core.widen(overlap, 0, height, width)

@@ -1,0 +1,152 @@
+"""The training of a detector: damaged photos in, where the damage lies out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restore.checkpoint import build_network
+from restore.data import Batch, MaskedPhotos, Photo, Report, draw_item, load_batches, make_batch
+from restore.degradations import Chain, load_chain
+from restore.detection import TOLERANCE, Agreement, compare
+from restore.device import autocast
+from restore.draw import make_grid
+from restore.errors import RestoreError
+from restore.image import to_pixels
+from restore.losses import Outputs
+from restore.nets import DETECTORS, DetectorNetwork
+from restore.training.photos import check_source, gather_photos, remember_photos
+from restore.training.recipe import DetectorRecipe, Stage
+from restore.training.restorer_task import split_photos
+from restore.training.step import Step
+from restore.training.task import Look, Say, Source, Task, need_photos
+from restore.training.team import Noise, Team
+
+SHOWN = 6  # rows of the sheet
+DRAWS = 4  # times that each held-out photo is damaged anew
+
+
+class DetectorStep(Step[Batch]):
+    """A detector, its optimiser, and how one batch updates them.
+
+    Args:
+        network: what is trained.
+        recipe: losses, rates, and so on.
+        team: the processes that share the batches.
+    """
+
+    def __init__(self, network: DetectorNetwork, recipe: DetectorRecipe, team: Team) -> None:
+        super().__init__(network, None, recipe, team)
+        self.network = network
+
+    def update(self, batch: Batch, number: int, noise: Noise) -> dict[str, Tensor]:
+        """Update the detector by one batch; return the losses as scalars.
+
+        Args:
+            batch: damaged photos, and masks of where.
+            number: of the step, counted from 0; lazy losses go by it.
+            noise: nothing here is random.
+        """
+        with autocast(batch.damaged.device, self.recipe.precision):
+            found = self.network(batch.damaged)
+        outputs = Outputs(batch.clean, batch.mask, batch.damaged, found=found)
+        return self.share_logs(self.move_generator(outputs, self.due_losses(number)))
+
+
+class DetectorTask(Task):
+    """What a run of a detector needs."""
+
+    recipe: DetectorRecipe
+    step: DetectorStep
+    networks = DETECTORS
+
+    def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
+        self.recipe, self.report = recipe, found
+        photos = [] if found is None else list(found.photos.values())
+        self.photos, self.held_out = split_photos(photos, recipe.seed)
+        self.chain = load_chain(recipe.degrade)
+        torch.manual_seed(recipe.seed)
+        network = build_network(DETECTORS, recipe.generator).to(team.device)
+        self.step = DetectorStep(network, recipe, team)
+
+    @classmethod
+    def gather(cls, recipe: DetectorRecipe, source: Source, run: Path, say: Say) -> Report:
+        """Find and check the photos for a run."""
+        return gather_photos(recipe, need_photos(source, recipe.name), run, say)
+
+    @classmethod
+    def check(cls, recipe: DetectorRecipe, source: Source) -> Report:
+        """Return what is wrong with the photos."""
+        return check_source(recipe, need_photos(source, recipe.name))
+
+    def remember(self, run: Path) -> None:
+        """Write what was found out about the photos into the run folder."""
+        if self.report is not None:
+            remember_photos(self.report, run)
+
+    def load_batches(
+        self, stage: Stage, batch: int, turns: Iterable[int], say: Say
+    ) -> Iterator[Batch]:
+        """Yield batches of damaged photos, without end."""
+        dataset = MaskedPhotos(self.photos, self.chain, stage.size, self.recipe.seed)
+        return load_batches(dataset, batch, turns, self.recipe.workers, say)
+
+    def look(self, average: nn.Module, stage: Stage) -> Look:
+        """Look for damage on the held-out photos."""
+        batch = draw_held_out(self.held_out, self.chain, stage.size, self.recipe.seed)
+        if batch is None:
+            return Look({}, None)
+        with torch.no_grad(), autocast(self.device, self.recipe.precision):
+            parts = [average(part.to(self.device)) for part in batch.damaged.split(stage.batch)]
+        found = torch.sigmoid(torch.cat(parts)).cpu()
+        rows = [
+            [to_pixels(batch.damaged[n : n + 1])]
+            + [to_pixels(mask[n : n + 1].expand(-1, 3, -1, -1)) for mask in (batch.mask, found)]
+            for n in range(min(SHOWN, len(found)))
+        ]
+        return Look(score(found, batch.mask), make_grid(rows, ("damaged", "where", "found")))
+
+    def make_probe(self, stage: Stage) -> Batch:
+        """Return a batch of noise with damage in it."""
+        clean = torch.rand(stage.batch, 3, stage.size, stage.size)
+        mask = torch.zeros(stage.batch, 1, stage.size, stage.size)
+        mask[..., stage.size // 4 : stage.size // 2] = 1
+        return Batch(clean, mask, clean)
+
+    def run_generator(self, probe: Batch, noise: Noise) -> None:
+        """Look at the first photo."""
+        self.step.network(probe.damaged[:1])
+
+
+def draw_held_out(photos: Sequence[Photo], chain: Chain, size: int, seed: int) -> Batch | None:
+    """Return the same damaged photos as ever; None where none can be read any more."""
+    items = []
+    for draw in range(DRAWS):
+        for index, photo in enumerate(photos):
+            rng = np.random.default_rng([seed, index, 2, draw])
+            with suppress(RestoreError):  # one that is gone by now must not end the run
+                items.append(draw_item(photo, chain, size, rng))
+    return make_batch(items) if items else None
+
+
+def score(found: Tensor, mask: Tensor) -> dict[str, float]:
+    """Return F1 at a probability of one half, to the pixel and within `TOLERANCE`, by name.
+
+    Args:
+        found: (N, 1, H, W) in [0, 1].
+        mask: (N, 1, H, W) {0, 1}.
+    """
+    pairs = [
+        ((rated >= 0.5).numpy().view(np.uint8), there.numpy().astype(np.uint8))
+        for rated, there in zip(found[:, 0], mask[:, 0], strict=True)
+    ]
+    scores = {}
+    for name, tolerance in (("held_out_f1", 0), (f"held_out_f1_within_{TOLERANCE}", TOLERANCE)):
+        total = Agreement()
+        for pair in pairs:
+            total = total.plus(compare(*pair, tolerance))
+        scores[name] = round(total.f1, 4)
+    return scores

@@ -1,0 +1,126 @@
+"""Windows of many photos at a time: each comes back as it does alone."""
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from restore.folders.crew import BATCH, Crew, Way, pick_way
+from restore.restorer import Restorer, Window
+
+SHAPES = ((32, 32), (32, 64), (32, 32), (64, 32))
+WAYS = [Way(), Way(lanes=3), Way(batch=4), Way(lanes=2, batch=3)]
+
+
+class Doubler:
+    """Asks for four windows of three shapes per photo, and restores them exactly."""
+
+    name = "doubler"
+    device = torch.device("cpu")
+    generator = SimpleNamespace(noise_shape=lambda count, height, width: (count, 1, height, width))
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def steps(
+        self, photo: np.ndarray, mask: np.ndarray, seed: int = 0
+    ) -> Generator[Window, torch.Tensor, np.ndarray]:
+        result = photo.copy()
+        for n, (height, width) in enumerate(SHAPES):
+            pixels = torch.full((1, 3, height, width), float(photo[0, 0, 0] + n))
+            result[n, 0] = int((yield Window(pixels, pixels, pixels, pixels)).mean())
+        return result
+
+    def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+        assert len({window.shape for window in windows}) == 1
+        self.batches.append(len(windows))
+        if any((window.pixels == 13).any() for window in windows):
+            raise ZeroDivisionError
+        return [2 * window.pixels for window in windows]
+
+
+def fix_all(crew: Crew, count: int = 24) -> list[list[int] | str]:
+    def fix(n: int) -> list[int] | str:
+        try:
+            photo = np.full((8, 8, 3), n, np.uint8)
+            return crew.fix(photo, photo[..., 0])[:4, 0, 0].tolist()
+        except ZeroDivisionError:
+            return "failed"
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(fix, range(count)))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_window_gets_its_own_answer(way: Way) -> None:
+    doubler = Doubler()
+    with Crew(doubler, way) as crew:
+        fixed = fix_all(crew)
+    whole = [[2 * (n + k) for k in range(4)] for n in range(24)]
+    assert fixed == [w if 26 not in w else "failed" for w in whole]
+    assert set(doubler.batches) <= {1, way.batch}
+
+
+def test_windows_of_one_shape_go_together() -> None:
+    doubler = Doubler()
+    with Crew(doubler, Way(batch=2)) as crew:
+        fix_all(crew, 10)
+    assert 2 in doubler.batches
+
+
+def test_a_closed_crew_restores_nothing_more() -> None:
+    with Crew(Doubler(), Way()) as crew:
+        crew.close()
+        with pytest.raises(CancelledError):
+            fix_all(crew, 1)
+
+
+@pytest.mark.parametrize(("error", "batch"), [(0.0, BATCH), (1e-7, 1)])
+def test_a_gpu_takes_batches_only_where_they_change_no_bit(error: float, batch: int) -> None:
+    class OnGpu(Doubler):
+        device = torch.device("cuda")
+
+        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+            return [window.pixels + error * (len(windows) - 1) for window in windows]
+
+    assert pick_way(OnGpu()).batch == batch
+
+
+@pytest.mark.parametrize(("error", "lanes"), [(0.0, 2), (1e-7, 1)])
+def test_each_core_takes_a_window_only_where_that_changes_no_bit(error: float, lanes: int) -> None:
+    class ByThreads(Doubler):
+        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+            return [window.pixels + error * torch.get_num_threads() for window in windows]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        way = pick_way(ByThreads())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert way == (Way(lanes=2) if lanes == 2 else Way(threads=2))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_real_restorer_gives_the_same_bytes_as_alone(threads: int, tiny_checkpoint) -> None:
+    restorer = Restorer.load(tiny_checkpoint, device="cpu")
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 256, (rng.integers(20, 400), 300, 3), np.uint8) for _ in range(6)]
+    masks = [np.zeros(photo.shape[:2], np.uint8) for photo in photos]
+    for mask in masks:
+        mask[5:15, 20:90] = 1
+    usual = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        alone = [restorer.fix(*pair, seed=3) for pair in zip(photos, masks, strict=True)]
+        with Crew(restorer) as crew, ThreadPoolExecutor(4) as pool:
+            fixed = list(
+                pool.map(lambda pair: crew.fix(*pair, seed=3), zip(photos, masks, strict=True))
+            )
+    finally:
+        torch.set_num_threads(usual)
+    assert all(np.array_equal(one, other) for one, other in zip(alone, fixed, strict=True))

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import restore.detector
+from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+from restore.detector import Detector
+from restore.errors import UsageError
+from restore.nets import DETECTORS
+
+SMALL = NetworkSettings(kind="light-unet", arguments={"channels": (4, 8, 8), "dilations": (1, 2)})
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoints") / "small.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_network(DETECTORS, SMALL)
+        for weight in network.parameters():
+            torch.nn.init.normal_(weight, std=0.3)
+    save_checkpoint(path, network, Header(name="small", task="detect", network=SMALL, size=64))
+    return path
+
+
+@pytest.fixture
+def detector(checkpoint: Path) -> Detector:
+    return Detector.load(checkpoint, device="cpu")
+
+
+class Bright(restore.nets.DetectorNetwork):
+    """Takes a bright line of at most 2 pixels for damage."""
+
+    multiple_of = 8
+    reach = 8
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        gray = photo.mean(1, keepdim=True)
+        around = -torch.nn.functional.max_pool2d(-gray, 3, 1, 1)
+        opened = torch.nn.functional.max_pool2d(around, 3, 1, 1)
+        return 60 * (gray - opened) - 12
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 211), (90, 70), (64, 64)])
+def test_any_size_gets_a_mask_of_its_size(detector: Detector, size: tuple[int, int]) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    mask = detector.find(photo)
+    assert mask.shape == size and mask.dtype == np.uint8
+    assert set(np.unique(mask)) <= {0, 1}
+
+
+def test_a_lower_threshold_finds_more_and_growing_widens(detector: Detector, photo) -> None:
+    rated = detector.rate(photo)
+    assert 0 <= rated.min() < rated.max() <= 1
+    low, high = (float(np.quantile(rated, share)) for share in (0.9, 0.99))
+    more, less = (detector.find(photo, threshold=threshold) for threshold in (low, high))
+    assert (more >= less).all() and more.sum() > less.sum()
+    grown = detector.find(photo, threshold=high, grow=2)
+    assert (grown == (cv2.distanceTransform(1 - less, cv2.DIST_L2, 5) <= 2)).mean() > 0.99
+
+
+def test_tiles_are_as_the_whole(detector: Detector, photo, monkeypatch) -> None:
+    whole = detector.rate(photo)
+    monkeypatch.setattr(restore.detector, "LARGEST_TILE", 24)
+    # bf16, where there is any, rounds by the shape of a tile too
+    assert np.abs(detector.rate(photo) - whole).max() < 0.02
+
+
+def test_a_scratch_that_is_wide_in_a_large_scan_is_found_in_a_smaller_one() -> None:
+    header = Header(name="bright", task="detect", network=SMALL, size=64)
+    detector = Detector("bright", header, Bright(), torch.device("cpu"))
+    scan = np.full((1600, 1600, 3), 60, np.uint8)
+    scan[:, 800:808] = 220
+    found = detector.find(scan)
+    assert found[:, 802:806].mean() > 0.95
+    assert found[:, :780].sum() == found[:, 830:].sum() == 0
+    assert not detector.find(scan[:700, 600:1300]).any()  # as wide, but no larger than in training
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 4)])
+def test_what_is_no_photo_is_refused(detector: Detector, shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="height, width, 3"):
+        detector.find(np.zeros(shape, np.uint8))
+
+
+def test_a_restorer_is_no_detector(tiny_checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="finds damage"):
+        Detector.load(tiny_checkpoint)
