@@ -76,6 +76,12 @@ Examples:
     metavar="N",
     help="For a folder: photos that are read or written while others are filled.",
 )
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="For a folder: fix only part K of N, as on the Kth of N machines; its report is "
+    "report-K-of-N.jsonl.",
+)
 @seed_option("Another seed, another plausible fill; the same seed, the same file.")
 @click.option(
     "--count",
@@ -118,6 +124,7 @@ def fix(
     resume: bool,
     watch: bool,
     jobs: int,
+    shard: str | None,
     seed: int,
     count: int,
     model: str | None,
@@ -131,7 +138,7 @@ def fix(
     A FOLDER is fixed with all folders in it, into --out FOLDER, where report.jsonl tells what
     became of each photo; one that can't be fixed does not stop the others.
     """
-    from restore.folders import Failure, FixOptions, Tree, fix_photos, plan_folder
+    from restore.folders import Failure, FixOptions, Shard, Tree, fix_photos, plan_folder
 
     options = FixOptions(mask, mask_is, grow, seed, count, overwrite)
     if max_megapixels is not None:
@@ -141,11 +148,14 @@ def fix(
     if len(photos) == 1 and photos[0].is_dir():
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
-        tree = Tree(photos[0], Path(out), options, mask_pattern, resume)
+        part = Shard.parse("1/1" if shard is None else shard)
+        tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part)
         plan = plan_folder(tree, may_be_empty=watch)
         return fix_plan(plan, model=model, device=device, jobs=jobs, watch=watch, as_json=as_json)
-    if mask_pattern is not None or resume or watch:
-        raise UsageError("--mask-pattern, --resume and --watch are for a folder of photos.")
+    if mask_pattern is not None or resume or watch or shard is not None:
+        raise UsageError(
+            "--mask-pattern, --resume, --watch and --shard are for a folder of photos."
+        )
     codes = []
     for result in fix_photos(photos, out, options, model=model, device=device, warn=say):
         if isinstance(result, Failure):

@@ -79,11 +79,9 @@ def _tell(entry: "Entry", as_json: bool) -> None:
 
 
 def _summary(plan: "Plan", counts: Counter[str]) -> str:
-    from restore.folders import REPORT
-
     parts = [f"{counts['done']} fixed", f"{counts['failed']} failed"]
     if plan.tree.resume:
         parts.append(f"{counts['kept']} kept from before")
     if plan.skipped:
         parts.append(f"{plan.skipped} skipped, no pictures")
-    return f"{', '.join(parts)}; see {plan.tree.out / REPORT}"
+    return f"{', '.join(parts)}; see {plan.tree.report}"

@@ -7,25 +7,25 @@ be mended does not stop the ones after it.
 from restore.folders.folder import fix_folder
 from restore.folders.photo import FixOptions, Job, Record, fix_photo
 from restore.folders.plan import plan_jobs
-from restore.folders.report import REPORT, Entry, read_report
+from restore.folders.report import Entry
 from restore.folders.run import Failure, fix_photos
+from restore.folders.shard import Shard
 from restore.folders.tree import Plan, Tree, plan_folder
 from restore.folders.watch import LOOK_SECONDS
 
 __all__ = [
     "LOOK_SECONDS",
-    "REPORT",
     "Entry",
     "Failure",
     "FixOptions",
     "Job",
     "Plan",
     "Record",
+    "Shard",
     "Tree",
     "fix_folder",
     "fix_photo",
     "fix_photos",
     "plan_folder",
     "plan_jobs",
-    "read_report",
 ]

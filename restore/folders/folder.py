@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from restore.assets import checkpoint_path
 from restore.errors import RestoreError, UsageError, sentence_of
 from restore.folders.photo import Job, Opened, fill_photo, open_photo, write_result
-from restore.folders.report import REPORT, Entry, hash_file, open_report, read_report
+from restore.folders.report import Entry, hash_file, open_report, read_reports
 from restore.folders.run import DEFAULT_MODEL, Warn, load_restorer
 from restore.folders.tree import Plan, Tree, refuse_unwritable
 from restore.folders.watch import watch_tree
-from restore.image import Pixels
+from restore.image import Pixels, part_prefix
 
 if TYPE_CHECKING:
     from restore.folders.crew import Crew
@@ -39,7 +39,7 @@ def fix_folder(
     watch: float | None = None,
     warn: Warn = warnings.warn,
 ) -> Iterator[Entry]:
-    """Fix the photos of a plan and write down what became of each in OUT/report.jsonl.
+    """Fix the photos of a plan and write down in its report what became of each.
 
     Ctrl-C ends the run after the photos in hand, a second one at once. A run that was killed leaves
     whole results only, and can be gone on with (`Tree.resume`).
@@ -68,15 +68,14 @@ def fix_folder(
         tree.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RestoreError(f"Can't make the folder {tree.out}: {error.strerror}.") from None
-    report = tree.out / REPORT
     with (
-        open_report(report, append=tree.resume) as write,
+        open_report(tree.report, append=tree.resume) as write,
         _stop_on_interrupt() as stop,
         Crew(restorer) as crew,
     ):
         _remove_unfinished(plan)
         model_sha256 = hash_file(checkpoint_path(model or DEFAULT_MODEL))
-        worker = Worker(tree, crew, model_sha256, read_report(report))
+        worker = Worker(tree, crew, model_sha256, read_reports(tree.out) if tree.resume else {})
         rounds: Iterable[Plan] = [plan]
         if watch is not None:
             rounds = watch_tree(tree, watch, stop, warn)
@@ -110,10 +109,16 @@ def _stop_on_interrupt() -> Iterator[Event]:
 
 
 def _remove_unfinished(plan: Plan) -> None:
-    """Remove what a killed run left half written; the report's lock says that none is running."""
-    for folder in {result.parent for job in plan.jobs for result in job.results}:
+    """Remove what a killed run left half written of these results; a run of another part goes on.
+
+    The report's lock says that no other run makes these.
+    """
+    results = [result for job in plan.jobs for result in job.results]
+    prefixes = {part_prefix(result) for result in results}
+    for folder in {result.parent for result in results}:
         for part in folder.glob(".restore-*.part"):
-            part.unlink(missing_ok=True)
+            if part.name.rsplit("_", 1)[0] in prefixes:
+                part.unlink(missing_ok=True)
 
 
 def _fix_all(
@@ -164,7 +169,7 @@ class Worker:
     tree: Tree
     crew: "Crew"
     model_sha256: str | None
-    done: dict[str, Entry]
+    done: dict[str, list[Entry]]
 
     def fix(self, job: Job, tell: Callable[[Entry | str | None], None], stop: Event) -> None:
         """Read a photo, fill and write each result, and tell warnings, entries and the end."""
@@ -192,13 +197,14 @@ class Worker:
         """Return the entries of a job of which nothing has to be done again."""
         kept: list[Entry] = []
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            entry = self.done.get(result.relative_to(self.tree.out).as_posix())
-            if entry is None:
+            entries = self.done.get(result.relative_to(self.tree.out).as_posix())
+            if not entries:
                 return []
             now = self._describe(job, result, seed)
-            if entry != replace(now, mask=entry.mask, seconds=entry.seconds):
+            same = [e for e in entries if e == replace(now, mask=e.mask, seconds=e.seconds)]
+            if not same:
                 return []
-            kept.append(replace(entry, status="kept"))
+            kept.append(replace(same[-1], status="kept"))
         return kept
 
     def write(self, opened: Opened, result: Path, pixels: Pixels, seed: int, start: float) -> Entry:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Literal
 
 from restore.errors import RestoreError, UsageError
 
-REPORT = "report.jsonl"
+_NAMES = re.compile(r"report(-[0-9]+-of-[0-9]+)?\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,25 @@ class Entry:
     out_sha256: str | None
 
 
-def read_report(path: Path) -> dict[str, Entry]:
-    """Return what a report says is done, by result; nothing where there is no report.
+def find_reports(out: Path) -> list[Path]:
+    """Return the reports of all earlier runs in a folder of results, whatever part they did."""
+    return sorted(path for path in out.glob("report*.jsonl") if _NAMES.fullmatch(path.name))
+
+
+def read_reports(out: Path) -> dict[str, list[Entry]]:
+    """Return what the reports in a folder of results say is done, by result.
 
     A line that is no entry, such as the last one of a run that was killed, is passed over.
     """
-    done: dict[str, Entry] = {}
+    done: dict[str, list[Entry]] = {}
     names = {field.name for field in fields(Entry)}
-    lines = path.read_bytes().splitlines() if path.is_file() else []
-    for line in lines:
+    for line in (line for path in find_reports(out) for line in path.read_bytes().splitlines()):
         try:
             values = json.loads(line)
         except ValueError:
             continue
         if isinstance(values, dict) and set(values) == names and values["status"] == "done":
-            entry = Entry(**values)
-            done[str(entry.out)] = entry
+            done.setdefault(str(values["out"]), []).append(Entry(**values))
     return done
 
 

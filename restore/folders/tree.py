@@ -4,13 +4,14 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from restore.errors import UsageError
 from restore.folders.photo import FixOptions, Job
 from restore.folders.plan import check_mask, identity_of, number_results, refuse_losses
-from restore.folders.report import REPORT
+from restore.folders.report import find_reports
+from restore.folders.shard import WHOLE, Shard
 from restore.image import FORMATS
 
 STEM = "{stem}"
@@ -39,6 +40,7 @@ class Tree:
         pattern: how a mask is called, in the folder of masks or beside the photo, with "{stem}" for
             the photo's name without extension; None is "{stem}" in the folder of masks.
         resume: whether results of an earlier run are kept, and only the others made.
+        shard: the part of the photos that is fixed here.
     """
 
     folder: Path
@@ -46,6 +48,12 @@ class Tree:
     options: FixOptions
     pattern: str | None = None
     resume: bool = False
+    shard: Shard = WHOLE
+
+    @property
+    def report(self) -> Path:
+        """Where it is written down what became of each photo."""
+        return self.out / self.shard.report
 
 
 @dataclass(frozen=True)
@@ -98,11 +106,20 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
         raise UsageError(f"There are no photos to fix in {tree.folder}{reason}")
     refuse_losses(plan.jobs, _masks_of(plan))
     _refuse_like_names(plan)
+    plan = part_of(plan)
     _refuse_existing(plan)
     for job in plan.jobs:
         for result in job.results:
             refuse_unwritable(result, tree.out)
     return plan
+
+
+def part_of(plan: Plan) -> Plan:
+    """Return what of the plan is in the tree's shard."""
+    folder, shard = plan.tree.folder, plan.tree.shard
+    jobs = (job for job in plan.jobs if shard.holds(job.photo.relative_to(folder).as_posix()))
+    failures = (failure for failure in plan.failures if shard.holds(failure[0]))
+    return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
 def pair_folder(tree: Tree) -> Plan:
@@ -289,23 +306,32 @@ def _check_tree(tree: Tree) -> None:
 
 def _refuse_like_names(plan: Plan) -> None:
     """Refuse two results that are one file on a disk where upper and lower case are the same."""
-    sources: dict[str, Path] = {}
+    owners: dict[str, Path] = {}
     for job in plan.jobs:
-        for result in job.results:
-            key = unicodedata.normalize("NFC", str(result)).casefold()
-            if key in sources:
-                raise UsageError(
-                    f"{sources[key]} and {job.photo} would both become {result} where upper and "
-                    "lower case are the same; rename one."
-                )
-            sources[key] = job.photo
+        claim_results(job, owners)
+
+
+def claim_results(job: Job, owners: dict[str, Path]) -> None:
+    """Write down who owns the results of a photo, under names that ignore upper and lower case.
+
+    Raises:
+        UsageError: another photo owns one.
+    """
+    for result in job.results:
+        key = unicodedata.normalize("NFC", str(result)).casefold()
+        owner = owners.setdefault(key, job.photo)
+        if owner != job.photo:
+            raise UsageError(
+                f"{owner} and {job.photo} would both become {result} where upper and lower case "
+                "are the same; rename one."
+            )
 
 
 def _refuse_existing(plan: Plan) -> None:
     """Refuse results and a report that are there, unless they may be replaced or gone on with."""
-    tree, report = plan.tree, plan.tree.out / REPORT
+    tree, report = plan.tree, plan.tree.report
     there = [path for job in plan.jobs for path in job.results if os.path.lexists(path)]
-    if tree.resume and not tree.options.overwrite and there and not report.exists():
+    if tree.resume and not tree.options.overwrite and there and not find_reports(tree.out):
         raise UsageError(
             f"{there[0]} exists, and there is no {report} to go on from; name another --out, or "
             "add --overwrite."

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from restore.errors import UsageError
 from restore.folders.photo import Job
-from restore.folders.tree import Plan, Tree, pair_folder
+from restore.folders.tree import Plan, Tree, claim_results, pair_folder, part_of
 
 LOOK_SECONDS = 2.0  # between two looks
 Stamp = tuple[tuple[int, int], ...]  # size and time of change of a photo and its mask
@@ -20,7 +21,8 @@ def watch_tree(
 
     A photo is there once it and its mask have had the same size and time of change for two looks
     and may be read. One that changes later is handed out again; one without a mask waits, and
-    `warn` is called with a sentence about it.
+    `warn` is called with a sentence about it. One whose result would be another photo's where upper
+    and lower case are the same is a failure of the plan.
 
     Args:
         tree: where to look.
@@ -30,9 +32,10 @@ def watch_tree(
     """
     before: dict[Path, Stamp | None] = {}
     handled: dict[Path, Stamp | None] = {}
+    owners: dict[str, Path] = {}  # of the results so far
     missed: dict[str, int] = {}  # for how many looks a photo has had no mask
     while not stop.is_set():
-        plan = pair_folder(tree)
+        plan = part_of(pair_folder(tree))
         now = {job.photo: _stamp_of(job) for job in plan.jobs}
         ready = {
             photo: stamp
@@ -46,9 +49,22 @@ def watch_tree(
         before = now
         if ready:
             handled.update(ready)
-            jobs = tuple(job for job in plan.jobs if job.photo in ready)
-            yield replace(plan, jobs=jobs, failures=())
+            jobs = [job for job in plan.jobs if job.photo in ready]
+            yield _without_like_names(replace(plan, jobs=tuple(jobs), failures=()), owners)
         stop.wait(interval)  # also where photos took long: looks are never closer than that
+
+
+def _without_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
+    """Make a failure of each job whose result is another photo's but for upper and lower case."""
+    jobs, failures = [], []
+    for job in plan.jobs:
+        try:
+            claim_results(job, owners)
+        except UsageError as error:
+            failures.append((job.photo.relative_to(plan.tree.folder).as_posix(), str(error)))
+        else:
+            jobs.append(job)
+    return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
 def _stamp_of(job: Job) -> Stamp | None:

@@ -2,7 +2,14 @@
 
 from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels, format_of, to_pixels, to_tensor
 from restore.image.reading import MAX_PIXELS, open_picture, read_image, to_upright
-from restore.image.writing import check_target, encode_gif, encode_png, write_bytes, write_image
+from restore.image.writing import (
+    check_target,
+    encode_gif,
+    encode_png,
+    part_prefix,
+    write_bytes,
+    write_image,
+)
 
 __all__ = [
     "ACCEPTED",
@@ -15,6 +22,7 @@ __all__ = [
     "encode_png",
     "format_of",
     "open_picture",
+    "part_prefix",
     "read_image",
     "to_pixels",
     "to_tensor",

@@ -1,5 +1,6 @@
 """Writing photos: the way they were read, whole or not at all."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -115,7 +116,7 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
         RestoreError: no such folder, no permission, a full disk; nothing is left behind.
     """
     path = Path(path)
-    part = path.with_name(f".restore-{secrets.token_hex(6)}.part")
+    part = path.with_name(f"{part_prefix(path)}_{secrets.token_hex(6)}.part")
     with _told_of(path):
         check_target(path, overwrite=overwrite)
         try:
@@ -127,6 +128,11 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def part_prefix(path: Path) -> str:
+    """Return how the names begin under which a file is written before it is whole."""
+    return f".restore-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}"
 
 
 @contextmanager

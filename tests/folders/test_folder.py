@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from restore.errors import RestoreError, UsageError
-from restore.folders import Entry, FixOptions, Tree, fix_folder, plan_folder, read_report
-from restore.folders.report import hash_file
+from restore.folders import Entry, FixOptions, Shard, Tree, fix_folder, fix_photos, plan_folder
+from restore.folders.report import hash_file, read_reports
+from restore.image import part_prefix
 
 OUT, REPORT = Path("out"), Path("out/report.jsonl")
 TREE = Tree(Path("photos"), OUT, FixOptions(Path("masks")))
@@ -34,7 +35,7 @@ def files() -> dict[str, bytes]:
     return {
         str(path.relative_to(OUT)): path.read_bytes()
         for path in OUT.rglob("*")
-        if path.is_file() and path != REPORT
+        if path.is_file() and path.suffix != ".jsonl"
     }
 
 
@@ -175,9 +176,10 @@ def test_a_report_cut_short_is_gone_on_with(make_album, fake_restorer) -> None:
     fix()
     whole = REPORT.read_bytes()
     REPORT.write_bytes(b'[1]\n{"photo": 3}\n\xff\n' + whole[:-9])
-    Path("out/.restore-0123.part").write_bytes(b"half")
+    half = OUT / f"{part_prefix(OUT / 'b.png')}_0123.part"
+    half.write_bytes(b"half")
     assert [entry.status for entry in fix(RESUMED)] == ["kept", "done"]
-    assert set(read_report(REPORT)) == {"a.png", "b.png"}
+    assert set(read_reports(OUT)) == {"a.png", "b.png"}
     assert sorted(files()) == ["a.png", "b.png"]
 
 
@@ -188,6 +190,73 @@ def test_two_runs_do_not_write_into_one_folder(make_album, fake_restorer) -> Non
     with pytest.raises(RestoreError, match="Another run"):
         fix(RESUMED)
     assert [entry.photo for entry in first] == ["b.png"]
+
+
+# Parts
+
+
+def test_parts_make_together_what_one_run_makes(make_album, fake_restorer) -> None:
+    names = [f"{folder}{n}.png" for folder in ("", "sub/") for n in range(8)]
+    make_album(*names)
+    fix()
+    whole = files()
+    for path in whole:
+        (OUT / path).unlink()
+    REPORT.unlink()
+    parts = [replace(TREE, shard=Shard(k, 3)) for k in (1, 2, 3)]
+    found = [[entry.photo for entry in fix(tree)] for tree in parts]
+    assert sorted(name for part in found for name in part) == sorted(names)
+    assert all(found)
+    assert files() == whole
+    assert sorted(path.name for path in OUT.glob("*.jsonl")) == [
+        f"report-{k}-of-3.jsonl" for k in (1, 2, 3)
+    ]
+    assert {entry.status for entry in fix(RESUMED)} == {"kept"}, "by the reports of the parts"
+
+
+def test_a_part_leaves_alone_what_another_is_writing(make_album, fake_restorer) -> None:
+    names = [f"{n}.png" for n in range(6)]
+    make_album(*names)
+    OUT.mkdir()
+    halves = {name: OUT / f"{part_prefix(OUT / name)}_00.part" for name in names}
+    for half in halves.values():
+        half.write_bytes(b"half")
+    first = Shard(1, 2)
+    fix(replace(TREE, shard=first))
+    assert [half.exists() for half in halves.values()] == [not first.holds(n) for n in names]
+
+
+def test_a_collision_between_parts_is_found_by_each(make_album, fake_restorer) -> None:
+    make_album("a.png", "A.png")
+    for k in (1, 2, 3):
+        with pytest.raises(UsageError, match="would both become"):
+            fix(replace(TREE, shard=Shard(k, 3)))
+
+
+def test_a_real_restorer_gives_the_same_bytes_alone_in_a_folder_and_in_a_part(
+    make_album, write_picture, tiny_checkpoint
+) -> None:
+    names = ["a.png", "b.jpg", "sub/c.webp"]
+    make_album(*names)
+    rng = np.random.default_rng(0)
+    for n in range(5):  # neighbours of other sizes
+        write_picture(f"photos/n{n}.png", rng.integers(0, 256, (40 + 40 * n, 60, 3), np.uint8))
+        hole = np.zeros((40 + 40 * n, 60), np.uint8)
+        hole[5 : 30 + 30 * n, 10:40] = 255
+        write_picture(f"masks/n{n}.png", hole)
+    options = {"model": str(tiny_checkpoint), "device": "cpu"}
+    fix(**options)
+    many = {name: data for name, data in files().items() if name in names}
+    for k in (1, 2):
+        list(
+            fix_folder(plan_folder(replace(TREE, out=Path("parts"), shard=Shard(k, 2))), **options)
+        )
+    for name in names:
+        mask = Path("masks", name).with_suffix(".png")
+        (record,) = fix_photos(
+            [Path("photos", name)], f"alone/{name}/", FixOptions(mask), **options
+        )
+        assert record.out.read_bytes() == many[name] == Path("parts", name).read_bytes()
 
 
 # Nothing outside of OUT

@@ -64,6 +64,20 @@ def test_a_photo_waits_for_its_mask(make_album, write_picture) -> None:
     assert said == ["photos/a.png has no mask in masks."]
 
 
+def test_a_photo_does_not_take_the_place_of_one_of_another_case(make_album, write_picture) -> None:
+    make_album("a.png")
+
+    def arrive() -> None:
+        write_picture("photos/A.png")
+        write_picture("masks/A.png", np.zeros((40, 60), np.uint8))
+
+    plans = list(watch_tree(TREE, 1.0, Looks(nothing, arrive, nothing, nothing), print))
+    assert [[job.photo.name for job in plan.jobs] for plan in plans] == [["a.png"], []]
+    ((name, sentence),) = plans[1].failures
+    assert name == "A.png"
+    assert sentence.startswith("photos/a.png and photos/A.png would both become out/A.png")
+
+
 def test_photos_that_arrive_are_fixed(make_album, fake_restorer, write_picture) -> None:
     make_album("a.png")
     plan = plan_folder(TREE, may_be_empty=True)

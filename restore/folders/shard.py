@@ -1,0 +1,48 @@
+"""One part of a folder, for a machine of its own."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from restore.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` of `count`, counted from 1.
+
+    A photo's part goes by its relative path alone, so machines that see the same folder agree, and
+    a photo stays in its part when others arrive.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Return the part that "K/N" names.
+
+        Raises:
+            UsageError: it is not that, or K is not from 1 to N.
+        """
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise UsageError(
+                f"--shard is K/N, part K of N with K from 1 to N, as 2/8, not '{text}'."
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def holds(self, name: str) -> bool:
+        """Return whether the photo of this relative path, with "/", is in the part."""
+        alike = unicodedata.normalize("NFC", name)  # disks of a Mac take names apart
+        digest = hashlib.sha256(alike.encode(errors="surrogateescape")).digest()
+        return int.from_bytes(digest[:8]) % self.count == self.number - 1
+
+    @property
+    def report(self) -> str:
+        """The name of the part's report."""
+        return "report.jsonl" if self.count == 1 else f"report-{self.number}-of-{self.count}.jsonl"
+
+
+WHOLE = Shard()
