@@ -7,6 +7,8 @@ from restore.errors import RestoreError, UsageError
 from restore.tables import look_up
 
 _PACKAGE = Path(__file__).resolve().parent
+CLASSIFIER = ".classifier.safetensors"  # what a classifier's file ends with
+_BESIDE = (".discriminator.safetensors", CLASSIFIER)  # what lies beside models and is none
 
 
 def checkpoints_folder() -> Path:
@@ -35,8 +37,13 @@ def _asset_folder(name: str) -> Path:
 
 
 def checkpoint_names() -> list[str]:
-    """Return the names of the shipped checkpoints, without their discriminators."""
+    """Return the names of the shipped checkpoints, without discriminators and classifiers."""
     return list(_checkpoints_in(checkpoints_folder()))
+
+
+def classifier_names() -> list[str]:
+    """Return the names of the shipped classifiers, NAME.classifier.safetensors."""
+    return list(_named_files(checkpoints_folder(), CLASSIFIER))
 
 
 def preset_names() -> list[str]:
@@ -78,6 +85,19 @@ def checkpoint_path(name: str | Path) -> Path:
     return next(iter(found.values()))
 
 
+def classifier_path(name: str | Path) -> Path:
+    """Return the file of a shipped classifier or of one given as a .safetensors file.
+
+    Raises:
+        UsageError: an unknown name.
+        RestoreError: no such file.
+    """
+    shipped = _named_files(checkpoints_folder(), CLASSIFIER)
+    if str(name) not in shipped and _is_path(name, ".safetensors"):
+        return _existing(Path(name), "classifier")
+    return look_up(shipped, str(name), "classifier")
+
+
 def preset_path(name: str | Path) -> Path:
     """Return the file of a shipped mask preset or of a preset given as a .toml file.
 
@@ -117,7 +137,7 @@ def _name_or_file(name: str | Path, folder: Path, what: str) -> Path:
 
 def _checkpoints_in(folder: Path) -> dict[str, Path]:
     files = _named_files(folder, ".safetensors")
-    return {name: file for name, file in files.items() if not name.endswith(".discriminator")}
+    return {name: file for name, file in files.items() if not file.name.endswith(_BESIDE)}
 
 
 def _named_files(folder: Path, ending: str) -> dict[str, Path]:

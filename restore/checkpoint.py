@@ -26,6 +26,7 @@ TASKS = {
     "mend": ("restores photos", "restore fix"),
     "generate": ("draws pictures from noise", "restore generate"),
     "detect": ("finds damage", "restore mask"),
+    "classify": ("tells classes apart", "restore evaluate --features"),
 }
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -51,7 +52,7 @@ class Header(Settings):
     data: str = ""
     licence: str = ""  # of the training data
     scores: dict[str, float] = Field(default_factory=dict)
-    labels: tuple[str, ...] = ()  # names of the classes that a sampler knows, in its order
+    labels: tuple[str, ...] = ()  # names of the classes that it knows, in its order
 
 
 def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings) -> Network:

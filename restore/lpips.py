@@ -76,6 +76,23 @@ class Lpips(nn.Module):
             ]
         return torch.stack(stages).sum(0)
 
+    def among(self, images: Tensor, batch: int = 64) -> Tensor:
+        """Return the distances (N, N) between all of `images` (N, 3, H, W); needs no gradients.
+
+        A squared difference of unit features is what their products say, so that a product of
+        matrices does for all pairs what `distance` does for one.
+        """
+        with torch.no_grad():
+            parts = [self.features(part) for part in images.split(batch)]
+            total = torch.zeros(len(images), len(images), device=images.device)
+            for weight, stages in zip(self.linear, zip(*parts, strict=True), strict=True):
+                unit = _to_unit(torch.cat(stages).float())[0]  # (N, h, w, C)
+                weighted = (unit * (weight / unit[0, :, :, 0].numel())).flatten(1)
+                product = weighted @ unit.flatten(1).T
+                own = product.diagonal()
+                total += own[:, None] + own[None] - 2 * product
+        return total.clamp_(min=0).fill_diagonal_(0)
+
 
 class _StageDistance(torch.autograd.Function):
     """Weighted squared difference (N,) of features (N, C, h, w) scaled to unit length per pixel.

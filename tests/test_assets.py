@@ -12,7 +12,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "site-packages" / "restore"
     for name in ("_assets/checkpoints", "_assets/masks", "recipes"):
         (package / name).mkdir(parents=True)
-    for name in ("inpaint", "inpaint.discriminator", "mend"):
+    for name in ("inpaint", "inpaint.discriminator", "mend", "mnist.classifier"):
         (package / "_assets" / "checkpoints" / f"{name}.safetensors").touch()
     (package / "_assets" / "masks" / "wide.toml").touch()
     (package / "recipes" / "inpaint.toml").touch()
@@ -27,10 +27,22 @@ def test_the_checkout_has_its_presets() -> None:
     assert assets.preset_path("wide") == assets.masks_folder() / "wide.toml"
 
 
-def test_names_leave_out_discriminators(installed: Path) -> None:
+def test_names_leave_out_discriminators_and_classifiers(installed: Path) -> None:
     assert assets.checkpoint_names() == ["inpaint", "mend"]
     assert assets.preset_names() == ["wide"]
     assert assets.recipe_names() == ["inpaint"]
+    assert assets.classifier_names() == ["mnist"]
+
+
+def test_a_classifier_is_a_name_or_a_file(installed: Path, tmp_path: Path) -> None:
+    folder = installed / "_assets" / "checkpoints"
+    assert assets.classifier_path("mnist") == folder / "mnist.classifier.safetensors"
+    (tmp_path / "mine.safetensors").touch()
+    assert assets.classifier_path("mine.safetensors") == Path("mine.safetensors")
+    with pytest.raises(UsageError, match="Did you mean 'mnist'"):
+        assets.classifier_path("minst")
+    with pytest.raises(RestoreError, match=r"no classifier file absent\.safetensors"):
+        assets.classifier_path("absent.safetensors")
 
 
 def test_a_name_is_the_shipped_file(installed: Path, tmp_path: Path) -> None:

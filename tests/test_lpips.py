@@ -142,3 +142,12 @@ def test_fetching_without_a_network_is_one_sentence(
     with pytest.raises(RestoreError, match="could not be fetched"):
         lpips.fetch_lpips()
     assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_among_many_each_pair_is_at_its_distance(net: Lpips) -> None:
+    images = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    images[4] = images[1]
+    found = net.among(images, batch=2)
+    expected = torch.stack([net(images[n : n + 1].expand_as(images), images) for n in range(5)])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert found[1, 4] < 1e-5
