@@ -1,11 +1,11 @@
-"""`restore mask`: draw a mask."""
+"""`restore mask`: draw a mask, or find one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.commands.options import FILE, overwrite_option, seed_option
+from restore.commands.options import FILE, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ EXAMPLES = """\b
 Examples:
   restore mask photo.jpg --box 120,80,200,60 --box 400,300,50,50
   restore mask photo.jpg --color "#ff0000" --tolerance 30
+  restore mask old.jpg --find scratches --preview preview.png
   restore mask --preset wide --size 768x512 --seed 3 --out mask.png
 """
 
@@ -61,6 +62,29 @@ class Numbers(click.ParamType):
     metavar="0-255",
     help="Of --color: the largest difference in any channel.",
 )
+@click.option(
+    "--find",
+    metavar="NAME|FILE|RUN",
+    help="Mark what a detector finds: 'scratches' finds scratches, cracks, folds and spots.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="0-1",
+    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
+)
+@click.option(
+    "--grow",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    metavar="PIXELS",
+    help="Widen what is marked; damage has soft rims, which 2 cover.",
+)
+@click.option(
+    "--preview", metavar="FILE", type=FILE, help="Also write the photo with the mask laid over it."
+)
+@device_option
 @click.option("--out", metavar="FILE", type=FILE, help="[default: NAME-mask.png beside the photo]")
 @overwrite_option
 def mask(
@@ -71,23 +95,36 @@ def mask(
     boxes: tuple[tuple[int, int, int, int], ...],
     color: str | None,
     tolerance: int,
+    find: str | None,
+    threshold: float | None,
+    grow: int,
+    preview: Path | None,
+    device: str,
     out: Path | None,
     overwrite: bool,
 ) -> None:
-    """Draw a mask from a preset, boxes or a colour. White marks the hole."""
+    """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
     from restore.image import Photo, write_image
-    from restore.masks import hole_share
+    from restore.masks import grow_mask, hole_share
 
-    if sum(map(bool, (preset, boxes, color))) != 1:
-        raise UsageError("Say what to mark with one of --preset, --box and --color.")
+    if sum(map(bool, (preset, boxes, color, find))) != 1:
+        raise UsageError("Say what to mark with one of --preset, --box, --color and --find.")
+    if threshold is not None and not find:
+        raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     target = _target(photo, out)
-    if color:
+    _check_preview(photo, preview, target, overwrite)
+    if find:
+        drawn = _find(photo, find, threshold, device)
+    elif color:
         drawn = _draw_color(photo, color, tolerance)
     else:
         drawn = _draw_shapes(_size_of(photo, size), preset, seed, boxes)
+    drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
     write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
     click.echo(f"{target} ({hole_share(drawn):.1%} hole)")
+    if preview is not None and photo is not None:
+        _write_preview(preview, photo, drawn, overwrite)
 
 
 def _target(photo: Path | None, out: Path | None) -> Path:
@@ -99,6 +136,29 @@ def _target(photo: Path | None, out: Path | None) -> Path:
     if target.exists() and photo.exists() and target.samefile(photo):
         raise UsageError(f"The mask can't replace {photo} itself; name another --out.")
     return target
+
+
+def _check_preview(photo: Path | None, preview: Path | None, target: Path, overwrite: bool) -> None:
+    """Refuse a preview that can't be drawn, or would replace something, before work begins."""
+    if preview is None:
+        return
+    if photo is None:
+        raise UsageError("--preview lays the mask over a photo; name the photo.")
+    if preview.exists() and photo.exists() and preview.samefile(photo):
+        raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
+    if preview.absolute() == target.absolute():
+        raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
+    if preview.exists() and not overwrite:
+        raise UsageError(f"{preview} exists; add --overwrite, or name another --preview.")
+
+
+def _write_preview(path: Path, photo: Path, drawn: "Mask", overwrite: bool) -> None:
+    from restore.draw import draw_mask
+    from restore.image import Photo, read_image, write_image
+
+    shown = draw_mask(read_image(photo).pixels, drawn)
+    write_image(path, shown, Photo(shown), overwrite=overwrite)
+    click.echo(f"{path} (what is marked is magenta)")
 
 
 def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int]:
@@ -114,6 +174,20 @@ def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int
     if width * height > MAX_PIXELS:
         raise UsageError(f"A mask has at most {MAX_PIXELS / 1e6:.0f} megapixels, as a photo has.")
     return height, width
+
+
+def _find(photo: Path | None, name: str, threshold: float | None, device: str) -> "Mask":
+    from restore.assets import checkpoint_path
+    from restore.image import read_image
+
+    if photo is None:
+        raise UsageError("--find looks for damage in a photo; name the photo.")
+    checkpoint_path(name)  # an unknown name shall be told before torch is imported
+    pixels = read_image(photo).pixels
+    from restore.detector import THRESHOLD, Detector
+
+    detector = Detector.load(name, device=device)
+    return detector.find(pixels, threshold=THRESHOLD if threshold is None else threshold)
 
 
 def _draw_color(photo: Path | None, color: str, tolerance: int) -> "Mask":

@@ -50,13 +50,25 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "one of --preset, --box and --color"),
-        (["--preset", "wide", "--box", "1,2,3,4"], "one of --preset, --box and --color"),
+        ([], "one of --preset, --box, --color and --find"),
+        (["--preset", "wide", "--box", "1,2,3,4"], "one of --preset, --box, --color and --find"),
         (["--preset", "wide"], "name it with --out"),
         (["--preset", "wide", "--out", "m.png"], "or else its --size"),
         (["p.png", "--preset", "wide", "--size", "9x9"], "or else its --size"),
         (["--color", "red", "--size", "9x9", "--out", "m.png"], "name the photo"),
         (["--preset", "wide", "--size", "99999x99999", "--out", "m.png"], "at most 179 megapixels"),
+        (
+            ["p.png", "--find", "a", "--box", "1,1,5,5"],
+            "one of --preset, --box, --color and --find",
+        ),
+        (["--find", "scratches", "--out", "m.png"], "name the photo"),
+        (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
+        (["p.png", "--find", "inpaint"], "restore fix"),
+        (["p.png", "--box", "1,1,5,5", "--threshold", "0.3"], "add --find"),
+        (["p.png", "--box", "1,1,5,5", "--preview", "p.png"], "can't replace p.png"),
+        (["p.png", "--box", "1,1,5,5", "--preview", "old.png"], "old.png exists"),
+        (["p.png", "--box", "1,1,5,5", "--preview", "p-mask.png"], "name two files"),
+        (["--box", "1,1,5,5", "--size", "9x9", "--out", "m.png", "--preview", "q.png"], "name the"),
         (["p.png", "--preset", "wode"], "Did you mean 'wide'?"),
         (["p.png", "--color", "rde"], "'rde' is no colour"),
         (["p.png", "--box", "60,0,5,5"], "no pixels in a photo of 60 x 40"),
@@ -91,3 +103,43 @@ def test_what_mask_draws_fix_fills(run, write_picture, fake_restorer, tmp_path) 
     fixed = np.array(Image.open(tmp_path / "p-fixed.png"))
     assert (fixed[10:18, 5:25] == 0).all()
     assert (fixed == 0).all(axis=2).sum() == 160
+
+
+@pytest.fixture
+def bright_detector(monkeypatch) -> None:
+    """A detector that takes what is white for damage stands in for every checkpoint."""
+
+    class Bright:
+        def find(self, photo: np.ndarray, *, threshold: float) -> np.ndarray:
+            return (photo.min(axis=2) >= 255 * threshold).view(np.uint8)
+
+    monkeypatch.setattr("restore.assets.checkpoint_path", lambda name: name)
+    monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
+
+
+def test_damage_is_found_and_shown(run, write_picture, bright_detector, tmp_path) -> None:
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    pixels[20] = 200
+    photo = write_picture("p.png", pixels)
+    ran = run("mask", photo, "--find", "scratches", "--preview", tmp_path / "look.png")
+    assert ran.code == 0
+    assert (read(tmp_path / "p-mask.png")[20] == 255).all()
+    assert (read(tmp_path / "p-mask.png") == 255).sum() == 60
+    shown = np.array(Image.open(tmp_path / "look.png"))
+    assert (shown[20] == (255, 0, 255)).all() and (shown[:20] == 90).all()
+    assert "look.png" in ran.out
+
+
+def test_how_sure_the_detector_has_to_be_can_be_said(
+    run, write_picture, bright_detector, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.full((40, 60, 3), 200, np.uint8))
+    for threshold, share in ((0.9, 0), (0.5, 255)):
+        out = tmp_path / f"{threshold}.png"
+        run("mask", photo, "--find", "scratches", "--threshold", threshold, "--out", out)
+        assert (read(out) == share).all()
+
+
+def test_any_mask_can_be_grown(run, write_picture, tmp_path) -> None:
+    run("mask", write_picture("p.png"), "--box", "30,20,1,1", "--grow", 2)
+    assert (read(tmp_path / "p-mask.png") == 255).sum() == 13
