@@ -1,12 +1,16 @@
 """Where a network runs, and in which precision it is quick there."""
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import torch
 
 from restore.errors import UsageError
 from restore.tables import look_up
+
+UNKNOWN_MEMORY = 2**30  # bytes
 
 DEVICES: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -57,3 +61,27 @@ def one_thread() -> Iterator[None]:
 def work_alone() -> None:
     """Let the calling thread compute without PyTorch's helpers from now on."""
     torch.set_num_threads(1)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn what PyTorch raises where memory does not suffice into a MemoryError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from None
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "could not create a primitive" in str(error):
+            raise MemoryError(str(error)) from None
+        raise
+
+
+def free_memory(device: torch.device) -> int:
+    """Return about how many bytes are free on `device`; `UNKNOWN_MEMORY` where nothing tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    with suppress(OSError, ValueError, IndexError):
+        found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+        if found:
+            return 1024 * int(found[1])
+    return UNKNOWN_MEMORY

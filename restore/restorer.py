@@ -14,10 +14,11 @@ from torch import Tensor
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, one_thread, pick_device
-from restore.errors import UsageError
+from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
+from restore.errors import RestoreError, UsageError
 from restore.image import to_pixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
+from restore.tiles import LEAST_SIDE, Blend, pick_side, split_side
 from restore.windows import Box, find_groups, hole_depth, split_box
 
 Pixels = NDArray[np.uint8]
@@ -66,8 +67,17 @@ class Restorer:
     device: torch.device
 
     @classmethod
-    def load(cls, name: str | Path = "inpaint", device: str = "auto") -> "Restorer":
+    def load(
+        cls, name: str | Path = "inpaint", device: str = "auto", natural: float = 0.0
+    ) -> "Restorer":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
+
+        Args:
+            name: of the checkpoint.
+            device: "auto", "cpu", "cuda" or "mps".
+            natural: 0 takes its weights, which are faithful to the photo; 1 those of
+                NAME-natural.safetensors beside it, which make up detail that looks real; between
+                the two the weights are mixed (Wang et al., eq. 5, arXiv:1809.00219).
 
         Raises:
             UsageError: an unknown name or device, or a checkpoint that restores no photos.
@@ -77,29 +87,43 @@ class Restorer:
         place = pick_device(device)
         check_task(path, "inpaint", "mend")
         settings, generator = load_network(path, RESTORERS)
+        if natural:
+            generator = _mix(path, settings, generator, natural)
         return cls(settings.name, settings, generator.to(place), place)
 
-    def fix(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Pixels:
-        """Return the photo with its holes filled; where the mask is 0 it stays as it is.
+    def fix(self, photo: Pixels, mask: NDArray[np.generic] | None = None, seed: int = 0) -> Pixels:
+        """Return the photo with its holes filled, or without a mask mended as a whole.
+
+        Where the mask is 0 the photo stays as it is.
 
         Args:
-            photo: (H, W, 3) uint8 RGB.
-            mask: (H, W); everything but 0 is the hole: this pixel may change.
+            photo: (H, W, 3) RGB, uint8; without a mask also uint16.
+            mask: (H, W); everything but 0 is the hole: this pixel may change. None has the whole
+                photo mended by a restorer that was trained on that.
             seed: another seed, another fill; the same seed, the same fill.
 
         Returns:
-            (H, W, 3) uint8 RGB, a new array.
+            (H, W, 3) RGB, a new array of the type of `photo`; with three equal channels where
+            those of a mended photo were.
 
         Raises:
-            UsageError: photo or mask has another shape or type, or nothing is known.
+            UsageError: photo or mask has another shape or type, nothing is known, or the restorer
+                fills holes and there is no mask.
+            RestoreError: there is not enough memory.
         """
         return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
 
-    def steps(self, photo: Pixels, mask: NDArray[np.generic], seed: int = 0) -> Steps:
+    def steps(self, photo: Pixels, mask: NDArray[np.generic] | None = None, seed: int = 0) -> Steps:
         """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
         So the windows of several photos can be restored side by side.
         """
+        if mask is None:
+            return self._mend(_check_whole(photo, self.settings), seed)
+        return self._fill(photo, mask, seed)
+
+    def _fill(self, photo: Pixels, mask: NDArray[np.generic], seed: int) -> Steps:
+        """Fill the holes of a photo, group by group."""
         canvas = Canvas(photo.copy(), _check(photo, mask))
         height, width = canvas.unknown.shape
         noise = torch.Generator().manual_seed(seed)
@@ -121,12 +145,55 @@ class Restorer:
                 *((w.pixels, w.unknown, w.bare, w.noise) for w in windows), strict=True
             )
         )
-        with torch.inference_mode(), autocast(self.device):
+        with memory_errors(), torch.inference_mode(), autocast(self.device):
             # Interpolation on a CPU rounds in another way on one thread than on several.
             with one_thread():
                 base = self.generator.make_base(pixels, bare)
             restored = self.generator.improve(base, unknown, noise)
         return list(restored.float().cpu().split(1))
+
+    def _mend(self, photo: Pixels, seed: int) -> Steps:
+        """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""
+        side = pick_side(free_memory(self.device))
+        while True:
+            try:
+                return (yield from self._mend_in_tiles(photo, seed, side))
+            except MemoryError:
+                if side == LEAST_SIDE:
+                    raise RestoreError(
+                        f"There is not enough memory to mend {photo.shape[1]} × {photo.shape[0]} "
+                        f"pixels, even in tiles of {side}; close other programs, or take a "
+                        f"smaller photo."
+                    ) from None
+                side = max(LEAST_SIDE, side // 2)
+
+    def _mend_in_tiles(self, photo: Pixels, seed: int, longest: int) -> Steps:
+        height, width = photo.shape[:2]
+        most = np.iinfo(photo.dtype).max
+        gray = bool((photo == photo[..., :1]).all())
+        step = self.generator.multiple_of
+        noise = self._draw_noise(height, width, seed)
+        cell = -(-height // step) * step // noise.shape[2]  # pixels for each number of the noise
+        blend = Blend(split_side(height, longest, step), split_side(width, longest, step))
+        mended = np.empty_like(photo)
+        for row, column in blend.boxes:
+            pixels = _pad(to_tensor(photo[row.slice, column.slice]), step)
+            ones = torch.ones_like(pixels[:, :1])
+            top, left, size = row.start // cell, column.start // cell, pixels.shape[2:]
+            part = noise[..., top : top + size[0] // cell, left : left + size[1] // cell]
+            restored = yield Window(pixels, ones, torch.zeros_like(ones), part)
+            tile = restored[0, :, : len(row.weights), : len(column.weights)].permute(1, 2, 0)
+            for place, values in blend.add(tile.numpy()):
+                levels = values.mean(axis=2, keepdims=True) if gray else values
+                mended[place] = np.rint(np.clip(levels, 0, 1) * most)
+        return mended
+
+    def _draw_noise(self, height: int, width: int, seed: int) -> Tensor:
+        """Return the noise for a whole photo, enlarged to a multiple."""
+        step = self.generator.multiple_of
+        sides = (-(-side // step) * step for side in (height, width))
+        shape = self.generator.noise_shape(1, *sides)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     def _fill_coarsely(
         self, canvas: "Canvas", group: Box, scale: float, noise: torch.Generator
@@ -154,13 +221,8 @@ class Restorer:
         """Have a window (H, W, 3) restored where it is unknown; arguments as `Canvas.cut`."""
         height, width = unknown.shape
         step = lcm(self.generator.multiple_of, SIDE_STEP)
-        padding = (0, -width % step, 0, -height % step)
-
-        def pad(image: Tensor) -> Tensor:
-            return F.pad(image, padding, mode="replicate")
-
-        pixels = pad(to_tensor(photo))  # (1, 3, H, W)
-        hole, empty = (pad(torch.from_numpy(m).float()[None, None]) for m in (unknown, bare))
+        pixels = _pad(to_tensor(photo), step)  # (1, 3, H, W)
+        hole, empty = (_pad(torch.from_numpy(m).float()[None, None], step) for m in (unknown, bare))
         shape = self.generator.noise_shape(1, *pixels.shape[2:])
         drawn = torch.randn(shape, generator=noise)
         restored = yield Window(pixels, hole, empty, drawn)
@@ -168,11 +230,19 @@ class Restorer:
 
 
 def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> Pixels:
-    """Go through the steps of a photo with what restores a window, and return the fixed photo."""
+    """Go through the steps of a photo with what restores a window, and return the fixed photo.
+
+    A MemoryError is handed to the steps, which may try smaller windows.
+    """
     try:
         window = next(steps)
         while True:
-            window = steps.send(restore(window))
+            try:
+                restored = restore(window)
+            except MemoryError as error:
+                window = steps.throw(error)
+            else:
+                window = steps.send(restored)
     except StopIteration as end:
         return end.value
 
@@ -204,6 +274,45 @@ class Canvas:
         """Put `pixels` where they are unknown, for good."""
         self.sketch(box, pixels)
         self.unknown[box.slices] = 0
+
+
+def _pad(image: Tensor, step: int) -> Tensor:
+    """Return an image (1, C, H, W) with its rim repeated below and right up to multiples."""
+    height, width = image.shape[2:]
+    padding = (0, -width % step, 0, -height % step)
+    return F.pad(image, padding, mode="replicate") if any(padding) else image
+
+
+def _mix(
+    path: Path, settings: Header, faithful: RestorerGenerator, natural: float
+) -> RestorerGenerator:
+    """Return a generator whose weights lie between those of two checkpoints."""
+    if not 0 <= natural <= 1:
+        raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural:g}.")
+    other = path.with_name(f"{path.stem}-natural{path.suffix}")
+    if not other.is_file():
+        raise UsageError(
+            f"{settings.name} has no natural weights ({other.name} is not there), so natural can "
+            f"only be 0."
+        )
+    header, generator = load_network(other, RESTORERS)
+    if header.network != settings.network:
+        raise UsageError(f"{other} holds another network than {path}, so they can't be mixed.")
+    with torch.no_grad():
+        for weight, end in zip(faithful.parameters(), generator.parameters(), strict=True):
+            weight.lerp_(end, natural)
+    return faithful
+
+
+def _check_whole(photo: Pixels, settings: Header) -> Pixels:
+    """Refuse what can't be mended without a mask."""
+    if settings.task != "mend":
+        raise UsageError(f"{settings.name} fills holes and needs a mask; 'mend' needs none.")
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in (np.uint8, np.uint16):
+        raise UsageError(
+            f"A photo must be (height, width, 3) uint8 or uint16, not {photo.shape} {photo.dtype}."
+        )
+    return photo
 
 
 def _check(photo: Pixels, mask: NDArray[np.generic]) -> Pixels:

@@ -7,7 +7,7 @@ so that the weights of both add up to one everywhere.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,14 @@ Plane = NDArray[np.float32]
 MARGIN = 64  # pixels at the rim of a tile that are left to its neighbour
 RAMP = 32  # pixels over which a tile fades into its neighbour
 OVERLAP = 2 * MARGIN + RAMP
+LEAST_SIDE = 3 * OVERLAP
+MOST_SIDE = 1280  # of a tile; larger ones save little and need memory
+PIXEL_BYTES = 1024  # that a pixel of a tile takes while it is mended, at most
+
+
+def pick_side(memory: int) -> int:
+    """Return the longest side of a tile for so many free bytes, of which it may take a third."""
+    return min(MOST_SIDE, max(LEAST_SIDE, isqrt(memory // (3 * PIXEL_BYTES))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +46,7 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
 
     Args:
         length: of the side, pixels.
-        longest: that a span may be, pixels; no shorter than three times `OVERLAP`.
+        longest: that a span may be, pixels; no shorter than `LEAST_SIDE`.
         step: starts are multiples of it, and lengths too, unless there is one span alone.
 
     Raises:
@@ -46,7 +54,7 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
     """
     if length <= longest:
         return [Span(0, length, np.ones(length, np.float32))]
-    if longest < 3 * OVERLAP:
+    if longest < LEAST_SIDE:
         raise ValueError(f"tiles of {longest} pixels overlap more than once")
     count = ceil((length - OVERLAP) / (longest - OVERLAP))
     size = min(longest, _round_up(ceil((length - OVERLAP) / count) + OVERLAP, step))

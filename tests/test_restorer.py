@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.nets import RESTORERS
-from restore.restorer import SIDE_STEP, Restorer
+from restore.restorer import SIDE_STEP, Restorer, Window, follow
+from restore.tiles import LEAST_SIDE, MARGIN
 
 SMALL = NetworkSettings(
     kind="gated", arguments={"channels": [8, 16], "dilations": [1, 2], "attention": [1]}
@@ -126,3 +127,114 @@ def test_a_sampler_is_refused_in_one_sentence(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "digits.safetensors", network, header)
     with pytest.raises(UsageError, match=r"^digits draws pictures from noise and is used by"):
         Restorer.load(tmp_path / "digits.safetensors", device="cpu")
+
+
+WHOLE = NetworkSettings(
+    kind="unet", arguments={"channels": [8, 8, 8], "blocks": [1, 1, 1], "base": "damaged"}
+)
+
+
+def _save_whole(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    network = build_network(RESTORERS, WHOLE)
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.06)
+    save_checkpoint(path, network, Header(name="whole", task="mend", network=WHOLE, size=64))
+    return path
+
+
+@pytest.fixture(scope="module")
+def mender(tmp_path_factory: pytest.TempPathFactory) -> Restorer:
+    """Return a small restorer of whole photos with random weights that change them visibly."""
+    folder = tmp_path_factory.mktemp("model")
+    return Restorer.load(_save_whole(folder / "whole.safetensors", 0), device="cpu")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 513), (513, 7), (64, 64), (203, 100)])
+@pytest.mark.parametrize("type_", [np.uint8, np.uint16])
+def test_a_whole_photo_is_mended_and_keeps_its_size_and_type(
+    mender: Restorer, size: tuple[int, int], type_: type
+) -> None:
+    photo = _photo(*size).astype(type_)
+    kept = photo.copy()
+    mended = mender.fix(photo)
+    assert mended.shape == photo.shape and mended.dtype == type_
+    assert np.array_equal(photo, kept), "the input is not touched"
+    assert np.array_equal(mended, mender.fix(photo, None, 0))
+
+
+def test_sixteen_bits_are_mended_in_float(mender: Restorer) -> None:
+    photo = _photo(64, 64)
+    shallow = mender.fix(photo).astype(int)
+    deep = mender.fix(photo.astype(np.uint16) * 257)
+    assert np.abs(deep / 257 - shallow).max() <= 0.51
+    assert (deep % 257 != 0).mean() > 0.5
+
+
+def test_a_gray_photo_stays_gray(mender: Restorer) -> None:
+    gray = np.repeat(_photo(64, 64)[..., :1], 3, axis=2)
+    mended = mender.fix(gray)
+    assert (mended == mended[..., :1]).all() and (mended != gray).any()
+    assert not (mender.fix(_photo(64, 64)) == mended).all()
+
+
+@pytest.mark.parametrize("size", [(1100, 640), (520, 1500)])
+def test_tiles_join_to_what_the_whole_would_be(
+    mender: Restorer, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mender.generator.reach <= MARGIN
+    photo = np.repeat(np.repeat(_photo(*(side // 10 for side in size)), 10, 0), 10, 1)
+    monkeypatch.setattr("restore.restorer.pick_side", lambda _: 2000)
+    whole = mender.fix(photo, None, 3)
+    monkeypatch.setattr("restore.restorer.pick_side", lambda _: LEAST_SIDE)
+    windows = []
+    tiled = follow(
+        mender.steps(photo, None, 3), lambda w: windows.append(w) or mender.restore([w])[0]
+    )
+    assert len(windows) >= 4 and max(windows[0].shape[2:]) <= LEAST_SIDE
+    assert (whole != photo).mean() > 0.5
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_where_memory_does_not_suffice_tiles_get_smaller_until_one_sentence_tells(
+    mender: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restore.restorer.pick_side", lambda _: 1280)
+    photo = np.repeat(np.repeat(_photo(70, 80), 10, 0), 10, 1)
+    tried = []
+
+    def restore(window: Window, most: int) -> torch.Tensor:
+        tried.append(max(window.shape[2:]))
+        if tried[-1] > most:
+            raise MemoryError
+        return mender.restore([window])[0]
+
+    mended = follow(mender.steps(photo), lambda window: restore(window, 700))
+    assert tried[0] == 800 and max(tried[1:]) <= 640
+    assert np.abs(mended.astype(int) - mender.fix(photo)).max() <= 1
+    with pytest.raises(RestoreError, match=r"not enough memory to mend 800 × 700 pixels"):
+        follow(mender.steps(photo), lambda window: restore(window, 100))
+
+
+def test_natural_weights_are_mixed_in(mender: Restorer, tmp_path: Path) -> None:
+    path = _save_whole(tmp_path / "whole.safetensors", 0)
+    with pytest.raises(UsageError, match=r"no natural weights \(whole-natural.safetensors"):
+        Restorer.load(path, "cpu", natural=0.5)
+    other = Restorer.load(_save_whole(tmp_path / "whole-natural.safetensors", 1), device="cpu")
+    for natural in (0.0, 0.25, 1.0):
+        mixed = Restorer.load(path, "cpu", natural=natural).generator.state_dict()
+        for name, weight in mender.generator.state_dict().items():
+            expected = torch.lerp(weight, other.generator.state_dict()[name], natural)
+            assert torch.allclose(mixed[name], expected, atol=1e-6)
+    with pytest.raises(UsageError, match="from 0"):
+        Restorer.load(path, "cpu", natural=1.5)
+
+
+def test_only_a_mender_does_without_a_mask(restorer: Restorer, mender: Restorer) -> None:
+    with pytest.raises(UsageError, match="small fills holes and needs a mask"):
+        restorer.fix(_photo(20, 30))
+    with pytest.raises(UsageError, match="uint8 or uint16"):
+        mender.fix(_photo(20, 30).astype(np.float32))
+    mask = _mask(64, 64)
+    inside = mender.fix(_photo(64, 64), mask)
+    assert np.array_equal(inside[mask == 0], _photo(64, 64)[mask == 0])

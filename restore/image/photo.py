@@ -77,11 +77,12 @@ def format_of(path: str | Path, like: Photo) -> str:
     return FORMATS.get(extension, like.format)
 
 
-def to_tensor(pixels: Pixels) -> "torch.Tensor":
-    """Return pixels (H, W, 3) uint8 as a tensor (1, 3, H, W) float32 in [0, 1], channels last."""
+def to_tensor(pixels: Pixels | DeepPixels) -> "torch.Tensor":
+    """Return pixels (H, W, 3) uint8 or uint16 as (1, 3, H, W) float32 in [0, 1], channels last."""
     import torch
 
-    values = torch.from_numpy(pixels.astype(np.float32)).div_(255)  # (H, W, 3)
+    most = np.iinfo(pixels.dtype).max
+    values = torch.from_numpy(pixels.astype(np.float32)).div_(most)  # (H, W, 3)
     return values.permute(2, 0, 1).unsqueeze(0)
 
 
