@@ -2,25 +2,35 @@
 
     python benchmarks/ship.py ~/runs/inpaint --scores scores.json --data "…" --licence "…"
 
-`scores.json` is what `benchmarks/quality.py --json` wrote for this checkpoint. Prints the line for
+`scores.json` is what `benchmarks/quality.py --json`, or `benchmarks/detector.py --json` for a
+detector, wrote for this checkpoint. Prints the line for
 the table in checkpoints/README.md.
 """
 
 import argparse
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from torch import nn
+
 from restore.assets import checkpoint_path, checkpoints_folder
-from restore.checkpoint import load_network, save_checkpoint
-from restore.nets import DISCRIMINATORS, RESTORERS
+from restore.checkpoint import load_network, read_header, save_checkpoint
+from restore.nets import DETECTORS, DISCRIMINATORS, RESTORERS, SAMPLERS
 from restore.training.loop import discriminator_path
 
+NETWORKS: dict[str, Mapping[str, type[nn.Module]]] = {
+    "inpaint": RESTORERS,
+    "mend": RESTORERS,
+    "generate": SAMPLERS,
+    "detect": DETECTORS,
+}
 WHOLE = "mean ratio 6-35"  # in the report of a set whose bands were all measured
 
 
 def main() -> None:
-    """Copy generator and discriminator, the former with its scores in the header."""
+    """Copy the network with its scores in the header, and its discriminator, if it has one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--scores", type=Path, required=True)
@@ -28,21 +38,29 @@ def main() -> None:
     parser.add_argument("--licence", default="")
     options = parser.parse_args()
     source = checkpoint_path(options.run)
-    header, generator = load_network(source, RESTORERS)
+    header, generator = load_network(source, NETWORKS[read_header(source).task])
     facts = {"data": options.data, "licence": options.licence}
     target = checkpoints_folder() / f"{header.name}.safetensors"
     scored = header.model_copy(update={**facts, "scores": read_scores(options.scores)})
     save_checkpoint(target, generator, scored)
-    header, discriminator = load_network(discriminator_path(source), DISCRIMINATORS)
-    save_checkpoint(discriminator_path(target), discriminator, header.model_copy(update=facts))
-    for path in (target, discriminator_path(target)):
+    written = [target]
+    if discriminator_path(source).is_file():
+        header, discriminator = load_network(discriminator_path(source), DISCRIMINATORS)
+        written.append(discriminator_path(target))
+        save_checkpoint(written[1], discriminator, header.model_copy(update=facts))
+    for path in written:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         print(f"| {path.name} | {path.stat().st_size / 1e6:.1f} MB | {digest} |")
 
 
 def read_scores(path: Path) -> dict[str, float]:
-    """Return the LPIPS ratio of each set that was measured whole, mean over the smaller bands."""
+    """Return a detector's scores, or a restorer's: its LPIPS ratio on each set.
+
+    That is the mean over the smaller bands, of sets that were measured whole.
+    """
     report = json.loads(path.read_text())
+    if "scores" in report:
+        return report["scores"]
     found = {name: part[WHOLE] for name, part in report.items() if WHOLE in part}
     return {f"ratio {name}": round(value, 3) for name, value in found.items()}
 

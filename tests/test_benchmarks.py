@@ -100,3 +100,42 @@ def test_speed_measures_telea_beside_the_reference(
     row = json.loads(capsys.readouterr().out)
     assert row["seconds"] > 0 and row["ratio"] == pytest.approx(row["seconds"] / row["reference"])
     assert 50 < row["peak_mib"] < 100_000
+
+
+class Bright:
+    """A detector that takes what is bright for damage."""
+
+    @classmethod
+    def load(cls, name: str) -> "Bright":
+        return cls()
+
+    def rate(self, photo: np.ndarray) -> np.ndarray:
+        return photo.min(axis=2).astype(np.float32) / 255
+
+    def find(self, photo: np.ndarray, *, threshold: float, grow: int) -> np.ndarray:
+        return (self.rate(photo) >= threshold).view(np.uint8)
+
+
+def test_the_detector_is_scored_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = load("detector")
+    monkeypatch.setattr(detector, "Detector", Bright)
+    monkeypatch.setattr(detector, "Restorer", Telea)
+    monkeypatch.setattr(Telea, "load", classmethod(lambda cls, name: cls()))
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.full((90, 120, 3), 60, np.uint8)).save(tmp_path / "photos" / "a.png")
+    words = ["detector.py", "bright", "--sheet", str(tmp_path / "sheet.png")]
+    scores = tmp_path / "scores.json"
+    photos = str(tmp_path / "photos")
+    monkeypatch.setattr(sys, "argv", [*words, "--photos", photos, "--json", str(scores)])
+    detector.main()
+    assert "1 photos" in capsys.readouterr().out
+    assert set(json.loads(scores.read_text())["scores"]) == {"F1 photos", "F1 photos ±1 px"}
+    assert (
+        load("ship").read_scores(scores).keys() == json.loads(scores.read_text())["scores"].keys()
+    )
+    (tmp_path / "sheet.png").unlink()
+    monkeypatch.setattr(sys, "argv", [*words, "--old", photos])
+    detector.main()
+    assert Image.open(tmp_path / "sheet.png").size[0] > 3 * 560

@@ -1,0 +1,105 @@
+"""What the detector finds: F1 on photos damaged here, and old photos before and after.
+
+    python benchmarks/detector.py scratches --photos ../shared/data/eval/kodak24 --json scores.json
+    python benchmarks/detector.py scratches --old ../shared/data/eval/oldphotos --sheet old.png
+
+F1 is over the pixels of all photos together, to the pixel and with a tolerance of one: a pixel
+that was found counts as right within one pixel of damage, and damage counts as found within one
+pixel of what was found. The last column is what is found on the same photos undamaged: all of that
+is wrong. `--json` writes the scores at the detector's own threshold, for `ship.py`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from restore.data import list_photos
+from restore.detection import TOLERANCE, Detection, read_damaged, score_detector, write_sheet
+from restore.detector import THRESHOLD, Detector
+from restore.draw import draw_mask, make_grid
+from restore.image import Pixels, encode_png, read_image, write_bytes
+from restore.restorer import Restorer
+
+SHEET_ROWS = 8
+SHEET_SIDE = 560  # pixels, longer side of an old photo on the sheet
+FILL_GROW = 2  # pixels
+
+
+def main() -> None:
+    """Score on damaged photos, or draw old ones."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="name, file or run of a detector")
+    parser.add_argument("--photos", type=Path, help="folder of clean photos")
+    parser.add_argument("--preset", default="scratched", help="how they are damaged")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--old", type=Path, help="folder of old photos")
+    parser.add_argument("--threshold", type=float, default=THRESHOLD, help="for old photos")
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    detector = Detector.load(options.model)
+    if options.photos:
+        cases = read_damaged(options.photos, options.preset, seed=options.seed, limit=options.limit)
+        found = score_detector(detector, cases, sheet_rows=SHEET_ROWS if options.sheet else 0)
+        print("\n".join(to_lines(found)))
+        if options.sheet:
+            write_sheet(options.sheet, found)
+        if options.json:
+            options.json.write_text(json.dumps({"scores": to_scores(found, options.photos.name)}))
+    elif options.old and options.sheet:
+        sheet = make_grid(*zip(*draw_old(detector, options.old, options.threshold), strict=True))
+        write_bytes(options.sheet, encode_png(sheet), overwrite=True)
+    else:
+        parser.error("name --photos FOLDER, or --old FOLDER and --sheet FILE")
+
+
+def to_lines(found: Detection) -> list[str]:
+    """Return the scores as a table, a row for each threshold."""
+    lines = [
+        f"{found.photos} photos, {found.seconds / found.photos:.2f} s each",
+        f"threshold  precision  recall     F1  F1 within {TOLERANCE} px  found on clean ones",
+    ]
+    for threshold, tolerance in found.agreements:
+        if tolerance:
+            continue
+        exact, near = (found.agreements[threshold, t] for t in (0, TOLERANCE))
+        lines.append(
+            f"{threshold:9.2f}  {exact.precision:9.3f}  {exact.recall:6.3f}  {exact.f1:5.3f}  "
+            f"{near.f1:14.3f}  {found.false_share(threshold):19.3%}"
+        )
+    return lines
+
+
+def to_scores(found: Detection, name: str) -> dict[str, float]:
+    """Return F1 at the detector's threshold, for the header of its checkpoint."""
+    exact, near = (found.agreements[THRESHOLD, t].f1 for t in (0, TOLERANCE))
+    return {f"F1 {name}": round(exact, 3), f"F1 {name} ±{TOLERANCE} px": round(near, 3)}
+
+
+def draw_old(
+    detector: Detector, folder: Path, threshold: float
+) -> Iterator[tuple[list[Pixels], str]]:
+    """Yield ([photo, what was found, filled], name) of each old photo."""
+    restorer = Restorer.load("inpaint")
+    for path in list_photos(folder):
+        photo = read_image(path).pixels
+        mask = detector.find(photo, threshold=threshold, grow=FILL_GROW)
+        filled = restorer.fix(photo, mask) if mask.any() else photo
+        shown = [_fit(pixels) for pixels in (photo, draw_mask(photo, mask), filled)]
+        yield shown, f"{path.stem}\n{mask.mean():.2%}"
+
+
+def _fit(pixels: Pixels) -> Pixels:
+    scale = SHEET_SIDE / max(pixels.shape[:2])
+    size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+
+
+if __name__ == "__main__":
+    main()
