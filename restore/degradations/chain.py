@@ -45,7 +45,7 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
     "watermark": Watermark,
 }
 
-SEEN = 8  # levels of 255 that damage has to change a pixel by to count
+SEEN = 16  # levels of 255 that damage has to change a pixel by to count
 
 
 class Step(Settings):
