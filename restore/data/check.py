@@ -39,7 +39,7 @@ CHUNK = 1000  # photos handed to the threads at once
 HEADINGS = {
     "unreadable": "Left out, can't be read",
     "unpaired": "Left out, without a partner",
-    "tiny": f"Left out, less than {MIN_SIDE} pixels wide or high",
+    "tiny": "Left out, less than {least} pixels wide or high",
     "duplicate": "Left out, equal to another byte by byte",
     "small": "Kept but enlarged, less than {size} pixels wide or high",
     "gray": "Kept, gray",
@@ -69,6 +69,7 @@ class Report:
         photos: those to train on, by relative path, in its order.
         facts: of all photos, by relative path.
         found: for each key of `HEADINGS` the photos it is true of, with details.
+        least: photos that are less wide or high are left out, in pixels.
     """
 
     place: str
@@ -76,13 +77,14 @@ class Report:
     photos: dict[str, Photo]
     facts: dict[str, Facts]
     found: dict[str, list[str]]
+    least: int = MIN_SIDE
 
     def lines(self, most: int | None = None) -> list[str]:
         """Return the report as text, with `most` photos at most under each heading."""
         lines = [f"{self.place}: {len(self.facts)} photos, {len(self.photos)} to train on"]
         for key, heading in HEADINGS.items():
             if photos := self.found[key]:
-                lines.append(f"{heading.format(size=self.size)}: {len(photos)}")
+                lines.append(f"{heading.format(size=self.size, least=self.least)}: {len(photos)}")
                 lines += [f"  {photo}" for photo in photos[:most]]
                 if most is not None and len(photos) > most:
                     lines.append(f"  and {len(photos) - most} more")
@@ -94,6 +96,7 @@ def check_photos(
     size: int,
     known: Mapping[str, Facts] | None = None,
     say: Callable[[str], None] = lambda _: None,
+    least: int = MIN_SIDE,
 ) -> Report:
     """Look at every photo and report what is wrong with which.
 
@@ -103,6 +106,7 @@ def check_photos(
         known: facts of an earlier check, which spare a photo that was read and did not change
             another look.
         say: is called with a sentence before a check that takes a while.
+        least: leave out photos that are less wide or high, in pixels.
 
     Raises:
         RestoreError: there is no photo to train on.
@@ -112,14 +116,14 @@ def check_photos(
     if len(new) > MANY:
         say(f"Looking at {len(new)} photos, once.")
     facts |= _look_at_all(new)
-    return _report(found, size, {name: facts[name] for name in found.photos})
+    return _report(found, size, {name: facts[name] for name in found.photos}, least)
 
 
-def usable(facts: Mapping[str, Facts]) -> dict[str, str]:
+def usable(facts: Mapping[str, Facts], least: int = MIN_SIDE) -> dict[str, str]:
     """Return the digests of the photos to train on: readable, not tiny, each content once."""
     first: dict[str, str] = {}
     for name, fact in facts.items():
-        if not fact.problem and min(fact.height, fact.width) >= MIN_SIDE:
+        if not fact.problem and min(fact.height, fact.width) >= least:
             first.setdefault(fact.digest, name)
     return {name: digest for digest, name in first.items()}
 
@@ -219,8 +223,8 @@ def _hash_look(levels: NDArray[np.float32]) -> str:
     return np.packbits(low > np.median(low)).tobytes().hex()
 
 
-def _report(found: PhotoSet, size: int, facts: dict[str, Facts]) -> Report:
-    kept = usable(facts)
+def _report(found: PhotoSet, size: int, facts: dict[str, Facts], least: int) -> Report:
+    kept = usable(facts, least)
     first = {digest: shown(name) for name, digest in kept.items()}
     lines: dict[str, list[str]] = {key: [] for key in HEADINGS}
     lines["unpaired"] += found.unpaired
@@ -243,4 +247,5 @@ def _report(found: PhotoSet, size: int, facts: dict[str, Facts]) -> Report:
     if not kept:
         why = (lines["unreadable"] + [f"{name} is too small." for name in lines["tiny"]])[0]
         raise RestoreError(f"{found.place} holds no photo that can be trained on: {why}")
-    return Report(found.place, size, {name: found.photos[name] for name in names}, facts, lines)
+    photos = {name: found.photos[name] for name in names}
+    return Report(found.place, size, photos, facts, lines, least)

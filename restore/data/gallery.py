@@ -1,8 +1,11 @@
 """Pictures to learn to draw, with or without labels: photos, idx files, torchvision's data sets."""
 
 import gzip
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -164,16 +167,17 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     try:
         data = path.read_bytes()
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise RestoreError(f"Can't read {path}: {error}.") from None
-    shape = np.frombuffer(data[4 : 4 + 4 * dimensions], ">u4").astype(np.int64)
-    whole = len(data) - 4 - 4 * dimensions == shape.prod() and len(shape) == dimensions
-    if data[:4] != bytes((0, 0, 8, dimensions)) or not whole or not shape.all():
+    start = 4 + 4 * dimensions
+    known = data[:4] == bytes((0, 0, 8, dimensions)) and len(data) > start
+    shape = struct.unpack(f">{dimensions}I", data[4:start]) if known else (0,)
+    if len(data) - start != prod(shape):
         raise RestoreError(
             f"{path} is not a whole idx file of bytes in {dimensions} dimensions, as MNIST's are; "
             f"fetch it again."
         )
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 PREFIX = "torchvision:"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from restore.nets.contracts import SamplerGenerator
 from restore.nets.judge import Head, Judge
 from restore.nets.levels import (
+    NORMS,
     Doubling,
     Kind,
     Norm,
@@ -18,13 +19,15 @@ from restore.nets.levels import (
     wrap_if,
 )
 
+SLOPE = 0.2  # of leaky ReLU
+
 
 class DcganGenerator(SamplerGenerator):
     """Draw pictures: a dense layer to 4 × 4 or 7 × 7, then a block for each doubling of the size.
 
     DCGAN (Radford et al., section 3, arXiv:1511.06434); labels are embedded and joined to the noise
-    (Mirza and Osindero, section 3.2, arXiv:1411.1784). Wide features at full size are dear, so with
-    `shuffle` the last doubling is a `pixel_shuffle`.
+    (Mirza and Osindero, section 3.2, arXiv:1411.1784). Features at full size are dear, so with
+    `direct` the last doubling leads straight to the picture.
 
     Args:
         size, channels, classes: see `SamplerGenerator`.
@@ -34,7 +37,7 @@ class DcganGenerator(SamplerGenerator):
         norm: of the features; "pixel" is each pixel's alone.
         doubling: by transposed convolutions, or nearest neighbours and convolutions.
         dropout: share of the feature maps left out in training.
-        shuffle: leave out the last level.
+        direct: leave out the last level.
         growing: draw a picture at every level and add them up, so that `grow` can stop at any.
     """
 
@@ -50,19 +53,19 @@ class DcganGenerator(SamplerGenerator):
         norm: Norm = "batch",
         doubling: Doubling = "transposed",
         dropout: float = 0.0,
-        shuffle: bool = False,
+        direct: bool = False,
         growing: bool = False,
     ) -> None:
         super().__init__()
         self.size, self.channels, self.classes, self.latent = size, channels, classes, latent
-        self.first, self.shuffle = first_side(size), shuffle and not growing
+        self.first, direct = first_side(size), direct and not growing
         widths = level_widths(size, width, widest)
-        widths = widths[:-1] if self.shuffle else widths
+        widths = widths[:-1] if direct else widths
         self.embedding = nn.Embedding(classes, latent) if classes else None
         self.enter = nn.Linear(2 * latent if classes else latent, widths[0] * self.first**2)
         self.levels = make_ups(widths, blocks, norm, doubling, dropout)
         self.heads = nn.ModuleList(
-            nn.Conv2d(wide, 4 * channels if self.shuffle else channels, 3, padding=1)
+            _Head(wide, channels, norm if blocks == "residual" else "none", direct)
             for wide in (widths if growing else widths[-1:])
         )
         self.shown, self.fade = size, 1.0
@@ -87,19 +90,35 @@ class DcganGenerator(SamplerGenerator):
             return _to_unit(self._draw_growing(features))
         for level in self.levels:
             features = level(features)
-        image = self.heads[0](F.relu(features))
-        return _to_unit(F.pixel_shuffle(image, 2) if self.shuffle else image)
+        return _to_unit(self.heads[0](features))
 
     def _draw_growing(self, features: Tensor) -> Tensor:
-        image = self.heads[0](F.relu(features))
+        image = self.heads[0](features)
         for level, head in zip(self.levels, self.heads[1:], strict=True):
             if image.shape[-1] >= self.shown:
                 break
             features = level(features)
             image = F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
             part = self.fade if image.shape[-1] == self.shown else 1.0
-            image = image + part * head(F.relu(features))
+            image = image + part * head(features)
         return image
+
+
+class _Head(nn.Module):
+    """From features to a picture of their size, or of twice their size."""
+
+    def __init__(self, wide: int, channels: int, norm: str, direct: bool) -> None:
+        super().__init__()
+        self.norm = NORMS[norm](wide)
+        self.conv: nn.Module = (
+            nn.ConvTranspose2d(wide, channels, 4, 2, padding=1)
+            if direct
+            else nn.Conv2d(wide, channels, 3, padding=1)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (N, wide, H, W) to (N, channels, H, W), or twice as high and wide."""
+        return self.conv(F.relu(self.norm(features)))
 
 
 def _to_unit(image: Tensor) -> Tensor:
@@ -154,6 +173,9 @@ class DcganDiscriminator(Judge):
         cells = first_side(size) ** 2
         self.leave = wrap(nn.Linear((inner + deviation) * cells, inner))
         self.sides = list(reversed(level_sizes(size)))
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear) and not spectral:
+                nn.init.kaiming_normal_(layer.weight, SLOPE)  # what it sees stays of one size
         self.shown, self.fade = size, 1.0
 
     def grow(self, size: int, fade: float) -> None:
@@ -165,16 +187,16 @@ class DcganDiscriminator(Judge):
         image = F.pixel_unshuffle(image * 2 - 1, 2) if self.shuffle else image * 2 - 1
         image = self.join_planes(image, label).contiguous(memory_format=torch.channels_last)
         start = self.sides.index(self.shown) if len(self.enters) > 1 else 0
-        features = F.leaky_relu(self.enters[start](image), 0.2)
+        features = F.leaky_relu(self.enters[start](image), SLOPE)
         found = [features]
         for number, level in enumerate(self.levels[start:]):
             features = level(features)
             if number == 0 and self.fade < 1:
                 small = self.enters[start + 1](F.avg_pool2d(image, 2))
-                features = torch.lerp(F.leaky_relu(small, 0.2), features, self.fade)
+                features = torch.lerp(F.leaky_relu(small, SLOPE), features, self.fade)
             found.append(features)
         if self.deviation:
             spread = features.float().std(dim=0, correction=0).mean()
             plane = spread.to(features.dtype).expand(len(image), 1, *features.shape[2:])
             features = torch.cat([features, plane], dim=1)
-        return [*found, F.leaky_relu(self.leave(features.flatten(1)), 0.2)]
+        return [*found, F.leaky_relu(self.leave(features.flatten(1)), SLOPE)]

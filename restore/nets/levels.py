@@ -30,8 +30,7 @@ def first_side(size: int) -> int:
         ValueError: the size is neither 7 nor 4 doubled a few times.
     """
     for side in (7, 4):
-        doublings = (size // side).bit_length() - 1
-        if side << doublings == size and 1 <= doublings <= 6:
+        if size in (side * 2**doublings for doublings in range(1, 7)):
             return side
     raise ValueError(f"no pictures of {size} pixels; try 28, 32, 56, 64, 112 or 128")
 

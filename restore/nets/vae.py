@@ -19,7 +19,7 @@ class VaeGenerator(Autoencoder):
         size, channels, classes: see `SamplerGenerator`.
         latent: dimensions of the noise.
         width: feature channels at full size, doubling with every halving of it, up to `widest`.
-        blocks, norm, doubling, shuffle: as of `DcganGenerator`.
+        blocks, norm, doubling, direct: as of `DcganGenerator`.
     """
 
     def __init__(
@@ -33,17 +33,17 @@ class VaeGenerator(Autoencoder):
         blocks: Kind = "plain",
         norm: Norm = "batch",
         doubling: Doubling = "transposed",
-        shuffle: bool = False,
+        direct: bool = False,
     ) -> None:
         super().__init__()
         self.size, self.channels, self.classes, self.latent = size, channels, classes, latent
         self.decoder = DcganGenerator(
-            size, channels, classes, latent, width, widest, blocks, norm, doubling, shuffle=shuffle
+            size, channels, classes, latent, width, widest, blocks, norm, doubling, direct=direct
         )
-        self.shuffle = shuffle
+        self.direct = direct
         widths = level_widths(size, width, widest)
-        widths = widths[:-1] if shuffle else widths
-        self.enter = nn.Conv2d((4 if shuffle else 1) * channels, widths[-1], 3, padding=1)
+        widths = widths[:-1] if direct else widths
+        self.enter = nn.Conv2d((4 if direct else 1) * channels, widths[-1], 3, padding=1)
         self.levels = make_downs(widths, blocks, norm, False, 0.0)
         self.embedding = nn.Embedding(classes, latent) if classes else None
         found = widths[0] * first_side(size) ** 2
@@ -52,7 +52,7 @@ class VaeGenerator(Autoencoder):
     def find_noise(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the variance of the noise, (N, latent) each."""
         image = image * 2 - 1
-        image = F.pixel_unshuffle(image, 2) if self.shuffle else image
+        image = F.pixel_unshuffle(image, 2) if self.direct else image
         features = self.enter(image.contiguous(memory_format=torch.channels_last))
         features = F.leaky_relu(features, 0.2)
         for level in self.levels:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from restore.data import (
-    Facts,
     Report,
     Spoiling,
     check_photos,
@@ -29,7 +28,7 @@ def check_source(recipe: Recipe, source: Source) -> Report:
     Raises:
         RestoreError: no such place, or no photo there to train on.
     """
-    return check_photos(find_photos(source), _largest(recipe))
+    return check_photos(find_photos(source), _largest(recipe), least=recipe.least_side)
 
 
 def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str], None]) -> Report:
@@ -42,9 +41,9 @@ def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str]
         RestoreError: no such place, or no photo there to train on.
     """
     known = load_facts(_memory(run))
-    report = check_photos(find_photos(source), _largest(recipe), known, say)
+    report = check_photos(find_photos(source), _largest(recipe), known, say, recipe.least_side)
     if known and list_states(run / "state"):
-        _check_same(known, report.facts, run)
+        _check_same(usable(known, report.least), usable(report.facts, report.least), run)
     for line in report.lines(SHOWN):
         say(line)
     return report
@@ -91,9 +90,8 @@ def check_begins_with_photo(recipe: RestorerRecipe) -> None:
         )
 
 
-def _check_same(old: Mapping[str, Facts], new: Mapping[str, Facts], run: Path) -> None:
+def _check_same(before: Mapping[str, str], now: Mapping[str, str], run: Path) -> None:
     """Raise `UsageError` naming what changed where the photos to train on are not the same."""
-    before, now = usable(old), usable(new)
     changes = {
         "missing": [name for name in before if name not in now],
         "new": [name for name in now if name not in before],

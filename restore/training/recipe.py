@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,7 @@ class OptimizerSettings(Settings):
 class Recipe(Settings):
     """Everything that a training run is made of, whatever it trains."""
 
+    least_side: ClassVar[int] = 32  # pixels; photos that are less wide or high are left out
     name: str
     task: str
     seed: int = Field(1, ge=0, lt=2**20)
@@ -120,6 +121,7 @@ class SamplerStage(Stage):
 class SamplerRecipe(Recipe):
     """The training of a sampler. Size, channels and classes of the networks come from here."""
 
+    least_side: ClassVar[int] = 4
     task: Literal["generate"] = "generate"
     channels: Literal[1, 3] = 3  # 1: gray
     conditional: bool = False  # learn the labels of the pictures
@@ -127,6 +129,17 @@ class SamplerRecipe(Recipe):
     download: bool = False  # let torchvision fetch the data set that was named
     mixing: float = Field(0.0, ge=0, le=1)  # share of pictures from two noises ("style" alone)
     stages: tuple[SamplerStage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_growth(self) -> Self:
+        networks = (self.generator, self.discriminator)
+        able = all(n is None or n.arguments.get("growing") or n.kind == "style" for n in networks)
+        if len({stage.size for stage in self.stages}) > 1 and not able:
+            raise ValueError(
+                "stages of several sizes need networks that grow; add --set generator.arguments."
+                "growing=true --set discriminator.arguments.growing=true"
+            )
+        return self
 
     def growth_at(self, step: int) -> tuple[int, float]:
         """Return the size of the pictures in `step`, and how far that size has come in, 0 to 1."""

@@ -129,7 +129,8 @@ class Step(ABC, Generic[B]):
         penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
         whole = loss + self.weigh(penalties) if penalties else loss
         weights = self.discriminator_weights
-        gradients = torch.autograd.grad(whole, weights, retain_graph=True)
+        # Weights of levels that a growing network has not reached yet have a gradient of 0.
+        gradients = torch.autograd.grad(whole, weights, retain_graph=True, materialize_grads=True)
         self.team.average(gradients)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient

@@ -1,0 +1,167 @@
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.data import Squares, check_photos, find_idx, find_photos, open_idx, open_photos
+from restore.data.gallery import cut_middle, load_pictures, open_torchvision, read_idx
+from restore.errors import RestoreError, UsageError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
+LABELS = np.array([2, 0, 1, 1, 0, 2, 2], np.uint8)
+
+
+def write_idx(path: Path, values: np.ndarray) -> Path:
+    content = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    content += values.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.fixture(params=["", ".gz"])
+def mnist(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    write_idx(tmp_path / f"train-images-idx3-ubyte{request.param}", PIXELS)
+    write_idx(tmp_path / f"train-labels-idx1-ubyte{request.param}", LABELS)
+    write_idx(tmp_path / f"t10k-images-idx3-ubyte{request.param}", PIXELS[:1])
+    return tmp_path
+
+
+def test_idx_files_are_read_with_their_labels(mnist: Path) -> None:
+    images = find_idx(mnist)
+    assert images is not None and images.name.startswith("train")
+    gallery = open_idx(images, mnist)
+    assert gallery.lines() == [f"{mnist}: 7 pictures", "3 classes: 0, 1, 2"]
+    assert gallery.labels is not None and gallery.labels.tolist() == LABELS.tolist()
+    read = gallery.pictures.read(3, 28)
+    assert read.shape == (28, 28, 3) and (read[..., 1] == PIXELS[3]).all()
+
+
+def test_idx_files_without_labels_have_no_classes(mnist: Path) -> None:
+    for labels in mnist.glob("*labels*"):
+        labels.unlink()
+    images = find_idx(mnist)
+    assert images is not None and open_idx(images, mnist).names == ()
+
+
+@pytest.mark.parametrize("spoil", [lambda d: d[:-5], lambda d: b"\1" + d[1:], lambda d: d[:6]])
+def test_a_damaged_idx_file_is_refused(tmp_path: Path, spoil) -> None:
+    path = write_idx(tmp_path / "images-idx3-ubyte", PIXELS)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(RestoreError, match="not a whole idx file"):
+        read_idx(path, 3)
+    packed = write_idx(tmp_path / "images-idx3-ubyte.gz", PIXELS)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(RestoreError, match="Can't read"):
+        read_idx(packed, 3)
+
+
+def test_labels_of_another_data_set_are_refused(tmp_path: Path) -> None:
+    images = write_idx(tmp_path / "a-images-idx3-ubyte", PIXELS)
+    write_idx(tmp_path / "a-labels-idx1-ubyte", LABELS[:3])
+    with pytest.raises(RestoreError, match=r"7 pictures and .* 3 labels"):
+        open_idx(images, tmp_path)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name in ("cat/1.png", "cat/deep/2.png", "dog/1.png"):
+        path = tmp_path / "animals" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (50, 70, 3), np.uint8)).save(path)
+    return tmp_path / "animals"
+
+
+def test_a_folder_for_each_class_gives_labels(folders: Path) -> None:
+    gallery = open_photos(check_photos(find_photos(folders), 32))
+    assert gallery.names == ("cat", "dog")
+    assert gallery.labels is not None and gallery.labels.tolist() == [0, 0, 1]
+    assert gallery.lines()[-1] == "2 classes: cat, dog"
+    assert gallery.without_labels().labels is None
+
+
+def test_photos_beside_folders_have_no_classes(folders: Path) -> None:
+    Image.fromarray(PIXELS[0]).save(folders / "stray.png")
+    assert open_photos(check_photos(find_photos(folders), 28, least=4)).names == ()
+
+
+def test_squares_are_the_same_for_the_same_seed_and_each_comes_once_an_epoch(mnist: Path) -> None:
+    gallery = open_idx(find_idx(mnist) or mnist, mnist)
+    first, second = (Squares(gallery, 28, 1, False, seed=3) for _ in range(2))
+    assert all((first[n].image == second[n].image).all() for n in range(7, 14))
+    epoch = [first[n] for n in range(7)]
+    assert {item.image.tobytes() for item in epoch} == {pixels.tobytes() for pixels in PIXELS}
+    for item in epoch:
+        index = next(n for n, pixels in enumerate(PIXELS) if (item.image[0] == pixels).all())
+        assert item.label == LABELS[index]
+
+
+def test_half_of_the_squares_are_mirrored_where_that_is_wanted(mnist: Path) -> None:
+    gallery = open_idx(find_idx(mnist) or mnist, mnist)
+    squares = Squares(gallery, 28, 1, True, seed=3)
+    known = {pixels.tobytes() for pixels in PIXELS}
+    turned = sum(squares[n].image.tobytes() not in known for n in range(70))
+    assert 20 < turned < 50
+
+
+def test_a_picture_that_can_not_be_read_gives_way_to_the_next(folders: Path) -> None:
+    gallery = open_photos(check_photos(find_photos(folders), 32))
+    (folders / "dog/1.png").write_bytes(b"no picture")
+    items = [Squares(gallery, 32, 3, False, seed=0)[n] for n in range(3)]
+    assert [item.label for item in items] == [0, 0, 0]
+    assert sum(len(item.problems) for item in items) == 1
+    for path in folders.rglob("*.png"):
+        path.unlink()
+    with pytest.raises(RestoreError, match="None of the pictures"):
+        Squares(gallery, 32, 3, False, seed=0)[0]
+
+
+def test_batches_are_numbers_between_0_and_1(mnist: Path) -> None:
+    gallery = open_idx(find_idx(mnist) or mnist, mnist)
+    batch = next(load_pictures(Squares(gallery, 32, 3, False, 0), 4, range(8), 0, print))
+    assert batch.image.shape == (4, 3, 32, 32) and 0.9 < batch.image.max() <= 1
+    assert batch.label is not None and len(batch) == 4
+    assert [len(part) for part in batch.split(2)] == [2, 2]
+
+
+def test_the_middle_is_cut_out_and_scaled() -> None:
+    wide = np.zeros((40, 100, 3), np.uint8)
+    wide[:, 30:70] = 200
+    assert (cut_middle(wide, 20) == 200).all() and cut_middle(wide, 20).shape == (20, 20, 3)
+    assert cut_middle(wide, 64).shape == (64, 64, 3)
+
+
+class StandIn:
+    """A torchvision data set that is on disk only after a download."""
+
+    here = False
+
+    def __init__(self, root: str, download: bool = False) -> None:
+        StandIn.here |= download
+        if not StandIn.here:
+            raise RuntimeError("Dataset not found")
+        self.targets, self.classes = [1, 0], ["zero - 0", "one - 1"]
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+        return Image.fromarray(PIXELS[index]), self.targets[index]
+
+
+def test_a_torchvision_data_set_is_fetched_only_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST", StandIn)
+    with pytest.raises(RestoreError, match="add --download"):
+        open_torchvision("MNIST", download=False)
+    gallery = open_torchvision("MNIST", download=True)
+    assert gallery.names == ("zero - 0", "one - 1") and len(gallery.pictures) == 2
+    assert (gallery.pictures.read(1, 28)[..., 0] == PIXELS[1]).all()
+    assert open_torchvision("MNIST", download=False).labels is not None
+
+
+def test_an_unknown_data_set_is_told() -> None:
+    with pytest.raises(UsageError, match="no data set 'MNISTT'"):
+        open_torchvision("MNISTT", download=False)

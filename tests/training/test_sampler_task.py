@@ -1,0 +1,209 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from restore.assets import recipe_names
+from restore.checkpoint import read_header
+from restore.errors import UsageError
+from restore.losses import GAMES
+from restore.sampler import Sampler
+from restore.training import check_data, load_recipe, plan, train
+from restore.training.loop import Training, discriminator_path
+from restore.training.recipe import SamplerRecipe
+from restore.training.sampler_step import VaeStep
+from restore.training.sampler_task import SamplerTask
+from restore.training.state import list_states
+from restore.training.team import Noise, Team
+
+SMALL = {
+    "mlp": "generator={kind='mlp', arguments={latent=8, widths=[16, 16]}}",
+    "dcgan": "generator={kind='dcgan', arguments={latent=8, width=4, widest=8}}",
+    "style": "generator={kind='style', arguments={latent=8, width=4, widest=8, mapping=2}}",
+    "vae": "generator={kind='vae', arguments={latent=8, width=4, widest=8}}",
+}
+JUDGE = "discriminator={kind='dcgan', arguments={width=4, widest=8, norm='none'}}"
+SHARED = ("workers=0", "precision=fp32", "warmup=2", "channels=1", "conditional=false")
+STAGE = "stages=[{size=16, batch=4, share=1}]"
+TINY = (*SHARED, SMALL["dcgan"], JUDGE, STAGE, "steps=6", "losses.r1.every=2", "mirror=true")
+
+
+def _make_step(*overrides: str) -> SamplerTask:
+    recipe = load_recipe("dcgan", (*SHARED, JUDGE, STAGE, *overrides))
+    assert isinstance(recipe, SamplerRecipe)
+    return SamplerTask(recipe, Team("cpu"), None, print)
+
+
+def _update(task: SamplerTask, steps: int = 20) -> dict[str, torch.Tensor]:
+    batch = task.make_probe(task.recipe.stages[-1])
+    logs: dict[str, torch.Tensor] = {}
+    for number in range(steps):
+        logs = task.step.update(batch, number, Noise(number, task.step.team))
+        assert all(value.isfinite() for value in logs.values()), (number, logs)
+    return logs
+
+
+@pytest.mark.parametrize(("generator", "kind"), itertools.product(SMALL, [*GAMES, "relativistic"]))
+def test_every_sampler_learns_20_steps_by_every_game(generator: str, kind: str) -> None:
+    extra = ("losses.gradient_penalty.weight=10",) if kind == "wasserstein" else ()
+    extra += ("losses.kl.weight=1e-3", "losses.reconstruction.weight=1") * (generator == "vae")
+    task = _make_step(SMALL[generator], f"losses.adversarial.kind={kind}", *extra)
+    before = [weight.detach().clone() for weight in task.step.generator_weights]
+    assert "discriminator" in _update(task)
+    assert isinstance(task.step, VaeStep) == (generator == "vae")
+    pairs = zip(before, task.step.generator_weights, strict=True)
+    moved = [not torch.equal(old, new) for old, new in pairs]
+    assert sum(moved) > len(moved) / 2
+    assert all(weight.isfinite().all() for weight in task.step.generator_weights)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("conditional=true", "discriminator.arguments.head=projection"),
+        (
+            "conditional=true",
+            "discriminator.arguments.head=auxiliary",
+            "losses.auxiliary.weight=1",
+        ),
+        ("conditional=true", "discriminator={kind='mlp', arguments={widths=[8]}}"),
+        ("discriminator_steps=5", "augment=on", "losses.r2.every=2"),
+        ("generator.arguments.blocks=dense", "discriminator.arguments.blocks=residual"),
+        (SMALL["style"], "mixing=0.9"),
+    ],
+)
+def test_other_ways_to_train_work_too(changes: tuple[str, ...]) -> None:
+    logs = _update(_make_step(SMALL["dcgan"], *changes), 3)
+    assert ("auxiliary" in logs) == ("losses.auxiliary.weight=1" in changes)
+
+
+def test_a_plain_autoencoder_learns_to_draw_a_picture_again() -> None:
+    task = _make_step(
+        SMALL["vae"],
+        "losses={reconstruction={distance='l2'}, kl={weight=0}}",
+        "optimizer.lr=5e-3",
+        "optimizer.betas=[0.9, 0.99]",
+    )
+    assert task.step.discriminator is None
+    first = _update(task, 1)["reconstruction"]
+    assert _update(task, 60)["reconstruction"] < first / 2
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_can_be_built(name: str) -> None:
+    recipe = load_recipe(name)
+    if isinstance(recipe, SamplerRecipe):
+        task = SamplerTask(recipe, Team("cpu"), None, print)
+        size = recipe.stages[-1].size
+        assert (task.step.generator.size, task.step.generator.channels) == (size, recipe.channels)
+        assert bool(task.step.generator.classes) == recipe.conditional
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name in ("cat/1", "cat/2", "cat/3", "dog/1", "dog/2"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(f"{folder / name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    train(load_recipe("cgan", (*TINY, "conditional=true")), pictures, run, device="cpu")
+    return run
+
+
+def _tensors(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(list_states(run / "state")[-1] / "tensors.safetensors")
+
+
+def test_a_run_ends_with_a_sampler_that_knows_its_labels(done: Path) -> None:
+    header = read_header(done / "cgan.safetensors")
+    assert (header.task, header.labels, header.size) == ("generate", ("cat", "dog"), 16)
+    assert header.network.arguments["classes"] == 2 and header.images == 24
+    sampler = Sampler.load(done, device="cpu")
+    assert sampler.draw(3, label="dog").shape[:3] == (3, 16, 16)
+    assert list((done / "samples").glob("*.png"))
+    assert discriminator_path(done / "cgan.safetensors").is_file()
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_stopped_gan_resumes_to_the_bit(
+    pictures: Path, done: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe("cgan", (*TINY, "conditional=true"))
+    original = Training._update
+
+    def update_then_stop(self: Training, *arguments: object) -> None:
+        original(self, *arguments)  # type: ignore[arg-type]
+        self.stopping = self.number == stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_update", update_then_stop)
+        train(recipe, pictures, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == f"{stop:08d}"
+    train(recipe, pictures, tmp_path, device="cpu")
+    expected, resumed = _tensors(done), _tensors(tmp_path)
+    assert expected.keys() == resumed.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_pictures_may_grow(pictures: Path, tmp_path: Path) -> None:
+    growing = ("generator.arguments.growing=true", "discriminator.arguments.growing=true")
+    stages = "stages=[{size=8, batch=2, share=1}, {size=16, batch=2, share=1, fade=1.0}]"
+    recipe = load_recipe("dcgan", (*TINY, *growing, stages))
+    assert isinstance(recipe, SamplerRecipe)
+    found = [recipe.growth_at(step) for step in range(6)]
+    assert found[:3] == [(8, 1.0)] * 3 and [size for size, _ in found[3:]] == [16] * 3
+    assert [fade for _, fade in found[3:]] == pytest.approx([1 / 3, 2 / 3, 1])
+    train(recipe, pictures, tmp_path, device="cpu")
+    assert all(value.isfinite().all() for value in _tensors(tmp_path).values())
+
+
+def test_small_pictures_need_networks_that_grow() -> None:
+    stages = "stages=[{size=8, batch=2, share=1}, {size=16, batch=2, share=1}]"
+    with pytest.raises(UsageError, match="growing"):
+        load_recipe("dcgan", (*TINY, stages))
+
+
+def test_fine_tuning_starts_from_given_weights(pictures: Path, done: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("cgan", (*TINY, "conditional=true", "steps=1", "optimizer.lr=1e-12"))
+    train(recipe, pictures, tmp_path, device="cpu", start=done)
+    given, tuned = (load_file(run / "cgan.safetensors") for run in (done, tmp_path))
+    weights = [name for name in given if "running" not in name and "num_" not in name]
+    assert all(torch.allclose(given[n].float(), tuned[n].float(), atol=1e-3) for n in weights)
+
+
+def test_a_restorer_is_no_start_for_a_sampler(
+    pictures: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe("dcgan", TINY)
+    with pytest.raises(UsageError, match="restores photos"):
+        train(recipe, pictures, tmp_path, device="cpu", start=tiny_checkpoint)
+
+
+def test_missing_labels_are_told(pictures: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("cgan")
+    with pytest.raises(UsageError, match=r"learns classes and .*cat has none"):
+        train(recipe, pictures / "cat", tmp_path, device="cpu")
+
+
+def test_pairs_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="doesn't learn from pairs"):
+        train(load_recipe("dcgan"), (pictures, pictures), tmp_path, device="cpu")
+
+
+def test_a_check_names_the_classes(pictures: Path) -> None:
+    assert check_data(load_recipe("cgan"), pictures).lines()[-1] == "2 classes: cat, dog"
+
+
+def test_a_plan_is_made_without_pictures() -> None:
+    assert "hours in all" in plan(load_recipe("cgan", (*TINY, "conditional=true")), "cpu")[-1]
