@@ -1,5 +1,6 @@
 """Networks as ONNX files, for programs that do without PyTorch, each compared with torch first."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ def to_onnx(network: nn.Module, contract: Contract, facts: dict[str, str]) -> by
             f"Exporting needs {' and '.join(missing)}, not installed here; {EXTRA} brings it."
         )
     draw = contract.draw_inputs
-    with _told():
+    with _told(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # inputs share names of dimensions, as they shall
         program = torch.onnx.export(
             network,
             kwargs=draw(network, *TRACED),

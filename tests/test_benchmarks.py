@@ -4,7 +4,7 @@ import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import cv2
 import numpy as np
@@ -139,3 +139,17 @@ def test_the_detector_is_scored_and_shown(
     monkeypatch.setattr(sys, "argv", [*words, "--old", photos])
     detector.main()
     assert Image.open(tmp_path / "sheet.png").size[0] > 3 * 560
+
+
+def test_runtimes_are_compared_with_torch_in_float32(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))  # it takes the reference from speed.py
+    runtimes = load("runtimes")
+    monkeypatch.setattr(runtimes, "export_onnx", lambda name, out: SimpleNamespace(out=out))
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["runtimes", "--model", str(tiny_checkpoint), "--runs", "1"])
+    runtimes.main()
+    reference, _, exact, usual = capsys.readouterr().out.splitlines()
+    assert reference.startswith("reference") and exact.endswith("inf")
+    assert float(usual.split()[-1]) > 40
