@@ -1,4 +1,4 @@
-"""`restore train`: a new restorer from a folder of photos."""
+"""`restore train`: a new restorer or sampler from a folder of photos."""
 
 from pathlib import Path
 
@@ -11,6 +11,8 @@ Examples:
   restore train photos/ --out runs/mine
   restore train photos.zip --check
   restore train photos/ --from inpaint --out runs/mine --set steps=2000
+  restore train animals/ --recipe cgan --out runs/animals
+  restore train torchvision:MNIST --download --recipe digits --out runs/digits
   accelerate launch -m restore train photos/ --out runs/mine
   restore fix photo.jpg --mask mask.png --model runs/mine
 """
@@ -57,6 +59,11 @@ Examples:
     help="Only list what is wrong with the photos: unreadable, tiny, equal, small, gray, alike.",
 )
 @click.option(
+    "--download",
+    is_flag=True,
+    help="Let torchvision fetch the data set that was named, if it isn't on disk.",
+)
+@click.option(
     "--set",
     "overrides",
     multiple=True,
@@ -72,20 +79,24 @@ def train(
     start: str | None,
     dry_run: bool,
     check: bool,
+    download: bool,
     overrides: tuple[str, ...],
     device: str,
 ) -> None:
-    """Train a restorer on PHOTOS. The same command again goes on where it stopped.
+    """Train what the recipe names on PHOTOS. The same command again goes on where it stopped.
 
     PHOTOS is a folder of any depth, a zip or tar of one, or a folder of tars (WebDataset shards).
-    Photos that can't be read, or are there twice, are named and left out.
+    Photos that can't be read, or are there twice, are named and left out. For recipes that draw
+    pictures (mlp, dcgan, cgan, vae, style, digits, faces) it may also be a folder with a folder for
+    each class, a folder of idx files as MNIST's, or torchvision:NAME.
     """
     if not dry_run:
         _check_request(photos, pairs, run, check)
     from restore.training import check_data, load_recipe, plan
     from restore.training import train as run_training
 
-    settings = load_recipe(recipe, overrides)
+    fetch = ("download=true",) if download else ()
+    settings = load_recipe(recipe, (*overrides, *fetch))
     if dry_run:
         click.echo("\n".join(plan(settings, device)))
         return

@@ -121,13 +121,18 @@ class Gallery:
 def open_photos(report: Report) -> Gallery:
     """Return the photos of a checked set; those in two folders or more have these as classes."""
     photos = PhotoPictures(list(report.photos.values()))
-    folders = [name.split("/")[0] if "/" in name else "" for name in report.photos]
-    names = tuple(sorted(set(folders)))
-    if len(names) < 2 or "" in names:
+    names = folder_names(report.photos)
+    if not names:
         return Gallery(report.place, photos, report=report)
     number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[folder] for folder in folders], np.int64)
+    labels = np.array([number[name.split("/")[0]] for name in report.photos], np.int64)
     return Gallery(report.place, photos, labels, names, report)
+
+
+def folder_names(photos: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that photos, given by relative path, lie in, if all do and they differ."""
+    names = tuple(sorted({name.split("/")[0] if "/" in name else "" for name in photos}))
+    return () if len(names) < 2 or "" in names else names
 
 
 def find_idx(place: Path) -> Path | None:

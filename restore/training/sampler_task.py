@@ -14,6 +14,8 @@ from restore.data import (
     PictureBatch,
     Squares,
     find_idx,
+    find_photos,
+    folder_names,
     load_pictures,
     open_idx,
     open_photos,
@@ -63,10 +65,13 @@ class SamplerTask(Task):
         """Find and check the pictures for a run."""
         gallery = open_special(source, recipe)
         if gallery is None:
-            return check_labels(open_photos(gather_photos(recipe, source, run, say)), recipe)
-        for line in gallery.lines():
+            found = find_photos(need_photos(source, recipe.name))
+            check_labels(folder_names(found.photos), found.place, recipe)
+            gallery = open_photos(gather_photos(recipe, source, run, say))
+        check_labels(gallery.names, gallery.place, recipe)
+        for line in gallery.lines() if gallery.report is None else []:
             say(line)
-        return check_labels(gallery, recipe)
+        return gallery
 
     @classmethod
     def check(cls, recipe: SamplerRecipe, source: Source) -> Gallery:
@@ -153,16 +158,11 @@ def open_special(source: Source, recipe: SamplerRecipe) -> Gallery | None:
     return None if images is None else open_idx(images, place)
 
 
-def check_labels(gallery: Gallery, recipe: SamplerRecipe) -> Gallery:
-    """Return the gallery, if a recipe that needs labels finds some.
-
-    Raises:
-        UsageError: it does not.
-    """
-    if recipe.conditional and gallery.labels is None:
+def check_labels(names: tuple[str, ...], place: str, recipe: SamplerRecipe) -> None:
+    """Raise `UsageError` where a recipe needs labels and a place has none."""
+    if recipe.conditional and not names:
         raise UsageError(
-            f"The recipe {recipe.name} learns classes and {gallery.place} has none; give a folder "
-            f"with a folder for each class, or idx files with their labels, or add --set "
+            f"The recipe {recipe.name} learns classes and {place} has none; give a folder with a "
+            f"folder for each class, or idx files with their labels, or add --set "
             f"conditional=false."
         )
-    return gallery

@@ -90,3 +90,29 @@ def test_a_dry_run_prints_the_recipe_and_the_hours(run) -> None:
     ran = run("train", "--dry-run", *words)
     assert ran.code == 0
     assert 'name = "inpaint"' in ran.out and "hours in all" in ran.out
+
+
+def test_a_data_set_is_fetched_only_on_demand(run, monkeypatch, tmp_path) -> None:
+    asked = []
+
+    def train(recipe, source, run, device, start) -> Path:
+        asked.append((str(source), recipe.download))
+        return run / "digits.safetensors"
+
+    monkeypatch.setattr("restore.training.train", train)
+    words = ["torchvision:MNIST", "--recipe", "digits", "--out", tmp_path / "run"]
+    assert run("train", *words).code == run("train", *words, "--download").code == 0
+    assert asked == [("torchvision:MNIST", False), ("torchvision:MNIST", True)]
+
+
+def test_only_samplers_fetch_data_sets(run, tmp_path) -> None:
+    ran = run("train", tmp_path, "--out", tmp_path / "run", "--download")
+    assert ran.code == 2 and "download" in ran.sentence
+
+
+def test_missing_labels_are_told_in_one_sentence(run, write_picture, tmp_path) -> None:
+    photos = write_picture("photos/a.png").parent
+    ran = run("train", photos, "--recipe", "cgan", "--out", tmp_path / "run")
+    assert ran.code == 2
+    assert "has none; give a folder with a folder for each class" in ran.sentence
+    assert not (tmp_path / "run").exists()
