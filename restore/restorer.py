@@ -16,7 +16,7 @@ from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import RestoreError, UsageError
-from restore.image import to_pixels, to_tensor
+from restore.image import AnyPixels, to_pixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.tiles import LEAST_SIDE, Blend, pick_side, split_side
 from restore.windows import Box, find_groups, hole_depth, split_box
@@ -54,7 +54,7 @@ class Window:
 
 
 # Asks for windows to be restored, one after the other, and returns the fixed photo.
-Steps = Generator[Window, Tensor, Pixels]
+Steps = Generator[Window, Tensor, AnyPixels]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ class Restorer:
             generator = _mix(path, settings, generator, natural)
         return cls(settings.name, settings, generator.to(place), place)
 
-    def fix(self, photo: Pixels, mask: NDArray[np.generic] | None = None, seed: int = 0) -> Pixels:
+    def fix(
+        self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
+    ) -> AnyPixels:
         """Return the photo with its holes filled, or without a mask mended as a whole.
 
         Where the mask is 0 the photo stays as it is.
@@ -113,7 +115,9 @@ class Restorer:
         """
         return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
 
-    def steps(self, photo: Pixels, mask: NDArray[np.generic] | None = None, seed: int = 0) -> Steps:
+    def steps(
+        self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
+    ) -> Steps:
         """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
         So the windows of several photos can be restored side by side.
@@ -152,7 +156,7 @@ class Restorer:
             restored = self.generator.improve(base, unknown, noise)
         return list(restored.float().cpu().split(1))
 
-    def _mend(self, photo: Pixels, seed: int) -> Steps:
+    def _mend(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""
         side = pick_side(free_memory(self.device))
         while True:
@@ -167,7 +171,7 @@ class Restorer:
                     ) from None
                 side = max(LEAST_SIDE, side // 2)
 
-    def _mend_in_tiles(self, photo: Pixels, seed: int, longest: int) -> Steps:
+    def _mend_in_tiles(self, photo: AnyPixels, seed: int, longest: int) -> Steps:
         height, width = photo.shape[:2]
         most = np.iinfo(photo.dtype).max
         gray = bool((photo == photo[..., :1]).all())
@@ -229,7 +233,7 @@ class Restorer:
         return to_pixels(restored[..., :height, :width])
 
 
-def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> Pixels:
+def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> AnyPixels:
     """Go through the steps of a photo with what restores a window, and return the fixed photo.
 
     A MemoryError is handed to the steps, which may try smaller windows.
@@ -304,7 +308,7 @@ def _mix(
     return faithful
 
 
-def _check_whole(photo: Pixels, settings: Header) -> Pixels:
+def _check_whole(photo: AnyPixels, settings: Header) -> AnyPixels:
     """Refuse what can't be mended without a mask."""
     if settings.task != "mend":
         raise UsageError(f"{settings.name} fills holes and needs a mask; 'mend' needs none.")

@@ -17,6 +17,8 @@ Examples:
   restore fix photo.jpg --mask mask.png
   restore fix photo.jpg --mask mask.png --count 4 --out tries/
   restore fix cut-out.png --mask-is alpha
+  restore fix old.jpg
+  restore fix small.jpg --upscale 2 --out large.png
   restore fix photos/ --mask masks/ --out fixed/
 """
 
@@ -28,7 +30,8 @@ Examples:
     type=FILE,
     metavar="FILE|FOLDER",
     help="Picture of what to fill, as large as the photo. For a folder of photos: one for all, or "
-    "a folder of masks under the photos' relative paths.",
+    "a folder of masks under the photos' relative paths. Without one the photo is mended as a "
+    "whole, by the model 'mend'.",
 )
 @click.option(
     "--mask-pattern",
@@ -50,6 +53,21 @@ Examples:
     show_default=True,
     metavar="PIXELS",
     help="Widen the hole, for masks that are cut too tight.",
+)
+@click.option(
+    "--upscale",
+    type=click.Choice(["1", "2", "4"]),
+    default="1",
+    show_default=True,
+    help="Without a mask: make the photo so many times wider and higher.",
+)
+@click.option(
+    "--natural",
+    type=click.FloatRange(0, 1),
+    default=0,
+    show_default=True,
+    metavar="0..1",
+    help="Without a mask: 0 is faithful to the photo, 1 makes up detail that looks real.",
 )
 @click.option(
     "--out",
@@ -95,7 +113,7 @@ Examples:
     "--model",
     metavar="NAME|FILE|RUN",
     help="A name that `restore models` lists, a checkpoint file, or the folder of a training run. "
-    "[default: inpaint]",
+    "[default: inpaint, or mend without a mask]",
 )
 @device_option
 @click.option(
@@ -119,6 +137,8 @@ def fix(
     mask_pattern: str | None,
     mask_is: Literal["hole", "known", "alpha"],
     grow: int,
+    upscale: str,
+    natural: float,
     out: str | None,
     overwrite: bool,
     resume: bool,
@@ -133,14 +153,16 @@ def fix(
     max_megabytes: int | None,
     as_json: bool,
 ) -> int:
-    """Fill the holes that a mask marks in photos. Every other pixel stays as it is.
+    """Fill the holes that a mask marks in photos; every other pixel stays as it is.
+
+    Without a mask, mend photos as a whole: noise, blur, JPEG blocks, fading.
 
     A FOLDER is fixed with all folders in it, into --out FOLDER, where report.jsonl tells what
     became of each photo; one that can't be fixed does not stop the others.
     """
     from restore.folders import Failure, FixOptions, Shard, Tree, fix_photos, plan_folder
 
-    options = FixOptions(mask, mask_is, grow, seed, count, overwrite)
+    options = FixOptions(mask, mask_is, grow, int(upscale), natural, seed, count, overwrite)
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)
     if max_megabytes is not None:

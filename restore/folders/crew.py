@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.device import one_thread
-from restore.image import Pixels
+from restore.image import AnyPixels
 from restore.restorer import Restorer, Window, follow
 
 BATCH = 8  # windows that a GPU takes at once
@@ -107,8 +107,10 @@ class Crew:
             self._waiting.clear()
             self._changed.notify_all()
 
-    def fix(self, photo: Pixels, mask: NDArray[generic], seed: int = 0) -> Pixels:
-        """Return the photo with its holes filled, as `Restorer.fix`; for any number of threads."""
+    def fix(
+        self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
+    ) -> AnyPixels:
+        """Fix a photo as `Restorer.fix` does; for any number of threads."""
         return follow(self._restorer.steps(photo, mask, seed), self._ask)
 
     def _ask(self, window: Window) -> Tensor:

@@ -21,10 +21,10 @@ from restore.assets import checkpoint_path
 from restore.errors import RestoreError, UsageError, sentence_of
 from restore.folders.photo import Job, Opened, fill_photo, open_photo, write_result
 from restore.folders.report import Entry, hash_file, open_report, read_reports
-from restore.folders.run import DEFAULT_MODEL, Warn, load_restorer
+from restore.folders.run import Warn, load_restorer, pick_model
 from restore.folders.tree import Plan, Tree, refuse_unwritable
 from restore.folders.watch import watch_tree
-from restore.image import Pixels, part_prefix
+from restore.image import AnyPixels, part_prefix
 
 if TYPE_CHECKING:
     from restore.folders.crew import Crew
@@ -46,7 +46,8 @@ def fix_folder(
 
     Args:
         plan: from `plan_folder`.
-        model: a checkpoint's name or file or a run's folder; None is "inpaint".
+        model: a checkpoint's name or file or a run's folder; None is "inpaint", or "mend"
+            without masks.
         device: "auto", "cpu", "cuda" or "mps".
         threads: photos that are read or written while others are filled.
         watch: seconds between two looks at the folder for photos that arrive, for ever; None fixes
@@ -61,7 +62,8 @@ def fix_folder(
         KeyboardInterrupt: after Ctrl-C, once everything is written.
     """
     tree = plan.tree
-    restorer = load_restorer(model, device)
+    model = pick_model(model, tree.options, tree.pattern)
+    restorer = load_restorer(model, tree.options, device)
     from restore.folders.crew import Crew  # brings torch
 
     try:
@@ -74,7 +76,7 @@ def fix_folder(
         Crew(restorer) as crew,
     ):
         _remove_unfinished(plan)
-        model_sha256 = hash_file(checkpoint_path(model or DEFAULT_MODEL))
+        model_sha256 = hash_file(checkpoint_path(model))
         worker = Worker(tree, crew, model_sha256, read_reports(tree.out) if tree.resume else {})
         rounds: Iterable[Plan] = [plan]
         if watch is not None:
@@ -207,7 +209,9 @@ class Worker:
             kept.append(replace(same[-1], status="kept"))
         return kept
 
-    def write(self, opened: Opened, result: Path, pixels: Pixels, seed: int, start: float) -> Entry:
+    def write(
+        self, opened: Opened, result: Path, pixels: AnyPixels, seed: int, start: float
+    ) -> Entry:
         """Write a result and return the entry for the report; in a thread."""
         job, options = opened.job, self.tree.options
         try:

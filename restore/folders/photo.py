@@ -13,7 +13,17 @@ from typing import Literal, Protocol
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
-from restore.image import MAX_PIXELS, Photo, Pixels, format_of, read_image, write_bytes, write_image
+from restore.image import (
+    MAX_PIXELS,
+    AnyPixels,
+    Photo,
+    Pixels,
+    enlarge,
+    format_of,
+    read_image,
+    write_bytes,
+    write_image,
+)
 from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
 
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
@@ -28,21 +38,26 @@ class FixOptions:
     """How photos are fixed.
 
     Attributes:
-        mask: picture of the hole, in the photo as displayed; None with mask_is="alpha". For a
-            folder of photos it may be a folder of masks.
+        mask: picture of the hole, in the photo as displayed. For a folder of photos it may be a
+            folder of masks. None with mask_is="alpha", or to mend the photo as a whole.
         mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
             of the photo are the hole and come back opaque.
         grow: by how many pixels the hole is widened.
+        upscale: how many times wider and higher a photo is made before it is mended: 1, 2 or 4.
+        natural: 0 mends faithfully to the photo, 1 towards photos that look real, see
+            `restore.restorer.Restorer.load`.
         seed: of the first result of a photo; the next ones take seed + 1, seed + 2, ...
         count: results for each photo; more than one are called NAME-1.EXT, NAME-2.EXT, ...
         overwrite: whether results that exist are replaced.
-        max_pixels: width times height of a photo or mask at most, so that memory suffices.
+        max_pixels: width times height of a photo, mask or result at most, so that memory suffices.
         max_bytes: size of their files at most.
     """
 
     mask: Path | None = None
     mask_is: MaskIs = "hole"
     grow: int = 0
+    upscale: int = 1
+    natural: float = 0.0
     seed: int = 0
     count: int = 1
     overwrite: bool = False
@@ -63,7 +78,7 @@ class Fixer(Protocol):
     def name(self) -> str:
         """The restorer's name."""
 
-    def fix(self, photo: Pixels, mask: Mask, seed: int = 0) -> Pixels:
+    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
         """See `restore.restorer.Restorer.fix`."""
 
 
@@ -94,15 +109,15 @@ class Opened:
 
     Attributes:
         job: what it was read for.
-        photo: as read.
-        hole: (H, W) {0, 1}, 1 is the hole.
+        photo: as read, or enlarged.
+        hole: (H, W) {0, 1}, 1 is the hole; None where the whole photo is to be mended.
         alpha: (H, W) uint8 of the result, or None.
         warnings: sentences that tell where the result should be looked at.
     """
 
     job: Job
     photo: Photo
-    hole: Mask
+    hole: Mask | None
     alpha: Pixels | None
     warnings: tuple[str, ...]
 
@@ -142,26 +157,45 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     """
     _check_bytes(job.photo, options.max_bytes)
     photo = read_image(job.photo, max_pixels=options.max_pixels)
-    hole = _read_hole(job, photo, options)
-    sentences = _check_share(job.photo, hole_share(hole), options.mask_is)
-    if photo.warning:
-        sentences = (photo.warning, *sentences)
     for result in job.results:
         format_of(result, photo)
+    sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
+    if options.mask_is != "alpha" and (job.mask or options.mask) is None:
+        photo = _enlarge(job.photo, photo, options)
+        return Opened(job, photo, None, photo.alpha, sentences)
+    hole = _read_hole(job, photo, options)
+    sentences += _check_share(job.photo, hole_share(hole), options.mask_is)
     alpha = photo.alpha
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(hole == 1, np.uint8(255), alpha)
     return Opened(job, photo, hole, alpha, sentences)
 
 
-def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> Pixels:
-    """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole."""
+def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:
+    """Return the photo at the size that its result shall have."""
+    height, width = (options.upscale * side for side in photo.pixels.shape[:2])
+    if height * width > options.max_pixels:
+        raise RestoreError(
+            f"{path} would have {height * width / 1e6:.0f} megapixels, and "
+            f"{options.max_pixels / 1e6:.0f} are accepted; raise that with --max-megapixels."
+        )
+    return photo if options.upscale == 1 else enlarge(photo, options.upscale)
+
+
+def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
+    """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole.
+
+    A photo that is mended as a whole has 16 bits where its file has them.
+    """
+    if opened.hole is None:
+        deep = opened.photo.deep_rgb
+        return restorer.fix(opened.photo.pixels if deep is None else deep, None, seed=seed)
     if not opened.hole.any():
         return opened.photo.pixels
     return restorer.fix(opened.photo.pixels, opened.hole, seed=seed)
 
 
-def write_result(path: Path, pixels: Pixels, opened: Opened, *, overwrite: bool) -> None:
+def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bool) -> None:
     """Write a result as its photo was read, in a folder that is made where it is missing.
 
     Raises:

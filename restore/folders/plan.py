@@ -91,20 +91,30 @@ def identity_of(path: Path) -> object:
 
 
 def check_mask(options: FixOptions, pattern: str | None = None) -> None:
-    """Refuse a request that does not say what the hole is, or says it twice.
+    """Refuse a request that says twice what the hole is, or something of it where there is none.
 
     Raises:
-        UsageError: no mask, or a mask beside mask_is="alpha".
+        UsageError: a mask beside mask_is="alpha"; settings of a mask without one; settings of
+            mending whole photos beside a mask.
         RestoreError: the mask doesn't exist.
     """
     mask = options.mask
     if options.mask_is == "alpha":
         if mask is not None or pattern is not None:
             raise UsageError("With --mask-is alpha the photo marks its own hole; leave out --mask.")
-    elif mask is None and pattern is None:
-        raise UsageError(
-            "Without a mask a photo needs the restorer 'mend', which is not installed; mark what "
-            "to fill with --mask MASK, or with --mask-is alpha if it is transparent."
-        )
+    elif is_whole(options, pattern):
+        if options.mask_is == "known" or options.grow:
+            raise UsageError(
+                "--mask-is known and --grow change a mask, and there is none; add --mask MASK."
+            )
     elif mask is not None and not mask.exists():
         raise RestoreError(f"There is no mask {mask}.")
+    if not is_whole(options, pattern) and (options.upscale != 1 or options.natural):
+        raise UsageError(
+            "--upscale and --natural are for photos that are mended as a whole; leave out the mask."
+        )
+
+
+def is_whole(options: FixOptions, pattern: str | None = None) -> bool:
+    """Tell whether photos are mended as a whole: nothing marks a hole."""
+    return options.mask is None and pattern is None and options.mask_is != "alpha"

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restore.assets import checkpoint_path
+from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
 from restore.folders.photo import FixOptions, Record, fix_photo
-from restore.folders.plan import check_mask, plan_jobs
+from restore.folders.plan import check_mask, is_whole, plan_jobs
 
 if TYPE_CHECKING:
     from restore.restorer import Restorer
 
 Warn = Callable[[str], None]
-DEFAULT_MODEL = "inpaint"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ def fix_photos(
         photos: the photo files.
         out: a file, a folder or None, see `plan_jobs`.
         options: how to fix them.
-        model: a checkpoint's name or file or a run's folder; None is "inpaint".
+        model: a checkpoint's name or file or a run's folder; None is "inpaint", or "mend" without
+            a mask.
         device: "auto", "cpu", "cuda" or "mps".
         warn: is called with a sentence where a result should be looked at.
 
@@ -60,7 +60,7 @@ def fix_photos(
             "picture."
         )
     jobs = plan_jobs(photos, out, options)
-    restorer = load_restorer(model, device)
+    restorer = load_restorer(pick_model(model, options), options, device)
     for job in jobs:
         try:
             yield from fix_photo(restorer, job, options, warn)
@@ -68,15 +68,42 @@ def fix_photos(
             yield Failure(job.photo, error)
 
 
-def load_restorer(model: str | None, device: str) -> "Restorer":
-    """Load a checkpoint by name or file or a run's folder; None is "inpaint".
+def pick_model(model: str | None, options: FixOptions, pattern: str | None = None) -> str:
+    """Return the checkpoint to load; for None the shipped one that does what is asked for.
+
+    Raises:
+        UsageError: it is not installed, or there is no mask and it fills holes.
+    """
+    if not is_whole(options, pattern):
+        return model or "inpaint"
+    if model is None:
+        if "mend" not in checkpoint_names():
+            raise UsageError(
+                "Without a mask a photo needs the restorer 'mend', which is not installed; mark "
+                "what to fill with --mask MASK, or with --mask-is alpha if it is transparent."
+            )
+        return "mend"
+    path = checkpoint_path(model)
+    from restore.checkpoint import read_header
+
+    header = read_header(path)
+    if header.task == "inpaint":
+        raise UsageError(
+            f"{header.name} fills holes and needs a mask; add --mask MASK, or leave out --model."
+        )
+    return model
+
+
+def load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
+    """Load a checkpoint by name or file or a run's folder.
 
     Raises:
         UsageError: an unknown name or device.
         RestoreError: the checkpoint can't be loaded.
     """
-    model = model or DEFAULT_MODEL
     checkpoint_path(model)  # an unknown name shall be told before torch is imported
     from restore.restorer import Restorer
 
+    if options.natural:
+        return Restorer.load(model, device=device, natural=options.natural)
     return Restorer.load(model, device=device)

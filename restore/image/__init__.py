@@ -1,6 +1,16 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
-from restore.image.photo import ACCEPTED, FORMATS, Photo, Pixels, format_of, to_pixels, to_tensor
+from restore.image.enlarging import enlarge
+from restore.image.photo import (
+    ACCEPTED,
+    FORMATS,
+    AnyPixels,
+    Photo,
+    Pixels,
+    format_of,
+    to_pixels,
+    to_tensor,
+)
 from restore.image.reading import MAX_PIXELS, open_picture, read_image, to_upright
 from restore.image.writing import (
     check_target,
@@ -15,11 +25,13 @@ __all__ = [
     "ACCEPTED",
     "FORMATS",
     "MAX_PIXELS",
+    "AnyPixels",
     "Photo",
     "Pixels",
     "check_target",
     "encode_gif",
     "encode_png",
+    "enlarge",
     "format_of",
     "open_picture",
     "part_prefix",

@@ -111,6 +111,11 @@ def to_eight_bits(samples: DeepPixels) -> Pixels:
     return ((samples.astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
 
 
+def to_luma(samples: DeepPixels) -> DeepPixels:
+    """Return RGB samples (H, W, 3) as gray (H, W, 1) by the weights of ITU-R BT.601."""
+    return np.rint(samples @ np.array([[0.299], [0.587], [0.114]])).astype(np.uint16)
+
+
 def merge(levels: Pixels, samples: DeepPixels) -> DeepPixels:
     """Return 8-bit levels (H, W, C) as 16 bits, with `samples` wherever they show as that level."""
     wide = levels.astype(np.uint16) * 257

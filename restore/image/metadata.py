@@ -21,6 +21,9 @@ DESCRIPTION |= {*range(40091, 40096)}
 DIRECTORIES = {34665, 34853}  # EXIF and GPS
 IPTC = 33723
 
+# EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
+_EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA003), 4
+
 
 def read_exif(picture: Image.Image) -> bytes:
     """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF)."""
@@ -66,6 +69,36 @@ def _upright_exif(exif: bytes) -> bytes:
     except struct.error:
         pass  # cut short: what could be set is set
     return bytes(data)
+
+
+def set_exif_size(exif: bytes, width: int, height: int) -> bytes:
+    """Return EXIF whose tags of the photo's size, as far as it has any, say this one.
+
+    Every other byte stays as it was.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return exif
+    data = bytearray(exif)
+    try:
+        first = _find_entries(data, struct.unpack_from(f"{order}L", data, 4)[0], order)
+        entries = dict(first)
+        if _EXIF_TABLE in entries:
+            inner = struct.unpack_from(f"{order}L", data, entries[_EXIF_TABLE] + 8)[0]
+            entries |= _find_entries(data, inner, order)
+        for tags, side in ((_WIDTHS, width), (_HEIGHTS, height)):
+            for place in (entries[tag] for tag in tags if tag in entries):
+                struct.pack_into(f"{order}HLL", data, place + 2, _LONG, 1, side)
+    except struct.error:
+        return exif
+    return bytes(data)
+
+
+def _find_entries(data: bytearray, start: int, order: str) -> dict[int, int]:
+    """Return the place of each entry of a directory by its tag."""
+    count = struct.unpack_from(f"{order}H", data, start)[0]
+    places = [start + 2 + 12 * n for n in range(count)]
+    return {struct.unpack_from(f"{order}H", data, place)[0]: place for place in places}
 
 
 def read_xmp(picture: Image.Image) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 DeepPixels = NDArray[np.uint16]
+AnyPixels = NDArray[Any]  # uint8 or uint16
 
 FORMATS = {  # by extension
     ".png": "PNG",
@@ -58,6 +59,14 @@ class Photo:
     encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
     warning: str = ""  # a sentence where the file can't be written back as it was
 
+    @property
+    def deep_rgb(self) -> DeepPixels | None:
+        """The pixels (H, W, 3) uint16 RGB where the file has 16 bits."""
+        if self.deep is None:
+            return None
+        colours = self.deep[..., : 1 if self.gray else 3]
+        return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
+
 
 def format_of(path: str | Path, like: Photo) -> str:
     """Return the format that the extension of `path` names, "PNG" for ".png".
@@ -77,7 +86,7 @@ def format_of(path: str | Path, like: Photo) -> str:
     return FORMATS.get(extension, like.format)
 
 
-def to_tensor(pixels: Pixels | DeepPixels) -> "torch.Tensor":
+def to_tensor(pixels: AnyPixels) -> "torch.Tensor":
     """Return pixels (H, W, 3) uint8 or uint16 as (1, 3, H, W) float32 in [0, 1], channels last."""
     import torch
 

@@ -23,15 +23,15 @@ from PIL.TiffImagePlugin import (
 )
 
 from restore.errors import RestoreError, UsageError
-from restore.image.deep import fill_png, fill_tiff, merge
+from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
-from restore.image.photo import DeepPixels, Photo, Pixels, format_of
+from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, format_of
 
 
 def write_image(
     path: str | Path,
-    pixels: Pixels,
+    pixels: AnyPixels,
     like: Photo,
     *,
     alpha: Pixels | None = None,
@@ -44,8 +44,9 @@ def write_image(
 
     Args:
         path: the file; its extension says the format, see `format_of`.
-        pixels: (H, W, 3) uint8 RGB; written as gray (luma) where `like` is gray. Where `like` has
-            16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as its.
+        pixels: (H, W, 3) RGB, uint8; written as gray (luma) where `like` is gray. Where `like` has
+            16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as its, or
+            all those of `pixels` where these are uint16.
         like: the photo whose file gives everything but the pixels.
         alpha: (H, W) uint8; `like.alpha` by default. A JPEG has none: only an opaque one passes.
         overwrite: replace an existing file.
@@ -144,8 +145,10 @@ def _told_of(path: Path) -> Iterator[None]:
         raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from None
 
 
-def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
+def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
     """Return the bytes of the file."""
+    fine = pixels if pixels.dtype == np.uint16 else None
+    pixels = pixels.astype(np.uint8) if fine is None else to_eight_bits(fine)
     picture = Image.fromarray(pixels)
     if like.gray and format not in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
         picture = picture.convert("L")  # exactly v where R = G = B = v
@@ -156,6 +159,9 @@ def _encode(pixels: Pixels, alpha: Pixels | None, like: Photo, format: str) -> m
     options = _options_for(picture.mode, like, format)
     if like.deep is not None and format in {"PNG", "TIFF"}:
         deep = merge(np.atleast_3d(np.asarray(picture)), like.deep)
+        if fine is not None:
+            colours = 1 if like.gray else 3
+            deep[..., :colours] = to_luma(fine) if like.gray else fine
         frame = _save(Image.new(picture.mode, (1, 1)), format, options)
         if format == "PNG":
             return memoryview(fill_png(frame.getvalue(), deep))

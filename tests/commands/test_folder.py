@@ -82,8 +82,9 @@ def test_odd_bytes_in_a_name_are_no_trouble(run, album) -> None:
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_loaded(
-    words: list[str], sentence: str, run, album, fake_restorer
+    words: list[str], sentence: str, run, album, fake_restorer, monkeypatch
 ) -> None:
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: ["inpaint"])
     ran = run("fix", *words)
     assert ran.code == 2
     assert sentence in ran.sentence

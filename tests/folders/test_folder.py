@@ -53,7 +53,7 @@ def test_every_photo_is_fixed_and_written_down(make_album, fake_restorer) -> Non
         sentence=None,
         seconds=entries[1].seconds,
         seed=7,
-        settings={"mask_is": "hole", "grow": 0},
+        settings={"mask_is": "hole", "grow": 0, "upscale": 1, "natural": 0.0},
         model="fake",
         model_sha256=None,
         photo_sha256=hash_file(Path("photos/sub/b.png")),

@@ -44,15 +44,15 @@ def test_collisions_are_found_before_anything_is_opened(
     ("options", "error", "sentence"),
     [
         (FixOptions(), UsageError, "'mend', which is not installed.*--mask MASK"),
-        (FixOptions(mask_is="known"), UsageError, "Without a mask"),
         (FixOptions(Path("m.png"), "alpha"), UsageError, "leave out --mask"),
         (FixOptions(Path("nowhere.png")), RestoreError, "no mask nowhere.png"),
         (FixOptions(Path(os.sep)), UsageError, "is a folder"),
     ],
 )
 def test_a_request_without_a_usable_mask_is_refused_at_once(
-    options: FixOptions, error: type, sentence: str, write_picture, fake_restorer
+    options: FixOptions, error: type, sentence: str, write_picture, fake_restorer, monkeypatch
 ) -> None:
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: ["inpaint"])
     with pytest.raises(error, match=sentence):
         list(fix_photos([write_picture("p.png")], None, options))
     assert fake_restorer.loaded == []

@@ -132,7 +132,6 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
         ({"pattern": "{stem}{stem}"}, "{stem} once"),
         ({"pattern": "../{stem}"}, "{stem} once"),
         ({"mask": MASKS / "a.png", "pattern": "{stem}_mask"}, "is a file"),
-        ({"mask": None}, "Without a mask"),
         ({"mask_is": "alpha"}, "leave out --mask"),
         ({"mask": Path("nowhere")}, "no mask nowhere"),
         ({"pattern": "{stem}_mask"}, "no photos to fix in photos: photos/a.png has no mask"),

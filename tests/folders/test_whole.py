@@ -1,0 +1,133 @@
+"""Photos that are mended as a whole: no mask, and what their files keep."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+from restore.errors import RestoreError, UsageError
+from restore.folders import FixOptions, Record, Tree, fix_folder, fix_photos, plan_folder
+from restore.nets import RESTORERS
+
+SETTINGS = NetworkSettings(
+    kind="unet", arguments={"base": "damaged", "channels": [8, 8], "blocks": [1, 1]}
+)
+
+
+@pytest.fixture(scope="module")
+def mender(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the file of a small restorer of whole photos whose random weights change them."""
+    path = tmp_path_factory.mktemp("checkpoints") / "tiny-mend.safetensors"
+    torch.manual_seed(0)
+    network = build_network(RESTORERS, SETTINGS)
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    header = Header(name="tiny-mend", task="mend", network=SETTINGS, size=64)
+    save_checkpoint(path, network, header)
+    return str(path)
+
+
+def _mend(photo: Path, mender: str, options: FixOptions | None = None) -> Path:
+    (record,) = fix_photos([photo], None, options or FixOptions(), model=mender, device="cpu")
+    assert isinstance(record, Record), record.error
+    return record.out
+
+
+def _read(path: Path) -> np.ndarray:
+    return np.array(Image.open(path))
+
+
+def test_a_photo_is_mended_without_a_mask(write_picture, mender: str) -> None:
+    photo = write_picture("p.png")
+    mended = _mend(photo, mender)
+    assert mended.name == "p-fixed.png" and _read(mended).shape == _read(photo).shape
+    assert (_read(mended) != _read(photo)).mean() > 0.5
+
+
+def test_gray_stays_gray_and_transparency_stays(write_picture, mender: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (40, 60, 4), np.uint8)
+    gray = _mend(write_picture("gray.png", noise[..., 0]), mender)
+    assert Image.open(gray).mode == "L" and (_read(gray) != noise[..., 0]).any()
+    clear = _read(_mend(write_picture("clear.png", noise), mender))
+    assert np.array_equal(clear[..., 3], noise[..., 3]) and (clear != noise).any()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_stay_sixteen(tmp_path: Path, mender: str, channels: int) -> None:
+    deep = np.random.default_rng(1).integers(0, 2**16, (40, 60, channels), np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    mended = np.atleast_3d(cv2.imread(str(_mend(tmp_path / "deep.png", mender)), -1))
+    assert mended.dtype == np.uint16 and mended.shape == deep.shape
+    assert (mended[..., :3] % 257 != 0).mean() > 0.7, "not 8 bits made wide"
+    if channels == 4:
+        assert np.array_equal(mended[..., 3], deep[..., 3])
+
+
+@pytest.mark.parametrize(("name", "factor"), [("p.jpg", 2), ("p.png", 4)])
+def test_a_photo_gets_larger_and_its_file_says_so(
+    write_picture, mender: str, name: str, factor: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0100] = "Maker", 60
+    exif.get_ifd(0x8769).update({0xA002: 60, 0xA003: 40, 0x9003: "2026:01:01 00:00:00"})
+    photo = write_picture(name, exif=exif, dpi=(300, 300))
+    with Image.open(_mend(photo, mender, FixOptions(upscale=factor))) as mended:
+        assert mended.size == (60 * factor, 40 * factor)
+        tags = mended.getexif()
+        assert tags[0x010F] == "Maker" and tags[0x0100] == 60 * factor
+        inner = tags.get_ifd(0x8769)
+        assert (inner[0xA002], inner[0xA003]) == mended.size
+        assert inner[0x9003] == "2026:01:01 00:00:00"
+        assert round(mended.info["dpi"][0]) == 300
+
+
+def test_what_is_enlarged_keeps_its_bits_and_its_transparency(tmp_path: Path, mender: str) -> None:
+    deep = np.random.default_rng(1).integers(0, 2**16, (20, 30, 4), np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    mended = cv2.imread(str(_mend(tmp_path / "deep.png", mender, FixOptions(upscale=2))), -1)
+    assert mended.shape == (40, 60, 4) and mended.dtype == np.uint16
+
+
+def test_a_result_that_would_be_too_large_is_refused(write_picture, mender: str) -> None:
+    options = FixOptions(upscale=4, max_pixels=40 * 60 * 15)
+    (failure,) = fix_photos([write_picture("p.png")], None, options, model=mender)
+    assert isinstance(failure.error, RestoreError)
+    assert "p.png would have 0 megapixels" in str(failure.error)
+
+
+def test_a_folder_is_mended_to_the_same_files(write_picture, mender: str, tmp_path: Path) -> None:
+    photos = [write_picture(f"photos/{name}") for name in ("a.png", "deep/b.jpg")]
+    tree = Tree(tmp_path / "photos", tmp_path / "fixed", FixOptions())
+    entries = list(fix_folder(plan_folder(tree), model=mender, device="cpu"))
+    assert [entry.status for entry in entries] == ["done", "done"]
+    for photo in photos:
+        alone = _mend(photo, mender)
+        folder = tmp_path / "fixed" / photo.relative_to(tmp_path / "photos")
+        assert alone.read_bytes() == folder.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (FixOptions(mask_is="known"), "change a mask, and there is none"),
+        (FixOptions(grow=2), "change a mask, and there is none"),
+        (FixOptions(Path("mask.png"), upscale=2), "leave out the mask"),
+        (FixOptions(mask_is="alpha", natural=0.5), "leave out the mask"),
+        (FixOptions(natural=0.5), "no natural weights"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    write_picture, mask_file, mender: str, options: FixOptions, sentence: str, monkeypatch
+) -> None:
+    monkeypatch.chdir(mask_file.parent)
+    with pytest.raises(UsageError, match=sentence):
+        list(fix_photos([write_picture("p.png")], None, options, model=mender))
+
+
+def test_what_fills_holes_needs_a_mask(write_picture, tiny_checkpoint) -> None:
+    with pytest.raises(UsageError, match=r"^tiny fills holes and needs a mask; add --mask MASK"):
+        list(fix_photos([write_picture("p.png")], None, FixOptions(), model=str(tiny_checkpoint)))
