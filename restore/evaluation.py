@@ -279,20 +279,22 @@ def read_cases(
     *,
     seed: int = 0,
     limit: int | None = None,
+    last: int | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Iterator[Case]:
     """Yield the photos of a folder with holes in them, grouped by the size of the hole.
 
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
-    folder of masks, white = hole, that the photos take in turn, both sorted by name. Photos that
-    can't be read are left out, with a warning.
+    folder of masks, white = hole, that the photos take in turn, both sorted by name. `last` and
+    `limit`: only so many photos from the end, and of these from the start. Photos that can't be
+    read are left out, with a warning.
 
     Raises:
         RestoreError: no photos or no masks there.
         UsageError: unknown preset.
     """
     draw = _mask_source(masks, seed)
-    for index, path in enumerate(list_photos(folder)[:limit]):
+    for index, path in enumerate(list_photos(folder)[-(last or 0) :][:limit]):
         try:
             clean = read_image(path).pixels
         except RestoreError as error:

@@ -11,7 +11,6 @@ from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from restore.assets import checkpoint_path
@@ -212,7 +211,9 @@ def _draw_other(
     """Yield the pictures of an interpolation, a traversal or a reconstruction."""
     truncation = request.truncation
     if request.reconstruct is not None:
-        picture = fit_square(read_image(request.reconstruct).pixels, sampler.generator.size)
+        from restore.data import cut_middle  # brings torch
+
+        picture = cut_middle(read_image(request.reconstruct).pixels, sampler.generator.size)
         pixels = sampler.reconstruct(picture, label)[None]
     elif request.traverse is not None:
         (seed,) = request.seeds
@@ -221,16 +222,6 @@ def _draw_other(
         pixels = sampler.interpolate(count, request.seeds, label, truncation=truncation)
     for each in pixels:
         yield Sample(each, sampler.label_of(0, label))
-
-
-def fit_square(pixels: Pixels, size: int) -> Pixels:
-    """Return the middle of a picture (H, W, 3) as a square of `size` pixels."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = pixels[top : top + side, left : left + side]
-    shrinks = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(square, (size, size), interpolation=shrinks), np.uint8)
 
 
 # One file --------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import UsageError
+from restore.nets import SAMPLERS, Autoencoder
 from restore.sampler import REACH, Sampler, slerp
 
 DIGITS = tuple("01234567")
@@ -157,3 +159,25 @@ def test_what_is_no_sampler_is_refused(tiny_checkpoint: Path, make_sampler) -> N
         Sampler.load("inpiant", device="cpu")
     folder = make_sampler("alone").parent
     assert Sampler.load(folder, device="cpu").name == "alone"
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_every_generator_draws_the_same_in_any_batch(kind: str, tmp_path: Path) -> None:
+    arguments = {"size": 32, "channels": 3, "classes": 4, "latent": 16}
+    settings = NetworkSettings(kind=kind, arguments=arguments)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_network(SAMPLERS, settings)
+        for weight in network.parameters():  # some start at zero, which draws nothing
+            torch.nn.init.normal_(weight, std=0.1)
+    header = Header(name=kind, task="generate", network=settings, size=32, labels=tuple("abcd"))
+    save_checkpoint(tmp_path / "a.safetensors", network, header)
+    sampler = Sampler.load(tmp_path, device="cpu")
+    whole = sampler.draw(6, seed=2, truncation=0.7)
+    assert whole.shape == (6, 32, 32, 3) and whole.std() > 0
+    for batch in (1, 4):
+        parts = sampler.draw(6, seed=2, truncation=0.7, batch=batch)
+        assert np.abs(whole.astype(int) - parts).max() <= 1
+    if isinstance(sampler.generator, Autoencoder):
+        assert sampler.reconstruct(whole[0], "a").shape == (32, 32, 3)
+    assert len(sampler.interpolate(3, (1, 2), "b")) == len(sampler.traverse(15, 3)) == 3

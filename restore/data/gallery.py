@@ -3,7 +3,7 @@
 import gzip
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from restore.data.check import Report
 from restore.data.dataset import load_items, read_training_photo, shuffle
-from restore.data.sources import Pair, Photo
+from restore.data.sources import Pair, Photo, find_photos
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels
 
@@ -120,13 +120,18 @@ class Gallery:
 
 def open_photos(report: Report) -> Gallery:
     """Return the photos of a checked set; those in two folders or more have these as classes."""
-    photos = PhotoPictures(list(report.photos.values()))
-    names = folder_names(report.photos)
+    return replace(label_photos(report.place, report.photos), report=report)
+
+
+def label_photos(place: str, found: Mapping[str, Photo]) -> Gallery:
+    """Return photos, by relative path; those in two folders or more have these as classes."""
+    photos = PhotoPictures(list(found.values()))
+    names = folder_names(found)
     if not names:
-        return Gallery(report.place, photos, report=report)
+        return Gallery(place, photos)
     number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[name.split("/")[0]] for name in report.photos], np.int64)
-    return Gallery(report.place, photos, labels, names, report)
+    labels = np.array([number[name.split("/")[0]] for name in found], np.int64)
+    return Gallery(place, photos, labels, names)
 
 
 def folder_names(photos: Iterable[str]) -> tuple[str, ...]:
@@ -135,11 +140,23 @@ def folder_names(photos: Iterable[str]) -> tuple[str, ...]:
     return () if len(names) < 2 or "" in names else names
 
 
-def find_idx(place: Path) -> Path | None:
-    """Return the file of pictures in idx format that a place is or holds, train's first."""
+def open_held_out(place: Path) -> Gallery:
+    """Return the pictures of a place to score by: idx files, the test part first, or photos.
+
+    Raises:
+        RestoreError: there is no such place, or no picture.
+    """
+    images = find_idx(place, ("t10k", "test"))
+    if images is not None:
+        return open_idx(images, place)
+    return label_photos(str(place), find_photos(place).photos)
+
+
+def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
+    """Return the file of pictures in idx format that a place is or holds, first one of `parts`."""
     if place.is_dir():
         found = [p for p in sorted(place.iterdir()) if "-idx3-ubyte" in p.name]
-        return next((p for p in found if p.name.startswith("train")), next(iter(found), None))
+        return next((p for p in found if p.name.startswith(parts)), next(iter(found), None))
     return place if place.is_file() and "idx3-ubyte" in place.name else None
 
 
@@ -303,14 +320,24 @@ class Squares(Dataset[PictureItem]):
 
     def _square(self, number: int) -> Pixels:
         if number not in self.kept:
-            square = cut_middle(self.gallery.pictures.read(number, self.size), self.size)
-            if self.channels == 1:
-                square = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8)
+            square = read_square(self.gallery.pictures, number, self.size, self.channels)
             square = np.ascontiguousarray(square.transpose(2, 0, 1))
             if (len(self.kept) + 1) * square.nbytes > MEMORY:
                 return square
             self.kept[number] = square
         return self.kept[number]
+
+
+def read_square(pictures: Pictures, number: int, size: int, channels: int) -> Pixels:
+    """Return the square in the middle of a picture, (size, size, channels) uint8.
+
+    Raises:
+        RestoreError: it can't be read.
+    """
+    square = cut_middle(pictures.read(number, size), size)
+    if channels == 1:
+        return np.asarray(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
+    return square
 
 
 def cut_middle(pixels: Pixels, size: int) -> Pixels:

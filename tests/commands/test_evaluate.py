@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restore.commands.scores import NO_LPIPS
+from restore.sampler import Sampler
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -57,3 +60,76 @@ def test_wrong_names_are_told(run, tiny_checkpoint: Path, photos: Path, tmp_path
     assert ran.code == 2 and "Did you mean 'wide'" in ran.sentence
     ran = run("evaluate", model, str(tmp_path / "absent"), "--mask", "wide")
     assert ran.code == 1 and "absent" in ran.sentence
+
+
+@pytest.fixture
+def moods(make_sampler, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sampler of two classes; LPIPS is left out, since all pairs take seconds."""
+    monkeypatch.setattr("restore.resemblance.load_lpips", lambda: None)
+    return make_sampler("moods", ("0", "1"), channels=1)
+
+
+@pytest.fixture
+def real(tmp_path: Path, moods: Path) -> Path:
+    """A folder for each class, of what the sampler draws itself."""
+    sampler = Sampler.load(moods, device="cpu")
+    for label in sampler.labels:
+        folder = tmp_path / "real" / label
+        folder.mkdir(parents=True)
+        for number, pixels in enumerate(sampler.draw(6, label, seed=9)):
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "real"
+
+
+def test_a_sampler_is_scored_beside_real_pictures(run, moods: Path, real: Path) -> None:
+    ran = run("evaluate", moods, real, "--count", 8, "--features", "mnist")
+    assert ran.code == 0
+    assert ran.err == f"restore: {NO_LPIPS}\n"
+    heading, pictures, *lines = ran.out.splitlines()
+    assert heading.split() == ["by", "mnist", "moods", "real"]
+    assert pictures.split() == ["pictures", "8", "12"]
+    assert {line.split("  ")[0] for line in lines} >= {
+        *("Fréchet distance", "kernel distance", "precision", "recall", "label read right"),
+        *("classes among them", "distance in a label", "label", "0", "1"),
+    }
+
+
+def test_the_scores_of_a_sampler_as_json_and_a_sheet(
+    run, moods: Path, real: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    words = ["--features", "mnist", "--count", 8, "--last", 9, "--json", "--sheet", sheet]
+    found = json.loads(run("evaluate", moods, real, *words).out)
+    assert found["pictures"] == 8 and found["real_pictures"] == 9 and found["features"] == "mnist"
+    assert found["values"]["frechet"] >= 0 and set(found["labels"]) == {"0", "1"}
+    with Image.open(sheet) as picture:
+        assert picture.height > 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--mask", "wide"], "leave out --mask"),
+        (["--biharmonic"], "leave out --mask"),
+        (["--features", "minst"], "Did you mean 'mnist'"),
+        (["--features", "mnist", "--count", "3"], "Scores need 5 pictures"),
+    ],
+)
+def test_what_makes_no_sense_for_a_sampler(
+    run, moods: Path, real: Path, words: list[str], sentence: str
+) -> None:
+    ran = run("evaluate", moods, real, *words)
+    assert ran.code == 2 and sentence in ran.sentence
+
+
+def test_what_makes_no_sense_for_a_restorer(run, tiny_checkpoint: Path, photos: Path) -> None:
+    ran = run("evaluate", tiny_checkpoint, photos)
+    assert ran.code == 2 and "--mask PRESET" in ran.sentence
+    ran = run("evaluate", tiny_checkpoint, photos, "--mask", "wide", "--count", 9)
+    assert ran.code == 2 and "for samplers" in ran.sentence
+
+
+def test_the_last_photos_alone(run, tiny_checkpoint: Path, photos: Path) -> None:
+    words = ["--mask", "wide", "--last", 2, "--limit", 1, "--json"]
+    means = json.loads(run("evaluate", tiny_checkpoint, photos, *words).out)["means"]
+    assert {row["count"] for row in means} == {1}

@@ -1,0 +1,97 @@
+"""What a person sees when a restorer or a sampler was scored."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from restore.commands.columns import to_lines
+from restore.commands.messages import say
+
+if TYPE_CHECKING:
+    from restore.evaluation import Evaluation, Means
+    from restore.resemblance import Resemblance
+
+NO_LPIPS = "LPIPS was left out, since its backbone is absent; restore models --fetch lpips."
+COLUMNS = {  # heading: (key, format)
+    "PSNR": ("psnr", "{:.2f}"),
+    "hole PSNR": ("hole_psnr", "{:.2f}"),
+    "SSIM": ("ssim", "{:.4f}"),
+    "L1": ("l1", "{:.4f}"),
+    "LPIPS": ("lpips", "{:.4f}"),
+    "diversity": ("diversity", "{:.4f}"),
+}
+LABEL_COLUMNS = {"read right": ("right", "{:.1%}"), "distance / real": ("spread", "{:.2f}")}
+MEASURES = {  # in words: (key, format)
+    "Fréchet distance": ("frechet", "{:.4g}"),
+    "kernel distance": ("kernel", "{:.4g}"),
+    "precision": ("precision", "{:.1%}"),
+    "recall": ("recall", "{:.1%}"),
+    "label read right": ("right", "{:.1%}"),
+    "classes among them": ("modes", "{:.0f}"),
+    "diversity (LPIPS)": ("diversity", "{:.4f}"),
+    "pairs nearly equal": ("alike", "{:.2%}"),
+    "distance in a label": ("spread", "{:.4f}"),
+    "FID": ("fid", "{:.4g}"),
+    "KID": ("kid", "{:.4g}"),
+}
+
+
+def show_means(found: "Evaluation", as_json: bool) -> None:
+    """Print what a restorer scored, as a table or as one JSON object."""
+    if as_json:
+        means = [asdict(row) for row in found.means]
+        click.echo(json.dumps({"means": means, **found.fidelity}, default=str))
+        return
+    for line in to_lines([_headings(), *map(_row, found.means)]):
+        click.echo(line)
+    for name, value in found.fidelity.items():
+        click.echo(f"{name.upper()} {value:.4g}")
+    if not any("lpips" in row.values for row in found.means):
+        say(NO_LPIPS)
+
+
+def show_resemblance(found: "Resemblance", as_json: bool) -> None:
+    """Print what a sampler scored, as tables or as one JSON object."""
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return
+    for line in to_lines(_measures(found)):
+        click.echo(line)
+    if found.labels:
+        click.echo()
+        for line in to_lines(_labels(found)):
+            click.echo(line)
+    if "diversity" not in found.values:
+        say(NO_LPIPS)
+
+
+def _headings() -> list[str]:
+    return ["hole", "photos", "method", *COLUMNS, "s/photo"]
+
+
+def _row(means: "Means") -> list[str]:
+    cells = [f.format(means.values[k]) if k in means.values else "-" for k, f in COLUMNS.values()]
+    return [means.group, str(means.count), means.method, *cells, f"{means.seconds:.2f}"]
+
+
+def _measures(found: "Resemblance") -> list[tuple[str, str, str]]:
+    rows = [
+        (f"by {found.features}", found.model, "real"),
+        ("pictures", str(found.pictures), str(found.real_pictures)),
+    ]
+    for words, (key, form) in MEASURES.items():
+        if key in found.values:
+            form = f"{form} of {found.classes}" if key == "modes" else form
+            theirs = form.format(found.real[key]) if key in found.real else "-"
+            rows.append((words, form.format(found.values[key]), theirs))
+    return rows
+
+
+def _labels(found: "Resemblance") -> list[tuple[str, ...]]:
+    rows = [("label", *LABEL_COLUMNS)]
+    for label, values in found.labels.items():
+        columns = LABEL_COLUMNS.values()
+        rows.append((label, *(f.format(values[k]) if k in values else "-" for k, f in columns)))
+    return rows
