@@ -109,9 +109,11 @@ class Gallery:
         lines = [f"{self.place}: {len(self.pictures)} pictures"]
         if self.report is not None:
             lines = self.report.lines(most)
-        if self.names:
-            lines.append(f"{len(self.names)} classes: {', '.join(self.names)}")
-        return lines
+        return [*lines, *self.class_lines()]
+
+    def class_lines(self) -> list[str]:
+        """Return a line that names the classes, if there are any."""
+        return [f"{len(self.names)} classes: {', '.join(self.names)}"] if self.names else []
 
     def without_labels(self) -> "Gallery":
         """Return the same pictures without their classes."""
@@ -233,11 +235,13 @@ def open_torchvision(name: str, download: bool) -> Gallery:
     except (RuntimeError, OSError) as error:
         hint = "" if download else "; add --download to let torchvision fetch it"
         raise RestoreError(f"{name} can't be opened in {root} ({error}){hint}.") from None
-    targets = getattr(dataset, "targets", getattr(dataset, "labels", None))
-    labels = None if targets is None else np.asarray(targets, np.int64)
-    known = getattr(dataset, "classes", None)
-    count = 0 if labels is None else int(labels.max()) + 1
-    names = tuple(map(str, known or range(count)))
+    targets = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", [])))
+    if targets.ndim != 1 or targets.dtype.kind not in "iu" or not len(targets):
+        return Gallery(PREFIX + name, TorchvisionPictures(dataset))
+    known = getattr(dataset, "classes", ())
+    count = int(targets.max()) + 1
+    names = tuple(map(str, known if len(known) >= count else range(count)))
+    labels = targets.astype(np.int64)
     return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names)
 
 

@@ -13,6 +13,11 @@ from restore.config import Settings, apply_overrides, read_toml, validate
 from restore.losses import LOSSES, FeatureMatching, Loss, Penalty, Played
 from restore.tables import look_up
 
+# Which losses are for what.
+PLAYED = ("adversarial", "r1", "r2", "gradient_penalty", "feature_matching")
+PIXELS = ("reconstruction", "total_variation")
+FREE = ("weight_size",)
+
 
 class Stage(Settings):
     """A part of the run at one photo size."""
@@ -36,6 +41,7 @@ class Recipe(Settings):
     """Everything that a training run is made of, whatever it trains."""
 
     least_side: ClassVar[int] = 32  # pixels; photos that are less wide or high are left out
+    fitting: ClassVar[tuple[str, ...]] = tuple(LOSSES)  # losses that the task can compute
     name: str
     task: str
     seed: int = Field(1, ge=0, lt=2**20)
@@ -71,6 +77,16 @@ class Recipe(Settings):
                 built[name] = LOSSES[name].model_validate(settings)
             data = data | {"losses": built}
         return data
+
+    @model_validator(mode="after")
+    def _check_losses(self) -> Self:
+        for name, loss in self.losses.items():
+            if loss.weight and name not in self.fitting:
+                raise ValueError(
+                    f"the loss '{name}' makes no sense for the task '{self.task}'; it takes "
+                    f"{', '.join(self.fitting)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_discriminator(self) -> Self:
@@ -115,6 +131,7 @@ class SamplerStage(Stage):
     """
 
     size: int = Field(ge=4, le=512)  # pixels, side of the pictures
+    batch: int = Field(ge=2)  # pictures in a step; batch norm compares them
     fade: float = Field(0.5, ge=0, le=1)  # share of its steps over which a new size comes in
 
 
@@ -122,6 +139,7 @@ class SamplerRecipe(Recipe):
     """The training of a sampler. Size, channels and classes of the networks come from here."""
 
     least_side: ClassVar[int] = 4
+    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, "auxiliary", *PIXELS, "kl", *FREE)
     task: Literal["generate"] = "generate"
     channels: Literal[1, 3] = 3  # 1: gray
     conditional: bool = False  # learn the labels of the pictures
@@ -129,6 +147,20 @@ class SamplerRecipe(Recipe):
     download: bool = False  # let torchvision fetch the data set that was named
     mixing: float = Field(0.0, ge=0, le=1)  # share of pictures from two noises ("style" alone)
     stages: tuple[SamplerStage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_networks(self) -> Self:
+        named = {name for name, loss in self.losses.items() if loss.weight}
+        if named & {"kl", "reconstruction"} and self.generator.kind != "vae":
+            raise ValueError("the losses 'kl' and 'reconstruction' need a generator of kind vae")
+        judge = self.discriminator.arguments if self.discriminator else {}
+        guesses = self.conditional and judge.get("head") == "auxiliary"
+        if "auxiliary" in named and not guesses:
+            raise ValueError(
+                "the loss 'auxiliary' needs labels and a discriminator that guesses them; add "
+                "--set conditional=true --set discriminator.arguments.head=auxiliary"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_growth(self) -> Self:
@@ -152,6 +184,7 @@ class SamplerRecipe(Recipe):
 class RestorerRecipe(Recipe):
     """The training of a restorer."""
 
+    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, *PIXELS, "perceptual", "diversity", *FREE)
     task: Literal["inpaint", "mend"] = "inpaint"
     hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
     mask: str = "mixed"  # preset of holes
@@ -162,6 +195,7 @@ class RestorerRecipe(Recipe):
 class DetectorRecipe(Recipe):
     """The training of a detector."""
 
+    fitting: ClassVar[tuple[str, ...]] = ("cross_entropy", "dice", *FREE)
     task: Literal["detect"] = "detect"
     degrade: str = "scratched"  # preset of degradations; what they do here and there is looked for
 

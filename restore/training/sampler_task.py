@@ -69,7 +69,8 @@ class SamplerTask(Task):
             check_labels(folder_names(found.photos), found.place, recipe)
             gallery = open_photos(gather_photos(recipe, source, run, say))
         check_labels(gallery.names, gallery.place, recipe)
-        for line in gallery.lines() if gallery.report is None else []:
+        # gather_photos has told what there is to tell of photos.
+        for line in gallery.lines() if gallery.report is None else gallery.class_lines():
             say(line)
         return gallery
 
