@@ -18,6 +18,7 @@ Examples:
   restore fix photo.jpg --mask mask.png --count 4 --out tries/
   restore fix cut-out.png --mask-is alpha
   restore fix old.jpg
+  restore fix old.jpg --find scratches
   restore fix small.jpg --upscale 2 --out large.png
   restore fix photos/ --mask masks/ --out fixed/
 """
@@ -53,6 +54,12 @@ Examples:
     show_default=True,
     metavar="PIXELS",
     help="Widen the hole, for masks that are cut too tight.",
+)
+@click.option(
+    "--find",
+    metavar="NAME|FILE|RUN",
+    help="Instead of a mask: fill what a detector finds, 'scratches' for those of an old print, "
+    "then mend the whole where 'mend' is installed.",
 )
 @click.option(
     "--upscale",
@@ -137,6 +144,7 @@ def fix(
     mask_pattern: str | None,
     mask_is: Literal["hole", "known", "alpha"],
     grow: int,
+    find: str | None,
     upscale: str,
     natural: float,
     out: str | None,
@@ -163,11 +171,17 @@ def fix(
     from restore.folders import Failure, FixOptions, Shard, Tree, fix_photos, plan_folder
 
     options = FixOptions(mask, mask_is, grow, int(upscale), natural, seed, count, overwrite)
+    options = replace(options, find=find)
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)
     if max_megabytes is not None:
         options = replace(options, max_bytes=max_megabytes * 10**6)
     if len(photos) == 1 and photos[0].is_dir():
+        if find is not None:
+            raise UsageError(
+                f"{photos[0]} is a folder, and --find takes photos; name them, as in "
+                f"{photos[0]}/*.jpg, with --out FOLDER/."
+            )
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         part = Shard.parse("1/1" if shard is None else shard)

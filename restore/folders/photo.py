@@ -51,6 +51,8 @@ class FixOptions:
         overwrite: whether results that exist are replaced.
         max_pixels: width times height of a photo, mask or result at most, so that memory suffices.
         max_bytes: size of their files at most.
+        find: a detector by name, file or run, which marks the damage; what it finds is filled, and
+            then the whole is mended where "mend" is installed.
     """
 
     mask: Path | None = None
@@ -63,6 +65,7 @@ class FixOptions:
     overwrite: bool = False
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
+    find: str | None = None
 
     @property
     def settings(self) -> dict[str, object]:

@@ -99,11 +99,13 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
         RestoreError: the mask doesn't exist.
     """
     mask = options.mask
+    if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
+        raise UsageError("With --find damage is found, not given; leave out --mask and --mask-is.")
     if options.mask_is == "alpha":
         if mask is not None or pattern is not None:
             raise UsageError("With --mask-is alpha the photo marks its own hole; leave out --mask.")
     elif is_whole(options, pattern):
-        if options.mask_is == "known" or options.grow:
+        if options.mask_is == "known" or (options.grow and options.find is None):
             raise UsageError(
                 "--mask-is known and --grow change a mask, and there is none; add --mask MASK."
             )

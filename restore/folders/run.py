@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from restore.folders.photo import FixOptions, Record, fix_photo
 from restore.folders.plan import check_mask, is_whole, plan_jobs
 
 if TYPE_CHECKING:
+    from restore.folders.repairer import Repairer
     from restore.restorer import Restorer
 
 Warn = Callable[[str], None]
@@ -60,7 +61,9 @@ def fix_photos(
             "picture."
         )
     jobs = plan_jobs(photos, out, options)
-    restorer = load_restorer(pick_model(model, options), options, device)
+    model = pick_model(model, options)
+    load = load_restorer if options.find is None else load_repairer
+    restorer = load(model, options, device)
     for job in jobs:
         try:
             yield from fix_photo(restorer, job, options, warn)
@@ -74,7 +77,7 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     Raises:
         UsageError: it is not installed, or there is no mask and it fills holes.
     """
-    if not is_whole(options, pattern):
+    if not is_whole(options, pattern) or options.find is not None:
         return model or "inpaint"
     if model is None:
         if "mend" not in checkpoint_names():
@@ -107,3 +110,28 @@ def load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
     if options.natural:
         return Restorer.load(model, device=device, natural=options.natural)
     return Restorer.load(model, device=device)
+
+
+def load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
+    """Load the detector of the options, what fills, and "mend" where it is installed.
+
+    Raises:
+        UsageError: an unknown name or device, or a setting of mending where nothing mends.
+        RestoreError: a checkpoint can't be loaded.
+    """
+    assert options.find is not None
+    mends = "mend" in checkpoint_names()
+    if not mends and (options.natural or options.upscale != 1):
+        raise UsageError(
+            "--natural and --upscale need the restorer 'mend', which is not installed; leave them "
+            "out, and --find fills what it finds."
+        )
+    for name in (options.find, model):
+        checkpoint_path(name)  # an unknown name shall be told before torch is imported
+    from restore.detector import Detector
+    from restore.folders.repairer import Repairer
+
+    detector = Detector.load(options.find, device=device)
+    filler = load_restorer(model, replace(options, natural=0.0), device)
+    mender = load_restorer("mend", options, device) if mends else None
+    return Repairer(detector, filler, mender, options.grow)

@@ -26,7 +26,7 @@ from restore.training.task import Look, Say, Source, Task, need_photos
 from restore.training.team import Noise, Team
 
 SHOWN = 6  # rows of the sheet
-DRAWS = 4  # times that each held-out photo is damaged anew
+DRAWS = 2  # times that each held-out photo is damaged anew
 
 
 class DetectorStep(Step[Batch]):

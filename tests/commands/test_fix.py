@@ -226,3 +226,57 @@ def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoi
     for result in results:
         assert result.suffix == ".png"
         Image.open(result).load()
+
+
+@pytest.fixture
+def bright_detector(monkeypatch) -> None:
+    """A detector that takes what is white for damage stands in for every checkpoint."""
+
+    class Bright:
+        def find(self, photo: np.ndarray, *, grow: int) -> np.ndarray:
+            return (photo.min(axis=2) == 255).view(np.uint8)
+
+    monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
+
+
+@pytest.mark.parametrize(("installed", "model"), [([], "inpaint"), (["mend"], "inpaint+mend")])
+def test_damage_is_found_and_filled(
+    installed, model, run, write_picture, fake_restorer, bright_detector, tmp_path, monkeypatch
+) -> None:
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0):
+            assert (mask is None) == (self.name == "mend")
+            return photo // 2 if mask is None else np.where(mask[..., None] == 1, 40, photo)
+
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: installed)
+    monkeypatch.setattr("restore.restorer.Restorer.load", lambda name, device: Named(name))
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    pixels[20] = 255
+    ran = run("fix", write_picture("p.png", pixels), "--find", "scratches", "--json")
+    assert ran.code == 0 and json.loads(ran.out)["model"] == model
+    fixed = np.array(Image.open(tmp_path / "p-fixed.png"))
+    share = 2 if installed else 1
+    assert (fixed[20] == 40 // share).all() and (np.delete(fixed, 20, 0) == 90 // share).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["p.png", "--find", "scratches", "--mask", "mask.png"], "leave out --mask"),
+        (["p.png", "--find", "scratches", "--mask-is", "alpha"], "leave out --mask"),
+        ([".", "--find", "scratches", "--out", "out"], "--find takes photos"),
+        (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
+        (["p.png", "--find", "inpaint"], "restore mask"),
+    ],
+)
+def test_what_find_can_not_do_is_told(
+    words: list[str], sentence: str, run, write_picture, mask_file, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_picture("p.png")
+    ran = run("fix", *words)
+    assert ran.code == 2 and sentence in ran.sentence
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.png", "p.png"]

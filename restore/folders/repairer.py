@@ -1,0 +1,61 @@
+"""Old photos without a mask: their damage is found and filled, and then the whole is mended."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from restore.folders.photo import Fixer
+from restore.image import AnyPixels, Pixels
+from restore.masks import Mask
+
+GROW = 2  # pixels that what was found is widened by, since damage has soft rims
+
+
+class Finder(Protocol):
+    """What finds damage: a `Detector`."""
+
+    def find(self, photo: Pixels, *, grow: int = 0) -> Mask:
+        """See `restore.detector.Detector.find`."""
+
+
+@dataclass(frozen=True)
+class Repairer:
+    """Goes by the name of its filler, and fixes photos without being told where.
+
+    Attributes:
+        finder: marks the damage.
+        filler: fills what is marked.
+        mender: mends the filled photo as a whole; None leaves the rest as it is.
+        grow: pixels by which a mark is widened beyond `GROW`.
+    """
+
+    finder: Finder
+    filler: Fixer
+    mender: Fixer | None = None
+    grow: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return the names of the restorers that take part."""
+        return self.filler.name if self.mender is None else f"{self.filler.name}+{self.mender.name}"
+
+    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+        """Return the photo (H, W, 3) with its damage filled, and mended where there is a mender.
+
+        Args:
+            photo: RGB, uint8 or uint16; what is filled has 8 bits.
+            mask: (H, W), marks damage beside what is found; 1 is the hole.
+            seed: another seed, another fill.
+
+        Returns:
+            The same array where there is nothing to do.
+        """
+        shown = np.asarray(photo // 257, np.uint8) if photo.dtype == np.uint16 else photo
+        hole = self.finder.find(shown, grow=GROW + self.grow)
+        hole = hole if mask is None else hole | mask
+        if hole.any() and not hole.all():
+            filled = self.filler.fix(shown, hole, seed=seed)
+            scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
+            photo = np.where(hole[..., None] == 1, filled * scale, photo)
+        return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)

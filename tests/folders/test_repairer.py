@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from restore.folders.repairer import GROW, Repairer
+
+
+class White:
+    """Finds what is white."""
+
+    def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+        assert photo.dtype == np.uint8
+        self.grow = grow
+        return (photo.min(axis=2) == 255).view(np.uint8)
+
+
+class Filler:
+    name = "filler"
+
+    def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        assert mask is not None and photo.dtype == np.uint8
+        return np.where(mask[..., None] == 1, np.uint8(10 + seed), photo)
+
+
+class Mender:
+    name = "mender"
+
+    def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        assert mask is None
+        return photo + photo.dtype.type(1)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    pixels = np.full((20, 30, 3), 90, np.uint8)
+    pixels[5] = 255
+    return pixels
+
+
+def test_what_is_found_is_filled_and_the_rest_stays(photo) -> None:
+    fixed = Repairer(White(), Filler()).fix(photo, seed=3)
+    assert (fixed[5] == 13).all() and (np.delete(fixed, 5, 0) == 90).all()
+    assert fixed.dtype == np.uint8
+
+
+def test_a_mender_has_the_last_word(photo) -> None:
+    repairer = Repairer(White(), Filler(), Mender())
+    fixed = repairer.fix(photo)
+    assert (fixed[5] == 11).all() and (fixed[0] == 91).all()
+    assert repairer.name == "filler+mender"
+
+
+def test_a_photo_without_damage_is_the_same_array(photo) -> None:
+    photo[5] = 90
+    assert Repairer(White(), Filler()).fix(photo) is photo
+
+
+def test_sixteen_bits_stay_where_nothing_is_filled(photo) -> None:
+    deep = np.arange(20 * 30 * 3, dtype=np.uint16).reshape(20, 30, 3)
+    deep[5] = 65535
+    fixed = Repairer(White(), Filler()).fix(deep)
+    assert fixed.dtype == np.uint16
+    assert (fixed[5] == 10 * 257).all()
+    assert (np.delete(fixed, 5, 0) == np.delete(deep, 5, 0)).all()
+
+
+def test_marks_are_widened_for_soft_rims(photo) -> None:
+    finder = White()
+    Repairer(finder, Filler(), grow=3).fix(photo)
+    assert finder.grow == GROW + 3
