@@ -2,9 +2,9 @@
 
     python benchmarks/ship.py ~/runs/inpaint --scores scores.json --data "…" --licence "…"
 
-`scores.json` is what `benchmarks/quality.py --json`, or `benchmarks/detector.py --json` for a
-detector, wrote for this checkpoint. Prints the line for
-the table in checkpoints/README.md.
+`scores.json` is what `benchmarks/quality.py --json` wrote for this checkpoint, for a detector
+`benchmarks/detector.py --json`, for a sampler `restore evaluate --json`. Prints the line for the
+table in checkpoints/README.md.
 """
 
 import argparse
@@ -26,6 +26,8 @@ NETWORKS: dict[str, Mapping[str, type[nn.Module]]] = {
     "generate": SAMPLERS,
     "detect": DETECTORS,
 }
+BY_FEATURES = ("frechet", "precision", "recall")  # scores of a sampler that name the features
+ALONE = ("right", "alike")
 WHOLE = "mean ratio 6-35"  # in the report of a set whose bands were all measured
 
 
@@ -54,13 +56,17 @@ def main() -> None:
 
 
 def read_scores(path: Path) -> dict[str, float]:
-    """Return a detector's scores, or a restorer's: its LPIPS ratio on each set.
+    """Return a detector's or a sampler's scores, or a restorer's: its LPIPS ratio on each set.
 
     That is the mean over the smaller bands, of sets that were measured whole.
     """
     report = json.loads(path.read_text())
     if "scores" in report:
         return report["scores"]
+    if "features" in report:
+        known = {f"{key} {report['features']}": report["values"][key] for key in BY_FEATURES}
+        alone = {key: report["values"][key] for key in ALONE if key in report["values"]}
+        return {name: float(f"{value:.4g}") for name, value in (known | alone).items()}
     found = {name: part[WHOLE] for name, part in report.items() if WHOLE in part}
     return {f"ratio {name}": round(value, 3) for name, value in found.items()}
 

@@ -19,6 +19,7 @@ from restore.lpips import Lpips, load_lpips
 from restore.nets.classifier import CLASSIFIERS, Classifier
 
 SQUEEZE = "squeeze"
+SCALE = 11  # root mean square of the squeeze features of photos, for distances near those of FID
 LEAST_SIDE = 64  # pixels; smaller pictures are enlarged for the squeeze network
 BATCH = 64
 
@@ -55,7 +56,8 @@ class Reader(ABC):
 class SqueezeReader(Reader):
     """Features of SqueezeNet 1.1, the backbone of LPIPS: its last stage, averaged over the picture.
 
-    They are those of ImageNet's classes, 512 numbers; distances by them can't be compared with FID.
+    They are those of ImageNet's classes, 512 numbers divided by 11; distances by them can't be
+    compared with FID.
     """
 
     name, labels = SQUEEZE, ()
@@ -66,7 +68,8 @@ class SqueezeReader(Reader):
 
     def look(self, images: Tensor) -> Read:
         """Read a batch (N, C, H, W) in [0, 1], C 1 or 3."""
-        return Read(self.network.features(to_seen(images))[-1].float().mean((2, 3)), None)
+        last = self.network.features(to_seen(images))[-1]  # (N, 512, h, w)
+        return Read(last.float().mean((2, 3)) / SCALE, None)
 
 
 class ClassifierReader(Reader):

@@ -13,6 +13,7 @@ from PIL import Image
 from skimage.data import astronaut, rocket
 
 from restore.lpips import load_lpips
+from restore.reader import load_reader
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -153,3 +154,32 @@ def test_runtimes_are_compared_with_torch_in_float32(
     reference, _, exact, usual = capsys.readouterr().out.splitlines()
     assert reference.startswith("reference") and exact.endswith("inf")
     assert float(usual.split()[-1]) > 40
+
+
+def test_a_sampler_is_shipped_with_what_evaluate_prints(tmp_path: Path) -> None:
+    values = {"frechet": 0.35374, "precision": 0.8, "recall": 0.7, "right": 0.982, "modes": 10}
+    (tmp_path / "scores.json").write_text(json.dumps({"features": "mnist", "values": values}))
+    assert load("ship").read_scores(tmp_path / "scores.json") == {
+        **{"frechet mnist": 0.3537, "precision mnist": 0.8, "recall mnist": 0.7},
+        "right": 0.982,
+    }
+
+
+def test_the_classifier_learns_what_idx_files_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bright and dark squares, so little to learn that a few steps do."""
+    labels = np.arange(256) % 2
+    pictures = (labels[:, None, None] * 200 + np.zeros((1, 8, 8))).astype(np.uint8)
+    for part in ("train", "t10k"):
+        head = np.array([0x803, *pictures.shape], ">u4").tobytes()
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(head + pictures.tobytes())
+        head = np.array([0x801, len(labels)], ">u4").tobytes()
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(head + bytes(labels.tolist()))
+    words = ["classifier.py", str(tmp_path), "--name", "light", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*words, "--size", "8", "--epochs", "8"])
+    load("classifier").main()
+    told = capsys.readouterr().out
+    assert "100.00% of 256 read right" in told and "light.classifier.safetensors" in told
+    reader = load_reader(tmp_path / "light.classifier.safetensors", device="cpu")
+    assert reader.labels == ("0", "1")
