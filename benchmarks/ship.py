@@ -2,9 +2,9 @@
 
     python benchmarks/ship.py ~/runs/inpaint --scores scores.json --data "…" --licence "…"
 
-`scores.json` is what `benchmarks/quality.py --json` wrote for this checkpoint, for a detector
-`benchmarks/detector.py --json`, for a sampler `restore evaluate --json`. Prints the line for the
-table in checkpoints/README.md.
+`scores.json` is what `benchmarks/quality.py --json` wrote for this checkpoint, for a mender
+`benchmarks/mend.py --json`, for a detector `benchmarks/detector.py --json`, for a sampler
+`restore evaluate --json`. Prints the line for the table in checkpoints/README.md.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def read_scores(path: Path) -> dict[str, float]:
     That is the mean over the smaller bands, of sets that were measured whole.
     """
     report = json.loads(path.read_text())
-    if "scores" in report:
+    if isinstance(report.get("scores"), dict):
         return report["scores"]
     if "features" in report:
         known = {f"{key} {report['features']}": report["values"][key] for key in BY_FEATURES}

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut, rocket
 
+from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.lpips import load_lpips
+from restore.nets import RESTORERS
 from restore.reader import load_reader
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -183,3 +185,42 @@ def test_the_classifier_learns_what_idx_files_show(
     assert "100.00% of 256 read right" in told and "light.classifier.safetensors" in told
     reader = load_reader(tmp_path / "light.classifier.safetensors", device="cpu")
     assert reader.labels == ("0", "1")
+
+
+@pytest.fixture
+def idle_mender(tmp_path: Path) -> Path:
+    """An untrained mender, which returns the photo as it is, and natural weights that do too."""
+    arguments = {"base": "damaged", "channels": [8, 8], "blocks": [1, 1]}
+    settings = NetworkSettings(kind="unet", arguments=arguments)
+    network = build_network(RESTORERS, settings)
+    for name in ("idle", "idle-natural"):
+        header = Header(name=name, task="mend", network=settings, size=64)
+        save_checkpoint(tmp_path / f"{name}.safetensors", network, header)
+    return tmp_path / "idle.safetensors"
+
+
+def test_mend_scores_damaged_photos_as_the_papers_do(
+    tmp_path: Path, idle_mender: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    gray = np.repeat(astronaut()[100:228, 100:230, :1], 3, axis=2)
+    for folder in ("cbsd68", "classic5", "set14", "kodak24"):
+        (tmp_path / folder).mkdir()
+        pixels = gray if folder == "classic5" else astronaut()[100:228, 100:230]
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    words = ["mend.py", "--model", str(idle_mender), "--device", "cpu", "--data", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*words, "--json", str(tmp_path / "scores.json")])
+    mend = load("mend")
+    mend.main()
+    report = json.loads((tmp_path / "scores.json").read_text())
+    tasks = report["tasks"]
+    assert tasks["noise25 float"]["damaged"] == pytest.approx(20.17, abs=0.1)
+    assert tasks["noise50 float"]["damaged"] == pytest.approx(14.15, abs=0.2)
+    assert tasks["noise50 file"]["damaged"] > tasks["noise50 float"]["damaged"], "it is clipped"
+    for line, found in tasks.items():
+        wanted = found["damaged"] if "noise50 float" not in line else found["psnr"]
+        assert found["psnr"] == pytest.approx(wanted, abs=0.9), line
+    assert report["scores"]["PSNR clean"] == 99
+    assert "below what was wanted: noise25 float" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*words, "--plot", str(tmp_path / "plot.svg")])
+    mend.main()
+    assert (tmp_path / "plot.svg").read_text().count("<circle") == 10
