@@ -1,7 +1,7 @@
 """The restorer: a photo and a mask in, the whole photo out."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restore.adapting import adapt_generator
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
@@ -114,6 +115,27 @@ class Restorer:
             RestoreError: there is not enough memory.
         """
         return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
+
+    def adapt(
+        self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
+    ) -> "Restorer":
+        """Return a restorer that has practised on what is known of this photo, for this photo.
+
+        Args:
+            photo: (H, W, 3) uint8 RGB.
+            mask: (H, W); everything but 0 is the hole.
+            seconds: to practise for. They go by the clock, so that it is not the same twice.
+            seed: of what it practises on.
+
+        Raises:
+            UsageError: as `fix`.
+            RestoreError: the network that LPIPS measures with is not on disk.
+        """
+        hole = torch.from_numpy(_check(photo, mask)).float()[None, None].to(self.device)
+        pixels = to_tensor(photo).to(self.device)
+        with memory_errors():
+            adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
+        return replace(self, generator=adapted)
 
     def steps(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0

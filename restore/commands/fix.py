@@ -117,6 +117,13 @@ Examples:
     help="Results for each photo, NAME-1.EXT and so on, with seeds counting up.",
 )
 @click.option(
+    "--adapt",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="First let the restorer practise on what is known of each photo, for so long: better "
+    "fills in textures and facades. 30 or 60 are good; needs `restore models --fetch lpips` once.",
+)
+@click.option(
     "--model",
     metavar="NAME|FILE|RUN",
     help="A name that `restore models` lists, a checkpoint file, or the folder of a training run. "
@@ -155,6 +162,7 @@ def fix(
     shard: str | None,
     seed: int,
     count: int,
+    adapt: float | None,
     model: str | None,
     device: str,
     max_megapixels: int | None,
@@ -172,6 +180,8 @@ def fix(
 
     options = FixOptions(mask, mask_is, grow, int(upscale), natural, seed, count, overwrite)
     options = replace(options, find=find)
+    if adapt is not None:
+        options = replace(options, adapt=adapt)
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)
     if max_megabytes is not None:

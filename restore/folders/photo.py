@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from restore.image import (
     write_image,
 )
 from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
+
+if TYPE_CHECKING:
+    from restore.restorer import Restorer
 
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
@@ -53,6 +56,7 @@ class FixOptions:
         max_bytes: size of their files at most.
         find: a detector by name, file or run, which marks the damage; what it finds is filled, and
             then the whole is mended where "mend" is installed.
+        adapt: seconds for which the restorer practises on a photo before it fills its hole.
     """
 
     mask: Path | None = None
@@ -66,6 +70,7 @@ class FixOptions:
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
     find: str | None = None
+    adapt: float = 0.0
 
     @property
     def settings(self) -> dict[str, object]:
@@ -142,6 +147,9 @@ def fix_photo(
     opened = open_photo(job, options)
     for sentence in opened.warnings:
         warn(sentence)
+    if options.adapt and opened.hole is not None:
+        learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
+        restorer = learner.adapt(opened.photo.pixels, opened.hole, options.adapt, seed=options.seed)
     for seed, result in enumerate(job.results, start=options.seed):
         start = time.perf_counter()
         pixels = fill_photo(restorer, opened, seed)

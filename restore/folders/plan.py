@@ -109,6 +109,10 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             raise UsageError(
                 "--mask-is known and --grow change a mask, and there is none; add --mask MASK."
             )
+        if options.adapt:
+            raise UsageError(
+                "--adapt practises on what is known around a hole; mark the hole with --mask MASK."
+            )
     elif mask is not None and not mask.exists():
         raise RestoreError(f"There is no mask {mask}.")
     if not is_whole(options, pattern) and (options.upscale != 1 or options.natural):

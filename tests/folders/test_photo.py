@@ -43,6 +43,22 @@ def test_each_result_has_the_next_seed(write_picture, mask_file, fake_restorer, 
     assert [read(record.out)[15, 30, 0] for record in records] == [4, 5, 6]
 
 
+def test_a_restorer_practises_once_for_all_results_of_a_photo(
+    write_picture, mask_file, fake_restorer, tmp_path, monkeypatch
+) -> None:
+    asked: list[object] = []
+
+    def adapt(photo: np.ndarray, mask: np.ndarray, seconds: float, seed: int) -> object:
+        asked.append((photo.shape, int(mask.sum()), seconds, seed))
+        return fake_restorer
+
+    monkeypatch.setattr(fake_restorer, "adapt", adapt, raising=False)
+    options = FixOptions(mask_file, seed=4, count=2, adapt=30)
+    (job,) = plan_jobs([write_picture("p.png")], f"{tmp_path}/new/", options)
+    assert [record.seed for record in fix_photo(fake_restorer, job, options)] == [4, 5]
+    assert asked == [((40, 60, 3), 200, 30, 4)]
+
+
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
     mask = write_picture("mask.png", white_rows(70))

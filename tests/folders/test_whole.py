@@ -115,6 +115,7 @@ def test_a_folder_is_mended_to_the_same_files(write_picture, mender: str, tmp_pa
     [
         (FixOptions(mask_is="known"), "change a mask, and there is none"),
         (FixOptions(grow=2), "change a mask, and there is none"),
+        (FixOptions(adapt=30), "mark the hole with --mask"),
         (FixOptions(Path("mask.png"), upscale=2), "leave out the mask"),
         (FixOptions(mask_is="alpha", natural=0.5), "leave out the mask"),
         (FixOptions(natural=0.5), "no natural weights"),
