@@ -100,7 +100,7 @@ def load_reader(
 
     Args:
         name: "squeeze", a shipped classifier, or a classifier's file; None is the shipped
-            classifier that tells exactly `labels` apart, or else "squeeze".
+            classifier that tells exactly `labels` apart, in any order, or else "squeeze".
         labels: names of the classes of what will be looked at.
         device: "auto", "cpu", "cuda" or "mps".
 
@@ -150,4 +150,4 @@ def to_seen(images: Tensor) -> Tensor:
 
 
 def _tells(name: str, labels: Sequence[str]) -> bool:
-    return bool(labels) and read_header(classifier_path(name)).labels == tuple(labels)
+    return bool(labels) and {*read_header(classifier_path(name)).labels} == {*labels}

@@ -58,6 +58,7 @@ def test_labels_choose_the_shipped_classifier() -> None:
     assert "mnist" in classifier_names()
     reader = load_reader(labels=DIGITS, device="cpu")
     assert reader.name == "mnist" and reader.labels == DIGITS
+    assert load_reader(labels=DIGITS[::-1], device="cpu").labels == DIGITS
     assert load_reader("mnist", labels=("a",), device="cpu").name == "mnist"
 
 

@@ -31,7 +31,7 @@ MEASURES = {  # in words: (key, format)
     "label read right": ("right", "{:.1%}"),
     "classes among them": ("modes", "{:.0f}"),
     "diversity (LPIPS)": ("diversity", "{:.4f}"),
-    "pairs nearly equal": ("alike", "{:.2%}"),
+    "pairs nearly equal": ("alike", "{:.3%}"),
     "distance in a label": ("spread", "{:.4f}"),
     "FID": ("fid", "{:.4g}"),
     "KID": ("kid", "{:.4g}"),
