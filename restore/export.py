@@ -130,18 +130,20 @@ def to_onnx(network: nn.Module, contract: Contract, facts: dict[str, str]) -> by
             f"Exporting needs {' and '.join(missing)}, not installed here; {EXTRA} brings it."
         )
     draw = contract.draw_inputs
+    dimensions = find_dimensions(network, draw)
     with _told(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # inputs share names of dimensions, as they shall
         program = torch.onnx.export(
             network,
             kwargs=draw(network, *TRACED),
-            dynamic_shapes=find_dimensions(network, draw),
+            dynamic_shapes=dimensions,
             output_names=[contract.output],
             dynamo=True,
             verbose=False,
         )
     assert program is not None, "as there is with dynamo"
     model = program.model_proto
+    _check_open(model.graph, dimensions)
     _strip(model.graph)
     for key, fact in facts.items():
         model.metadata_props.add(key=key, value=fact)
@@ -157,6 +159,18 @@ def _told() -> Iterator[None]:
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise RestoreError(f"This network can't be written as ONNX: {reason}.") from error
+
+
+def _check_open(graph: Any, dimensions: dict[str, dict[int, Any]]) -> None:
+    """Refuse a file that takes only the sizes that it was traced with."""
+    for port in graph.input:
+        shape = port.type.tensor_type.shape.dim
+        for axis in dimensions[port.name]:
+            if not shape[axis].dim_param:
+                raise RestoreError(
+                    f"This network can't be written as ONNX for any size: its input '{port.name}' "
+                    f"would have to be {shape[axis].dim_value} long on axis {axis}."
+                )
 
 
 def _strip(graph: Any) -> None:

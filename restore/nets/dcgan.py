@@ -84,7 +84,7 @@ class DcganGenerator(SamplerGenerator):
         entered = noise * truncation
         if self.embedding is not None:
             entered = torch.cat([entered, self.embedding(label)], dim=1)
-        features = self.enter(entered).view(len(noise), -1, self.first, self.first)
+        features = self.enter(entered).unflatten(1, (-1, self.first, self.first))
         features = features.contiguous(memory_format=torch.channels_last)
         if len(self.heads) > 1:
             return _to_unit(self._draw_growing(features))

@@ -49,7 +49,7 @@ class MlpGenerator(SamplerGenerator):
         if self.embedding is not None:
             entered = torch.cat([entered, self.embedding(label)], dim=1)
         image = torch.tanh(self.leave(self.layers(entered)).float())
-        return (image.view(len(noise), self.channels, self.size, self.size) + 1) / 2
+        return (image.view(-1, self.channels, self.size, self.size) + 1) / 2
 
 
 class MlpDiscriminator(Judge):

@@ -165,7 +165,8 @@ class StyleGenerator(SamplerGenerator):
 
     def _draw(self, styles: list[Tensor], noise: Tensor) -> Tensor:
         grains = noise[:, self.latent :].split(self._cells(), dim=1)
-        features = self.constant.expand(len(noise), -1, -1, -1)
+        # A size of `shape` stays open in an exported file, that of `len` would not.
+        features = self.constant.expand(noise.shape[0], -1, -1, -1)
         features = features.contiguous(memory_format=torch.channels_last)
         image: Tensor | None = None
         for number, (layer, style, grain) in enumerate(zip(self.body, styles, grains, strict=True)):
