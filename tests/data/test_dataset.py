@@ -145,6 +145,9 @@ def test_a_spoiled_photo_comes_with_its_clean_one_and_may_change_everywhere(fold
     batch = make_batch([dataset[index] for index in range(40)])
     assert batch.mask.min() == 1 and batch.damaged.shape == batch.clean.shape
     assert batch.damaged.min() < 0 and batch.damaged.max() > 1, "noise is not clipped"
+    levels = batch.damaged * 255
+    as_files = (levels - levels.round()).abs().amax((1, 2, 3)) < 1e-3
+    assert 15 < int(as_files.sum()) < 40, "half of them, and all JPEGs"
     gray = (batch.clean[:, 0] == batch.clean[:, 2]).flatten(1).all(1)
     assert 8 < int(gray.sum()) < 32
     again = dataset[3]
