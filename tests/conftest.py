@@ -47,7 +47,7 @@ def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
 
     monkeypatch.setattr("restore.folders.crew.pick_way", lambda restorer: Way())
     monkeypatch.setattr("restore.folders.run.checkpoint_path", Path)
-    monkeypatch.setattr("restore.folders.folder.checkpoint_path", Path)
+    monkeypatch.setattr("restore.folders.worker.checkpoint_path", Path)
     monkeypatch.setattr("restore.restorer.Restorer.load", load)
     return fake
 

@@ -224,3 +224,18 @@ def test_mend_scores_damaged_photos_as_the_papers_do(
     monkeypatch.setattr(sys, "argv", [*words, "--plot", str(tmp_path / "plot.svg")])
     mend.main()
     assert (tmp_path / "plot.svg").read_text().count("<circle") == 10
+
+
+def test_a_folder_is_timed_beside_a_loop_and_gives_the_same_bytes(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["folder.py", "--count", "2", "--each", "1", "--model", str(tiny_checkpoint)]
+    monkeypatch.setattr(sys, "argv", command)
+    load("folder").main()
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head == "| way | photos | seconds | photos/s | the folder is |"
+    assert [row.split("|")[1:3] for row in rows] == [
+        [" a folder ", " 2 "],
+        [" a loop ", " 2 "],
+        [" a process for each ", " 1 "],
+    ]

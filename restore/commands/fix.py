@@ -107,6 +107,12 @@ Examples:
     help="For a folder: fix only part K of N, as on the Kth of N machines; its report is "
     "report-K-of-N.jsonl.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="For a folder: let the workers of a Ray cluster do it, which see the same folders; 'auto' "
+    "is the cluster that this machine belongs to. Needs pip install 'restore-gan[ray]'.",
+)
 @seed_option("Another seed, another plausible fill; the same seed, the same file.")
 @click.option(
     "--count",
@@ -160,6 +166,7 @@ def fix(
     watch: bool,
     jobs: int,
     shard: str | None,
+    ray: str | None,
     seed: int,
     count: int,
     adapt: float | None,
@@ -192,15 +199,24 @@ def fix(
                 f"{photos[0]} is a folder, and --find takes photos; name them, as in "
                 f"{photos[0]}/*.jpg, with --out FOLDER/."
             )
+        if adapt:
+            raise UsageError(
+                f"{photos[0]} is a folder, and --adapt takes photos; name them, as in "
+                f"{photos[0]}/*.jpg, with --out FOLDER/."
+            )
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
+        if watch and ray is not None:
+            raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         part = Shard.parse("1/1" if shard is None else shard)
         tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part)
         plan = plan_folder(tree, may_be_empty=watch)
-        return fix_plan(plan, model=model, device=device, jobs=jobs, watch=watch, as_json=as_json)
-    if mask_pattern is not None or resume or watch or shard is not None:
+        return fix_plan(
+            plan, model=model, device=device, jobs=jobs, watch=watch, ray=ray, as_json=as_json
+        )
+    if mask_pattern is not None or resume or watch or shard is not None or ray is not None:
         raise UsageError(
-            "--mask-pattern, --resume, --watch and --shard are for a folder of photos."
+            "--mask-pattern, --resume, --watch, --shard and --ray are for a folder of photos."
         )
     codes = []
     for result in fix_photos(photos, out, options, model=model, device=device, warn=say):

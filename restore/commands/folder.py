@@ -24,6 +24,7 @@ def fix_plan(
     device: str,
     jobs: int,
     watch: bool,
+    ray: str | None,
     as_json: bool,
 ) -> int:
     """Fix the photos of a plan, print a summary, and return 1 where any failed, else 0."""
@@ -34,7 +35,9 @@ def fix_plan(
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
-    entries = fix_folder(plan, model=model, device=device, threads=jobs, watch=interval, warn=say)
+    entries = fix_folder(
+        plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=say
+    )
     try:
         with _progress(total) as bar:
             for entry in entries:

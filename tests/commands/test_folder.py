@@ -90,3 +90,20 @@ def test_wrong_usage_is_told_before_anything_is_loaded(
     assert sentence in ran.sentence
     assert fake_restorer.loaded == []
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--shard", "9/8"], "--shard is K/N, part K of N with K from 1 to N, as 2/8, not '9/8'."),
+        (["--watch", "--ray", "auto"], "--watch waits for photos here"),
+        (["--adapt", "5"], "photos is a folder, and --adapt takes photos"),
+    ],
+)
+def test_what_a_folder_can_not_do_is_one_sentence(
+    words: list[str], sentence: str, run, album
+) -> None:
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", *words)
+    assert ran.code == 2
+    assert ran.sentence.startswith(sentence)
+    assert not Path("out").exists()

@@ -53,7 +53,7 @@ def test_every_photo_is_fixed_and_written_down(make_album, fake_restorer) -> Non
         sentence=None,
         seconds=entries[1].seconds,
         seed=7,
-        settings={"mask_is": "hole", "grow": 0, "upscale": 1, "natural": 0.0},
+        settings=TREE.options.settings,
         model="fake",
         model_sha256=None,
         photo_sha256=hash_file(Path("photos/sub/b.png")),
@@ -300,7 +300,7 @@ class Slow:
         yield
 import restore.folders.crew as crew, restore.folders.folder as folder
 crew.pick_way = lambda restorer: crew.Way()
-folder.load_restorer = lambda model, device: Slow()
+folder.load_restorer = lambda *_: Slow()
 sys.exit(main(sys.argv[1:]))
 """
     command = [sys.executable, "-c", program, "fix", "photos", "--mask", "masks", "--out", "out"]

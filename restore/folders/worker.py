@@ -1,0 +1,182 @@
+"""What is done for each photo of a folder, in a thread from its reading to its writing.
+
+What the threads have in common is the crew that restores their windows, so that the bytes of a
+result depend on no other photo.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from typing import TYPE_CHECKING
+
+from restore.assets import checkpoint_path
+from restore.errors import UsageError, sentence_of
+from restore.folders.photo import Fixer, Job, Opened, fill_photo, open_photo, write_result
+from restore.folders.report import Entry, hash_file, read_reports
+from restore.folders.tree import Tree, refuse_unwritable
+from restore.image import AnyPixels
+
+if TYPE_CHECKING:
+    from restore.folders.crew import Crew
+
+News = Entry | str  # or a sentence that warns
+
+
+def fix_jobs(
+    worker: "Worker", crew: "Crew", jobs: Iterable[Job], threads: int, stop: Event
+) -> Iterator[News]:
+    """Fix photos in threads, and yield what is new in the order of the jobs.
+
+    Args:
+        worker: fixes one.
+        crew: restores for it; it is closed where nobody wants the photos in hand any more.
+        jobs: the photos.
+        threads: photos in hand beside those that the crew is at.
+        stop: no further photo is begun once it is set.
+    """
+    from restore.device import work_alone
+
+    waiting = iter(jobs)
+    running: deque[SimpleQueue[News | None]] = deque()
+    places = crew.way.lanes * crew.way.batch + threads
+    pool = ThreadPoolExecutor(places, "restore-photo", initializer=work_alone)
+    try:
+        while True:
+            # Twice as many as places: the others go on while one photo takes long.
+            while len(running) < 2 * places and not stop.is_set() and (job := next(waiting, None)):
+                news: SimpleQueue[News | None] = SimpleQueue()
+                pool.submit(worker.fix, job, news.put, stop)
+                running.append(news)
+            if not running:
+                return
+            news = running.popleft()
+            while (item := news.get()) is not None:
+                yield item
+    except BaseException:
+        crew.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def make_worker(tree: Tree, fixer: Fixer, model: str) -> "Worker":
+    """Return what fixes the photos of a tree; `fixer` has loaded the checkpoint `model`."""
+    done = read_reports(tree.out) if tree.resume else {}
+    return Worker(tree, fixer, hash_file(checkpoint_path(model)), done)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The steps on one photo of a folder.
+
+    Attributes:
+        tree: what was asked for.
+        fixer: fills the holes.
+        model_sha256: of its checkpoint.
+        done: what the report says was done, by result.
+    """
+
+    tree: Tree
+    fixer: Fixer
+    model_sha256: str | None
+    done: dict[str, list[Entry]]
+
+    def fix(self, job: Job, tell: Callable[[News | None], None], stop: Event) -> None:
+        """Read a photo, fill and write each result, and tell warnings, entries and the end."""
+        start = time.perf_counter()
+        name = job.photo.relative_to(self.tree.folder).as_posix()
+        try:
+            for entry in [] if stop.is_set() else self._find_kept(job) or self._fix(job, tell):
+                tell(entry)
+        except Exception as error:  # even a mistake of ours must not stop the other photos
+            tell(self.fail(name, job, error, time.perf_counter() - start))
+        finally:
+            tell(None)
+
+    def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
+        start = time.perf_counter()
+        opened = open_photo(job, self.tree.options)
+        for sentence in opened.warnings:
+            tell(sentence)
+        for seed, result in enumerate(job.results, start=self.tree.options.seed):
+            pixels = fill_photo(self.fixer, opened, seed)
+            yield self.write(opened, result, pixels, seed, start)
+            start = time.perf_counter()
+
+    def _find_kept(self, job: Job) -> list[Entry]:
+        """Return the entries of a job of which nothing has to be done again."""
+        kept: list[Entry] = []
+        for seed, result in enumerate(job.results, start=self.tree.options.seed):
+            entries = self.done.get(result.relative_to(self.tree.out).as_posix())
+            if not entries:
+                return []
+            now = self._describe(job, result, seed)
+            same = [e for e in entries if e == replace(now, mask=e.mask, seconds=e.seconds)]
+            if not same:
+                return []
+            kept.append(replace(same[-1], status="kept"))
+        return kept
+
+    def write(
+        self, opened: Opened, result: Path, pixels: AnyPixels, seed: int, start: float
+    ) -> Entry:
+        """Write a result and return the entry for the report; in a thread."""
+        job, options = opened.job, self.tree.options
+        try:
+            refuse_unwritable(result, self.tree.out)
+            overwrite = options.overwrite or self.tree.resume
+            write_result(result, pixels, opened, overwrite=overwrite)
+        except Exception as error:
+            name = job.photo.relative_to(self.tree.folder).as_posix()
+            return self.fail(name, job, error, time.perf_counter() - start)
+        seconds = round(time.perf_counter() - start, 3)
+        return replace(self._describe(job, result, seed), seconds=seconds)
+
+    def fail_all(self, failures: Iterable[tuple[str, str]]) -> Iterator[Entry]:
+        """Yield an entry for each photo that a plan says can't be fixed."""
+        for name, sentence in failures:
+            yield self.fail(name, None, UsageError(sentence), 0.0)
+
+    def fail(self, name: str, job: Job | None, error: Exception, seconds: float) -> Entry:
+        """Return the entry for a photo that can't be fixed."""
+        path, options = self.tree.folder / name, self.tree.options
+        mask = job and (job.mask or options.mask)
+        return Entry(
+            photo=name,
+            mask=str(mask) if mask else None,
+            out=None,
+            status="failed",
+            sentence=sentence_of(error),
+            seconds=round(seconds, 3),
+            seed=options.seed,
+            settings=self.tree.options.settings,
+            model=self.fixer.name,
+            model_sha256=self.model_sha256,
+            photo_sha256=hash_file(path),
+            mask_sha256=hash_file(mask) if mask else None,
+            out_sha256=None,
+        )
+
+    def _describe(self, job: Job, result: Path, seed: int) -> Entry:
+        """Return the entry for a result as the files are now."""
+        mask = job.mask or self.tree.options.mask
+        return Entry(
+            photo=job.photo.relative_to(self.tree.folder).as_posix(),
+            mask=str(mask) if mask else None,
+            out=result.relative_to(self.tree.out).as_posix(),
+            status="done",
+            sentence=None,
+            seconds=0.0,
+            seed=seed,
+            settings=self.tree.options.settings,
+            model=self.fixer.name,
+            model_sha256=self.model_sha256,
+            photo_sha256=hash_file(job.photo),
+            mask_sha256=hash_file(mask) if mask else None,
+            out_sha256=hash_file(result),
+        )
