@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from restore.detector import Detector as Detector
     from restore.errors import RestoreError as RestoreError
     from restore.errors import UsageError as UsageError
     from restore.image import Photo as Photo
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Detector": "restore.detector",
     "Photo": "restore.image",
     "RestoreError": "restore.errors",
     "Restorer": "restore.restorer",
