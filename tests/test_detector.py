@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from skimage import data
 
 import restore.detector
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
@@ -94,3 +95,15 @@ def test_what_is_no_photo_is_refused(detector: Detector, shape: tuple[int, ...])
 def test_a_restorer_is_no_detector(tiny_checkpoint: Path) -> None:
     with pytest.raises(UsageError, match="finds damage"):
         Detector.load(tiny_checkpoint)
+
+
+def test_the_shipped_detector_finds_a_scratch_and_leaves_a_face_alone() -> None:
+    detector = Detector.load("scratches", device="cpu")
+    photo = np.ascontiguousarray(data.astronaut()[:256, 100:356])
+    scratched, there = photo.copy(), np.zeros((256, 256), np.uint8)
+    for canvas, color in ((scratched, (250, 245, 235)), (there, 1)):
+        cv2.line(canvas, (10, 30), (240, 110), color, 2, cv2.LINE_AA)
+        cv2.line(canvas, (200, 5), (120, 250), color, 2, cv2.LINE_AA)
+    found = detector.find(scratched)
+    assert found[there == 1].mean() > 0.7
+    assert detector.find(photo).mean() < 0.03

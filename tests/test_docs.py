@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -56,7 +57,10 @@ def test_the_python_shown_runs(
     write_picture, fake_restorer, make_sampler, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = make_sampler("digits", tuple("0123456789"), size=16, channels=1).parent
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    shutil.copy(make_sampler("digits", tuple("0123456789"), size=16, channels=1), folder)
+    shutil.copy(ROOT / "checkpoints" / "scratches.safetensors", folder)
     monkeypatch.setattr("restore.assets.checkpoints_folder", lambda: folder)
     write_picture("photo.jpg")
     mask = np.zeros((40, 60), np.uint8)
@@ -65,6 +69,7 @@ def test_the_python_shown_runs(
     shown: dict[str, object] = {}
     for block in blocks(README, "python"):
         exec(block, shown)
+    assert shown["mask"].shape == (40, 60)
     assert shown["sevens"].shape == (8, 16, 16)
     mended = np.array(Image.open("mended.jpg"))
     assert mended[16:32, 16:32].mean() < 8 < mended[:10].mean()
