@@ -17,7 +17,6 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torchvision.models import squeezenet1_1
 
 from restore.errors import RestoreError
 
@@ -179,6 +178,8 @@ def _backbone_folders() -> list[Path]:
 
 def _read_backbone(path: Path) -> nn.Sequential:
     """Read SqueezeNet's `features` without drawing random weights that are thrown away."""
+    from torchvision.models import squeezenet1_1  # takes a second that fixing can do without
+
     with torch.device("meta"):
         backbone = squeezenet1_1(weights=None)
     try:

@@ -121,3 +121,13 @@ def test_the_public_names_exist_and_torch_waits() -> None:
         "assert not hasattr(restore, 'nothing')\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_restorer_is_there_without_the_libraries_that_fixing_does_not_need() -> None:
+    program = (
+        "import sys\n"
+        "from restore import Restorer\n"
+        "found = {'torchvision', 'kornia', 'lpips', 'skimage', 'matplotlib'} & set(sys.modules)\n"
+        "assert not found, found\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
