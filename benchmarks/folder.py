@@ -70,7 +70,7 @@ def make_album(place: Path, count: int) -> None:
     for n in range(count):
         rng = np.random.default_rng(n)
         picture = pictures[n % len(pictures)]
-        top, left = (int(rng.integers(0, 300)) for _ in range(2))
+        top, left = (int(rng.integers(0, side - SIDE)) for side in picture.shape[:2])
         photo = Image.fromarray(picture[top : top + SIDE, left : left + SIDE])
         name = f"{n:03}.{('png', 'jpg')[n % 2]}"
         photo.save(place / "photos" / name, quality=90)  # which PNG passes over
