@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -133,14 +132,12 @@ def test_help_needs_no_heavy_import_and_is_quick() -> None:
     assert min(times) < 0.3  # of the processor, so that a busy machine does not count
 
 
-def test_a_wrong_request_is_told_before_torch_is_imported(tmp_path) -> None:
+def test_a_wrong_request_is_told_before_torch_is_imported() -> None:
     program = (
         "import sys\n"
         "from restore.commands import main\n"
-        f"code = main(['fix', {str(tmp_path / 'p.png')!r}])\n"
+        "code = main(['fix', 'p.png', '--model', 'nothing'])\n"
         "sys.exit(1 if 'torch' in sys.modules else 10 + code)"
     )
-    start = time.perf_counter()
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert ran.returncode == 12, ran.stderr
-    assert time.perf_counter() - start < 30
