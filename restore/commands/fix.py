@@ -194,16 +194,12 @@ def fix(
     if max_megabytes is not None:
         options = replace(options, max_bytes=max_megabytes * 10**6)
     if len(photos) == 1 and photos[0].is_dir():
-        if find is not None:
-            raise UsageError(
-                f"{photos[0]} is a folder, and --find takes photos; name them, as in "
-                f"{photos[0]}/*.jpg, with --out FOLDER/."
-            )
-        if adapt:
-            raise UsageError(
-                f"{photos[0]} is a folder, and --adapt takes photos; name them, as in "
-                f"{photos[0]}/*.jpg, with --out FOLDER/."
-            )
+        for option, value in {"--find": find, "--adapt": adapt}.items():
+            if value is not None:
+                raise UsageError(
+                    f"{photos[0]} is a folder, and {option} takes photos; name them, as in "
+                    f"{photos[0]}/*.jpg, with --out FOLDER/."
+                )
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         if watch and ray is not None:
