@@ -1,6 +1,6 @@
 """The training of a detector: damaged photos in, where the damage lies out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from restore.checkpoint import build_network
-from restore.data import Batch, MaskedPhotos, Photo, Report, draw_item, load_batches, make_batch
+from restore.data import Batch, Photo, Report, draw_item, make_batch
 from restore.degradations import Chain, load_chain
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
@@ -18,11 +18,11 @@ from restore.errors import RestoreError
 from restore.image import to_pixels
 from restore.losses import Outputs
 from restore.nets import DETECTORS, DetectorNetwork
-from restore.training.photos import check_source, gather_photos, remember_photos
+from restore.training.photo_task import PhotoTask
+from restore.training.photos import check_source, gather_photos
 from restore.training.recipe import DetectorRecipe, Stage
-from restore.training.restorer_task import split_photos
 from restore.training.step import Step
-from restore.training.task import Look, Say, Source, Task, need_photos
+from restore.training.task import Look, Say, Source, need_photos
 from restore.training.team import Noise, Team
 
 SHOWN = 6  # rows of the sheet
@@ -56,7 +56,7 @@ class DetectorStep(Step[Batch]):
         return self.share_logs(self.move_generator(outputs, self.due_losses(number)))
 
 
-class DetectorTask(Task):
+class DetectorTask(PhotoTask):
     """What a run of a detector needs."""
 
     recipe: DetectorRecipe
@@ -64,10 +64,8 @@ class DetectorTask(Task):
     networks = DETECTORS
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
-        self.recipe, self.report = recipe, found
-        photos = [] if found is None else list(found.photos.values())
-        self.photos, self.held_out = split_photos(photos, recipe.seed)
         self.chain = load_chain(recipe.degrade)
+        super().__init__(recipe, found, self.chain)
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)
         self.step = DetectorStep(network, recipe, team)
@@ -81,18 +79,6 @@ class DetectorTask(Task):
     def check(cls, recipe: DetectorRecipe, source: Source) -> Report:
         """Return what is wrong with the photos."""
         return check_source(recipe, need_photos(source, recipe.name))
-
-    def remember(self, run: Path) -> None:
-        """Write what was found out about the photos into the run folder."""
-        if self.report is not None:
-            remember_photos(self.report, run)
-
-    def load_batches(
-        self, stage: Stage, batch: int, turns: Iterable[int], say: Say
-    ) -> Iterator[Batch]:
-        """Yield batches of damaged photos, without end."""
-        dataset = MaskedPhotos(self.photos, self.chain, stage.size, self.recipe.seed)
-        return load_batches(dataset, batch, turns, self.recipe.workers, say)
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
         """Look for damage on the held-out photos."""
@@ -108,13 +94,6 @@ class DetectorTask(Task):
             for n in range(min(SHOWN, len(found)))
         ]
         return Look(score(found, batch.mask), make_grid(rows, ("damaged", "where", "found")))
-
-    def make_probe(self, stage: Stage) -> Batch:
-        """Return a batch of noise with damage in it."""
-        clean = torch.rand(stage.batch, 3, stage.size, stage.size)
-        mask = torch.zeros(stage.batch, 1, stage.size, stage.size)
-        mask[..., stage.size // 4 : stage.size // 2] = 1
-        return Batch(clean, mask, clean)
 
     def run_generator(self, probe: Batch, noise: Noise) -> None:
         """Look at the first photo."""

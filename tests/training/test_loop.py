@@ -18,8 +18,8 @@ from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
 from restore.training.loop import discriminator_path
+from restore.training.photo_task import split_photos
 from restore.training.restorer_step import RestorerStep
-from restore.training.restorer_task import split_photos
 from restore.training.state import list_states, save_state
 
 TINY = (

@@ -138,7 +138,7 @@ def test_photos_that_vanish_do_not_end_a_run(
         for name in list(report.photos)[:4]:
             (photos / name).unlink()
 
-    monkeypatch.setattr("restore.training.restorer_task.remember_photos", remember_then_spoil)
+    monkeypatch.setattr("restore.training.photo_task.remember_photos", remember_then_spoil)
     checkpoint = train(_recipe(*TINY), photos, tmp_path / "run", device="cpu")
     assert checkpoint.is_file()
     told = [line for line in capsys.readouterr().err.splitlines() if "No such file" in line]

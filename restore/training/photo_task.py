@@ -1,0 +1,60 @@
+"""What all tasks share that learn from photos with something wrong with them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from restore.data import Batch, MaskedPhotos, Photo, Report, Spoiling, load_batches, shuffle
+from restore.degradations import Chain
+from restore.masks import Preset
+from restore.training.photos import remember_photos
+from restore.training.recipe import Recipe, Stage
+from restore.training.task import Say, Task
+
+HELD_OUT = 16  # photos at most that are never trained on, but previewed
+
+
+class PhotoTask(Task):
+    """What a run needs that learns from photos with holes or damage.
+
+    Args:
+        recipe: of the run.
+        found: the photos; None for an estimate.
+        damage: what is wrong with the photos.
+    """
+
+    def __init__(
+        self, recipe: Recipe, found: Report | None, damage: Preset | Spoiling | Chain
+    ) -> None:
+        self.recipe, self.report, self.damage = recipe, found, damage
+        photos = [] if found is None else list(found.photos.values())
+        self.photos, self.held_out = split_photos(photos, recipe.seed)
+
+    def remember(self, run: Path) -> None:
+        """Write what was found out about the photos into the run folder."""
+        if self.report is not None:
+            remember_photos(self.report, run)
+
+    def load_batches(
+        self, stage: Stage, batch: int, turns: Iterable[int], say: Say
+    ) -> Iterator[Batch]:
+        """Yield batches of damaged photos, without end."""
+        dataset = MaskedPhotos(self.photos, self.damage, stage.size, self.recipe.seed)
+        return load_batches(dataset, batch, turns, self.recipe.workers, say)
+
+    def make_probe(self, stage: Stage) -> Batch:
+        """Return a batch of noise with a hole in it."""
+        clean = torch.rand(stage.batch, 3, stage.size, stage.size)
+        mask = torch.zeros(stage.batch, 1, stage.size, stage.size)
+        mask[..., stage.size // 4 : stage.size // 2] = 1
+        return Batch(clean, mask)
+
+
+def split_photos(photos: Sequence[Photo], seed: int) -> tuple[list[Photo], list[Photo]]:
+    """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
+    count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
+    order = shuffle(len(photos), seed, 0)
+    held_out = {int(index) for index in order[:count]}
+    rest = [photo for index, photo in enumerate(photos) if index not in held_out]
+    return rest, [photos[index] for index in sorted(held_out)] or list(photos)
