@@ -64,7 +64,9 @@ def fix_on_ray(
         actors, share = _pick_actors(ray.cluster_resources(), torch.get_num_threads(), device)
         count = len(plan.jobs)
         most = max(1, min(MOST_PHOTOS, count // (4 * actors)))
-        rows = ray.data.range(count, override_num_blocks=-(-count // most)).map_batches(
+        # Not `ray.data.range`: its tasks would wait for a core, and the actors may hold them all.
+        numbers = ray.data.from_items(list(range(count)), override_num_blocks=-(-count // most))
+        rows = numbers.map_batches(
             Actor,
             fn_constructor_args=(
                 plan,
@@ -158,8 +160,8 @@ class Actor:
         self.worker = make_worker(self.tree, self.crew, model)
 
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> dict[str, list[str]]:
-        """Fix the photos numbered in "id" and return what is new as JSON, in "news"."""
-        jobs = [self.jobs[number] for number in batch["id"].tolist()]
+        """Fix the photos numbered in "item" and return what is new as JSON, in "news"."""
+        jobs = [self.jobs[number] for number in batch["item"].tolist()]
         news = fix_jobs(self.worker, self.crew, jobs, self.threads, Event())
         return {
             "news": [json.dumps(n if isinstance(n, str) else asdict(n)) for n in news],
