@@ -12,6 +12,7 @@ ratio of a band is mean(ours) / mean(per photo the better of Telea and NS). Sets
     freeform512  kodak512 with holes of 60 to 70 % drawn by the preset free-form from fixed seeds
     freeform256  kodak256 with such holes
 
+"Tex" and "seam" are explained in restore/hole_metrics.py: what no loss of training has seen.
 "Differ" is the LPIPS between the fills of two seeds, in the 25 % band and for free-form holes.
 Scores of the baselines do not depend on the restorer; they are kept in `--cache`, by content.
 """
@@ -45,6 +46,7 @@ from restore.evaluation import (
     score_case,
     sheet_row,
 )
+from restore.hole_metrics import HOLE_METRICS
 from restore.image import encode_png, read_image, write_bytes
 from restore.masks import load_preset
 from restore.restorer import Restorer
@@ -173,7 +175,7 @@ class Cache:
     def score(self, case: Case, baseline: str) -> Score:
         """Return the score of a baseline, measured now or before."""
         content = hashlib.sha256(case.clean.tobytes() + case.mask.tobytes()).hexdigest()
-        key = f"{baseline} {cv2.__version__} {content}"
+        key = f"{baseline} {cv2.__version__} {' '.join(HOLE_METRICS)} {content}"
         if key not in self.known:
             score = score_case(case, {baseline: fill(BASELINES[baseline], case)})[0]
             self.known[key] = asdict(score)
@@ -192,10 +194,11 @@ def table_row(scores: list[Score]) -> dict[str, str | float | None]:
     methods = {line.method: line for line in average(scores)}
     row: dict[str, str | float | None] = {"band": scores[0].group.split()[-1]}
     row["photos"] = methods[OURS].count
-    for value, short in (("lpips", ""), ("hole_psnr", "dB ")):
+    for value, short in (("lpips", ""), ("hole_psnr", "dB "), ("texture", "tex ")):
         for method in ("telea", "ns", "biharmonic", OURS):
             known = methods[method].values if method in methods else {}
             row[short + method] = known.get(value)
+    row["seam"] = methods[OURS].values.get("seam")
     row["ratio"] = lpips_ratio(scores)
     row["differ"] = methods[OURS].values.get("diversity")
     row["s/photo"] = methods[OURS].seconds
@@ -206,7 +209,7 @@ def print_table(name: str, scores: list[Score]) -> dict[str, object]:
     """Print the lines of a set and the mean ratios, and return both."""
     groups = sorted({score.group for score in scores})
     rows = [table_row([s for s in scores if s.group == group]) for group in groups]
-    print(f"\n{name}: LPIPS-squeeze, PSNR in the hole (dB)")
+    print(f"\n{name}: LPIPS-squeeze; in the hole PSNR (dB) and distance of textures (tex)")
     print(" ".join(f"{column:>{width(column)}}" for column in rows[0]))
     for row in rows:
         print(" ".join(f"{cell(value):>{width(column)}}" for column, value in row.items()))

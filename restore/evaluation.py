@@ -23,6 +23,7 @@ from restore.data import list_photos
 from restore.draw import draw_mask, make_grid
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
+from restore.hole_metrics import HOLE_METRICS
 from restore.image import encode_png, read_image, to_tensor, write_bytes
 from restore.masks import hole_share, load_preset
 from restore.metrics import METRICS, lpips
@@ -73,8 +74,8 @@ class Filled:
 class Score:
     """What a method got for a case.
 
-    `values` holds the METRICS by name, "hole_psnr" (decibel, over the hole alone) and, for a
-    restorer asked for two seeds, "diversity" (LPIPS between them). What could not be measured is
+    `values` holds the METRICS and HOLE_METRICS by name and, for a restorer asked for two seeds,
+    "diversity" (LPIPS between them). What could not be measured is
     left out.
     """
 
@@ -234,13 +235,11 @@ def score_case(case: Case, filled: Mapping[str, Filled]) -> list[Score]:
 
 
 def measure(case: Case, restored: Pixels) -> dict[str, float]:
-    """Return the METRICS of a restored photo over all of it, and "hole_psnr" over the hole."""
+    """Return the METRICS of a restored photo over all of it, and the HOLE_METRICS."""
     pair = to_tensor(restored), to_tensor(case.clean)
     values = {name: metric(*pair).item() for name, metric in METRICS.items()}
-    hole = case.mask > 0
-    if hole.any():
-        error = restored[hole].astype(np.float64) - case.clean[hole]
-        values["hole_psnr"] = -10 * np.log10(max(np.square(error / 255).mean(), 1e-10))
+    for name, hole_metric in HOLE_METRICS.items():
+        values[name] = hole_metric(restored, case.clean, case.mask)
     values["psnr"] = min(values["psnr"], EQUAL_PSNR)
     return _known(values)
 

@@ -28,6 +28,7 @@ from restore.evaluation import (
     measure,
     read_cases,
 )
+from restore.hole_metrics import HOLE_METRICS
 from restore.lpips import load_lpips
 
 
@@ -117,7 +118,8 @@ def test_two_seeds_differ_or_not(case: Case) -> None:
 def test_without_lpips_its_columns_are_empty(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restore.metrics._lpips_on", lambda device: None)
     result = evaluate(Painter(0), [case], ["telea", "ns"])
-    assert [set(line.values) for line in result.means] == [{"psnr", "ssim", "l1", "hole_psnr"}] * 3
+    measured = {"psnr", "ssim", "l1", *HOLE_METRICS}
+    assert [set(line.values) for line in result.means] == [measured] * 3
     assert lpips_ratio(result.scores) is None
 
 

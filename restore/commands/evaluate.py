@@ -71,8 +71,10 @@ def evaluate(
     """Score a restorer on clean photos, or a sampler beside real pictures.
 
     A restorer, by size of the hole, beside Telea and Navier-Stokes: PSNR, SSIM and L1 are over
-    whole photos, "hole PSNR" over the hole alone. LPIPS is that of the squeeze network; diversity
-    is the LPIPS between the fills of two seeds.
+    whole photos, "hole PSNR" over the hole alone. Texture is how far the histograms of gradients
+    in the hole are apart, in levels of 255; seam how strong the step across the rim is, 1 as in the
+    clean photo. LPIPS is that of the squeeze network; diversity is the LPIPS between the fills of
+    two seeds.
 
     A sampler: Fréchet and kernel distance, precision and recall by the features of a network, the
     share of labels that a classifier reads as asked, LPIPS over pairs. DATA is a folder of

@@ -17,6 +17,8 @@ NO_LPIPS = "LPIPS was left out, since its backbone is absent; restore models --f
 COLUMNS = {  # heading: (key, format)
     "PSNR": ("psnr", "{:.2f}"),
     "hole PSNR": ("hole_psnr", "{:.2f}"),
+    "texture": ("texture", "{:.2f}"),
+    "seam": ("seam", "{:.2f}"),
     "SSIM": ("ssim", "{:.4f}"),
     "L1": ("l1", "{:.4f}"),
     "LPIPS": ("lpips", "{:.4f}"),
