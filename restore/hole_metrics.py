@@ -32,9 +32,9 @@ def texture_distance(restored: Pixels, clean: Pixels, mask: Mask) -> float:
     """Return how far the histograms of gradients in the hole are apart, in levels of 255.
 
     In each cell of 32 × 32 pixels the distribution of brightness steps across and of those down is
-    compared with that of the clean photo by the earth mover's distance, whatever their places; 0 is best. So a
-    fill that is too smooth, too rough or streaked costs, and one with other leaves on the tree
-    doesn't.
+    compared with that of the clean photo by the earth mover's distance, whatever their places; 0 is
+    best. So a fill that is too smooth, too rough or streaked costs, and one with other leaves on
+    the tree doesn't.
     """
     distances = []
     for axis in (0, 1):
