@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from restore.errors import RestoreError
 from restore.folders import FixOptions, Shard, Tree, fix_folder, plan_folder
@@ -40,11 +41,11 @@ def test_no_cluster_is_one_sentence(address: str, make_album, fake_restorer) -> 
 
 @pytest.fixture
 def cluster() -> Iterator[str]:
-    """The address of a cluster of two cores on this machine."""
+    """The address of a cluster on this machine that takes two workers for what it has room for."""
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     ray.init(
         log_to_driver=False,
-        num_cpus=2,
+        num_cpus=2 * torch.get_num_threads(),
         include_dashboard=False,
         object_store_memory=10**8,
         logging_level="ERROR",
