@@ -312,6 +312,18 @@ class Diversity(Loss):
         return F.relu(1 - apart / hole_share(outputs.mask) / self.target).mean()
 
 
+class Repulsion(Loss):
+    """Hinge that wants each picture of a batch to differ from all others (see `Diversity`)."""
+
+    target: float = Field(0.13, gt=0)  # mean absolute difference, in [0, 1]
+
+    def __call__(self, outputs: Outputs) -> Tensor:
+        """Return the sum of max(0, 1 - difference / target) over pairs, for each picture."""
+        small = F.avg_pool2d(outputs.restored.float(), 4).flatten(1)  # as grain alone won't do
+        apart = torch.cdist(small, small, p=1) / small.shape[1]
+        return F.relu(1 - apart / self.target).triu(1).sum() / len(small)
+
+
 class TotalVariation(Loss):
     """Mean absolute difference of neighbouring pixels in the hole (Rudin et al., eq. 2.5, 1992)."""
 
@@ -373,6 +385,7 @@ LOSSES: dict[str, type[Loss]] = {
     "feature_matching": FeatureMatching,
     "perceptual": Perceptual,
     "diversity": Diversity,
+    "repulsion": Repulsion,
     "total_variation": TotalVariation,
     "weight_size": WeightSize,
     "cross_entropy": CrossEntropy,

@@ -15,6 +15,7 @@ from restore.losses import (
     GradientPenalty,
     Outputs,
     Reconstruction,
+    Repulsion,
     TotalVariation,
     WeightSize,
 )
@@ -57,6 +58,9 @@ def test_every_loss_is_a_finite_scalar_with_a_gradient(name: str) -> None:
     if name == "diversity":  # within reach of the target, where the hinge slopes
         near = outputs.restored.detach() + 0.001
         outputs = _outputs(restored=outputs.restored, another=near)
+    if name == "repulsion":
+        both = outputs.restored[:1].detach() + torch.tensor([0.0, 0.05]).reshape(2, 1, 1, 1)
+        outputs = _outputs(restored=both.requires_grad_())
     loss = LOSSES[name]()(outputs)
     assert loss.shape == () and torch.isfinite(loss)
     loss.backward()
@@ -104,6 +108,17 @@ def test_diversity_is_a_hinge() -> None:
         loss = Diversity()(_outputs(another=another))
         assert loss.item() == pytest.approx(expected, abs=1e-4)
     assert float(Diversity()(_outputs(another=None))) == 0
+
+
+def test_repulsion_counts_near_pairs_alone() -> None:
+    levels = torch.tensor([0.1, 0.1, 0.165, 0.9]).reshape(4, 1, 1, 1)
+    pictures = levels.expand(4, 3, 16, 16).clone().requires_grad_()
+    loss = Repulsion()(_outputs(restored=pictures))
+    # One pair is equal, two are at half the target, three are beyond it.
+    assert loss.item() == pytest.approx((1 + 2 * 0.5) / 4, abs=1e-4)
+    loss.backward()
+    assert pictures.grad is not None
+    assert pictures.grad[2].max() < 0 and pictures.grad[3].abs().max() == 0
 
 
 def test_perceptual_is_lpips_by_share_of_hole_and_zero_without_it() -> None:

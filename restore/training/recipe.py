@@ -139,7 +139,7 @@ class SamplerRecipe(Recipe):
     """The training of a sampler. Size, channels and classes of the networks come from here."""
 
     least_side: ClassVar[int] = 4
-    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, "auxiliary", *PIXELS, "kl", *FREE)
+    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, "auxiliary", "repulsion", *PIXELS, "kl", *FREE)
     task: Literal["generate"] = "generate"
     channels: Literal[1, 3] = 3  # 1: gray
     conditional: bool = False  # learn the labels of the pictures
