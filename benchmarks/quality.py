@@ -28,27 +28,23 @@ from statistics import fmean
 import cv2
 import numpy as np
 
+from restore.cases import Case, crop_mask, read_test_mask
 from restore.evaluation import (
     BASELINES,
     OURS,
-    Case,
-    Mask,
-    Pixels,
     Score,
     SheetRow,
     average,
-    crop_mask,
     fill,
     fixer_methods,
     lpips_ratio,
     make_sheet,
-    read_test_mask,
     score_case,
     sheet_row,
 )
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import encode_png, read_image, write_bytes
-from restore.masks import load_preset
+from restore.image import Pixels, encode_png, read_image, write_bytes
+from restore.masks import Mask, load_preset
 from restore.restorer import Restorer
 
 BANDS = {6: 0, 15: 2000, 25: 4000, 35: 6000, 44: 8000, 55: 10000}  # percent: number of first mask

@@ -1,12 +1,11 @@
-"""Scores of a restorer beside the classical ways to fill a hole, by the size of the hole.
+"""Scores of a restorer: of holes beside the classical ways to fill them, or of photos as a whole.
 
-A case is a clean photo and a mask; a method fills the hole without having seen what was there; a
-score is what one method got for one case; means are taken over the cases of a group.
+A case is a clean photo and what is wrong with it; a method gets the damaged photo alone; a score is
+what one method got for one case; means are taken over the cases of a group.
 """
 
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import isnan
@@ -16,50 +15,30 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from restore.assets import preset_names
-from restore.data import list_photos
+from restore.cases import Case
 from restore.draw import draw_mask, make_grid
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import encode_png, read_image, to_tensor, write_bytes
-from restore.masks import hole_share, load_preset
+from restore.image import Pixels, encode_png, to_tensor, write_bytes
+from restore.masks import Mask, hole_share
 from restore.metrics import METRICS, lpips
 from restore.tables import look_up
 
-Pixels = NDArray[np.uint8]
-Mask = NDArray[np.uint8]
 Method = Callable[[Pixels, Mask], Pixels]
 SheetRow = tuple[str, list[Pixels]]
 
 RADIUS = 3  # pixels round the hole that OpenCV's methods look at
-BLANK = 127  # gray in the hole, so that no method sees what was there
 EQUAL_PSNR = 100.0  # decibel; counts for equal pictures, so that means stay finite
 OURS, ANOTHER = "ours", "another seed"
 
 
 class Fixer(Protocol):
-    """What is evaluated: a `Restorer`, or anything that fills holes as one does."""
+    """What is evaluated: a `Restorer`, or anything that restores photos as one does."""
 
-    def fix(self, photo: Pixels, mask: Mask, *, seed: int = 0) -> Pixels:
-        """Return the photo (H, W, 3) with the hole of mask (H, W) filled, 1 is the hole."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A clean photo (H, W, 3) and a hole in it: mask (H, W) {0, 1}, 1 is the hole."""
-
-    name: str
-    group: str  # the line of the table that it counts for
-    clean: Pixels
-    mask: Mask
-
-    @property
-    def damaged(self) -> Pixels:
-        """The photo with the hole blanked out."""
-        return draw_mask(self.clean, self.mask, (BLANK, BLANK, BLANK))
+    def fix(self, photo: Pixels, mask: Mask | None = None, *, seed: int = 0) -> Pixels:
+        """Return the photo (H, W, 3) with the hole of mask (H, W) filled, or mended as a whole."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +101,11 @@ def fill_ns(damaged: Pixels, mask: Mask) -> Pixels:
     return np.asarray(cv2.inpaint(damaged, mask, RADIUS, cv2.INPAINT_NS), np.uint8)
 
 
+def leave(damaged: Pixels, mask: Mask) -> Pixels:
+    """Do nothing: what the damaged photo itself scores."""
+    return damaged
+
+
 def fill_biharmonic(damaged: Pixels, mask: Mask) -> Pixels:
     """Fill as smoothly as possible (Chui and Mhaskar, 2010); seconds to minutes on large holes."""
     from skimage.restoration import inpaint_biharmonic
@@ -134,6 +118,7 @@ BASELINES: dict[str, Method] = {
     "telea": fill_telea,
     "ns": fill_ns,
     "biharmonic": fill_biharmonic,
+    "damaged": leave,
 }
 
 
@@ -151,7 +136,7 @@ def evaluate(
 
     Args:
         fixer: a restorer.
-        cases: clean photos and holes; taken one at a time.
+        cases: clean photos and what is wrong with them; taken one at a time.
         baselines: names in BASELINES.
         seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time.
         sheet_rows: how many of the first cases go onto the contact sheet.
@@ -206,10 +191,11 @@ def write_sheet(path: Path, found: Evaluation) -> None:
 
 def fixer_methods(fixer: Fixer, seeds: int = 1) -> dict[str, Method]:
     """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1."""
-    methods: dict[str, Method] = {OURS: lambda damaged, mask: fixer.fix(damaged, mask, seed=0)}
-    if seeds > 1:
-        methods[ANOTHER] = lambda damaged, mask: fixer.fix(damaged, mask, seed=1)
-    return methods
+
+    def method(seed: int) -> Method:
+        return lambda damaged, mask: fixer.fix(damaged, mask if mask.any() else None, seed=seed)
+
+    return {OURS: method(0)} | ({ANOTHER: method(1)} if seeds > 1 else {})
 
 
 def fill(method: Method, case: Case) -> Filled:
@@ -272,61 +258,10 @@ def lpips_ratio(scores: Sequence[Score]) -> float | None:
     return fmean(ours.values()) / fmean(min(telea[case], ns[case]) for case in ours)
 
 
-def read_cases(
-    folder: Path,
-    masks: str | Path,
-    *,
-    seed: int = 0,
-    limit: int | None = None,
-    last: int | None = None,
-    warn: Callable[[str], None] = warnings.warn,
-) -> Iterator[Case]:
-    """Yield the photos of a folder with holes in them, grouped by the size of the hole.
-
-    `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
-    folder of masks, white = hole, that the photos take in turn, both sorted by name. `last` and
-    `limit`: only so many photos from the end, and of these from the start. Photos that can't be
-    read are left out, with a warning.
-
-    Raises:
-        RestoreError: no photos or no masks there.
-        UsageError: unknown preset.
-    """
-    draw = _mask_source(masks, seed)
-    for index, path in enumerate(list_photos(folder)[-(last or 0) :][:limit]):
-        try:
-            clean = read_image(path).pixels
-        except RestoreError as error:
-            warn(f"Left out: {error}")
-            continue
-        mask = draw(index, (clean.shape[0], clean.shape[1]))
-        yield Case(str(path.relative_to(folder)), hole_band(mask), clean, mask)
-
-
-def read_test_mask(path: Path) -> Mask:
-    """Return a mask (H, W) {0, 1} of any size from a picture, white = hole."""
-    return np.asarray(read_image(path).pixels.mean(axis=2) >= 127.5, np.uint8)
-
-
-def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """Return the top left of a mask at `size` (height, width), enlarged first if it is smaller."""
-    scale = max(size[0] / mask.shape[0], size[1] / mask.shape[1])
-    if scale > 1:
-        larger = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
-        mask = np.asarray(cv2.resize(mask, larger, interpolation=cv2.INTER_NEAREST), np.uint8)
-    return np.ascontiguousarray(mask[: size[0], : size[1]])
-
-
-def hole_band(mask: Mask) -> str:
-    """Return the tenth that the hole's share of the photo falls into, as in "10–20 %"."""
-    low = 10 * min(9, int(10 * hole_share(mask)))
-    return f"{low}–{low + 10} %"
-
-
 def sheet_row(case: Case, filled: Mapping[str, Filled], side: int = 320) -> SheetRow:
     """Return one row of a contact sheet: its label and its pictures, at most `side` pixels long."""
     answers = [answer.pixels for answer in filled.values()]
-    pictures = (draw_mask(case.clean, case.mask), *answers, case.clean)
+    pictures = (draw_mask(case.damaged, case.mask), *answers, case.clean)
     return f"{case.name}\n{case.group}", [_shrink(pixels, side) for pixels in pictures]
 
 
@@ -334,14 +269,6 @@ def make_sheet(rows: Sequence[SheetRow], methods: Sequence[str]) -> Pixels:
     """Return the contact sheet of some rows: damaged, each method, clean."""
     labels, pictures = zip(*rows, strict=True)
     return make_grid(pictures, ["damaged", *methods, "clean"], labels)
-
-
-def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
-    if Path(masks).is_dir() and str(masks) not in preset_names():
-        paths = list_photos(Path(masks))
-        return lambda index, size: crop_mask(read_test_mask(paths[index % len(paths)]), size)
-    preset = load_preset(masks)
-    return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))
 
 
 def _between(first: Filled, second: Filled) -> float:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from restore.image import Pixels
+
 Mask = NDArray[np.uint8]
 
 CELL = 32  # pixels

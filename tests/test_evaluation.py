@@ -10,26 +10,22 @@ from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
 from restore import evaluation
+from restore.cases import BLANK, Case, crop_mask, hole_band, read_cases
 from restore.errors import RestoreError, UsageError
 from restore.evaluation import (
     BASELINES,
-    BLANK,
     OURS,
-    Case,
-    Mask,
-    Pixels,
     Score,
     average,
-    crop_mask,
     evaluate,
     fill,
-    hole_band,
     lpips_ratio,
     measure,
-    read_cases,
 )
 from restore.hole_metrics import HOLE_METRICS
+from restore.image import Pixels
 from restore.lpips import load_lpips
+from restore.masks import Mask
 
 
 class Painter:
@@ -79,7 +75,7 @@ def test_every_method_is_kept_from_seeing_the_hole(case: Case) -> None:
     )
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", ["telea", "ns", "biharmonic"])
 def test_baselines_fill_the_hole_and_keep_the_rest(name: str, case: Case) -> None:
     answer = fill(BASELINES[name], case)
     known = case.mask == 0

@@ -14,6 +14,7 @@ EXAMPLES = """\b
 Examples:
   restore evaluate inpaint photos/ --mask wide
   restore evaluate runs/mine photos/ --mask masks/ --sheet sheet.png
+  restore evaluate mend photos/ --degrade noisy
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
 DRAWN = 1000  # pictures of a sampler
@@ -27,6 +28,11 @@ DRAWN = 1000  # pictures of a sampler
     metavar="PRESET|FOLDER",
     help="For a restorer, the holes: a preset, drawn anew for each photo, or a folder of masks, "
     "white = hole.",
+)
+@click.option(
+    "--degrade",
+    metavar="PRESET|FILE",
+    help="For a restorer of whole photos, how to spoil them: a preset of `restore degrade`.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N pictures.")
 @click.option(
@@ -57,6 +63,7 @@ def evaluate(
     model: str,
     data: Path,
     mask: str | None,
+    degrade: str | None,
     limit: int | None,
     last: int | None,
     seed: int,
@@ -76,6 +83,8 @@ def evaluate(
     clean photo. LPIPS is that of the squeeze network; diversity is the LPIPS between the fills of
     two seeds.
 
+    A restorer of whole photos, beside the damaged photos themselves: the same, over whole photos.
+
     A sampler: Fréchet and kernel distance, precision and recall by the features of a network, the
     share of labels that a classifier reads as asked, LPIPS over pairs. DATA is a folder of
     pictures, a folder for each class, or idx files as of MNIST.
@@ -83,9 +92,10 @@ def evaluate(
     from restore.assets import checkpoint_path
     from restore.checkpoint import read_header
 
-    is_sampler = read_header(checkpoint_path(model)).task == "generate"
-    _check_request(model, is_sampler, mask is not None, biharmonic, count or features)
-    if is_sampler:
+    task = read_header(checkpoint_path(model)).task
+    given: dict[str, object] = {"mask": mask, "degrade": degrade, "biharmonic": biharmonic}
+    _check_request(model, task, given, count or features)
+    if task == "generate":
         from restore.resemblance import score
 
         scored = score(
@@ -101,28 +111,40 @@ def evaluate(
         )
         show_resemblance(scored, as_json)
         return
+    from restore.cases import read_cases, read_spoiled_cases
     from restore.evaluation import evaluate as run_evaluation
-    from restore.evaluation import read_cases, write_sheet
+    from restore.evaluation import write_sheet
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)
-    cases = read_cases(data, mask or "", seed=seed, limit=limit, last=last, warn=say)
-    baselines = ("telea", "ns", "biharmonic") if biharmonic else ("telea", "ns")
+    if degrade is None:
+        cases = read_cases(data, mask or "", seed=seed, limit=limit, last=last, warn=say)
+        baselines = ["telea", "ns", *["biharmonic"] * biharmonic]
+    else:
+        cases = read_spoiled_cases(data, degrade, seed=seed, limit=limit, last=last, warn=say)
+        baselines = ["damaged"]
     found = run_evaluation(
-        restorer, cases, baselines, sheet_rows=SHEET_ROWS if sheet else 0, fidelity=fid
+        *(restorer, cases, baselines),
+        seeds=1 if degrade else 2,
+        sheet_rows=SHEET_ROWS if sheet else 0,
+        fidelity=fid,
     )
     if sheet is not None:
         write_sheet(sheet, found)
-    show_means(found, as_json)
+    show_means(found, "damage" if degrade else "hole", as_json)
 
 
-def _check_request(
-    model: str, is_sampler: bool, has_mask: bool, biharmonic: bool, drawing: object
-) -> None:
-    """Refuse what is for the other kind of model."""
-    if is_sampler and (has_mask or biharmonic):
-        raise UsageError(f"{model} draws pictures and fills no holes; leave out --mask.")
-    if not is_sampler and drawing:
+def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
+    """Refuse what is for another kind of model, and ask for what this one needs."""
+    if task == "generate":
+        for option in given:
+            if given[option]:
+                raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
+    elif drawing:
         raise UsageError(f"{model} restores photos; --count and --features are for samplers.")
-    if not is_sampler and not has_mask:
-        raise UsageError("Say what holes to score with: --mask PRESET, or a folder of masks.")
+    elif task == "mend" and (given["mask"] or given["biharmonic"] or not given["degrade"]):
+        raise UsageError(f"{model} mends whole photos; say how to spoil them: --degrade PRESET.")
+    elif task == "inpaint" and (given["degrade"] or not given["mask"]):
+        raise UsageError(
+            f"{model} fills holes; say which to score with: --mask PRESET, or a folder of masks."
+        )

@@ -1,6 +1,7 @@
 """What a person sees when a restorer or a sampler was scored."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,19 @@ MEASURES = {  # in words: (key, format)
 }
 
 
-def show_means(found: "Evaluation", as_json: bool) -> None:
-    """Print what a restorer scored, as a table or as one JSON object."""
+def show_means(found: "Evaluation", group: str, as_json: bool) -> None:
+    """Print what a restorer scored, as a table by `group` or as one JSON object."""
     if as_json:
         means = [asdict(row) for row in found.means]
         click.echo(json.dumps({"means": means, **found.fidelity}, default=str))
         return
-    for line in to_lines([_headings(), *map(_row, found.means)]):
+    columns = {
+        heading: column
+        for heading, column in COLUMNS.items()
+        if any(column[0] in means.values for means in found.means)
+    }
+    headings = [group, "photos", "method", *columns, "s/photo"]
+    for line in to_lines([headings, *(_row(means, columns) for means in found.means)]):
         click.echo(line)
     for name, value in found.fidelity.items():
         click.echo(f"{name.upper()} {value:.4g}")
@@ -69,12 +76,8 @@ def show_resemblance(found: "Resemblance", as_json: bool) -> None:
         say(NO_LPIPS)
 
 
-def _headings() -> list[str]:
-    return ["hole", "photos", "method", *COLUMNS, "s/photo"]
-
-
-def _row(means: "Means") -> list[str]:
-    cells = [f.format(means.values[k]) if k in means.values else "-" for k, f in COLUMNS.values()]
+def _row(means: "Means", columns: Mapping[str, tuple[str, str]]) -> list[str]:
+    cells = [f.format(means.values[k]) if k in means.values else "-" for k, f in columns.values()]
     return [means.group, str(means.count), means.method, *cells, f"{means.seconds:.2f}"]
 
 

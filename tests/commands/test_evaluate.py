@@ -45,6 +45,33 @@ def test_json_and_a_sheet(run, tiny_checkpoint: Path, photos: Path, tmp_path: Pa
         assert picture.width > 5 * 64 and picture.height > 3 * 64
 
 
+def test_a_mender_is_scored_beside_the_damaged_photos(run, photos: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "mend", photos, "--degrade", "noisy"]
+    ran = run(*words, "--sheet", tmp_path / "sheet.png")
+    assert ran.code == 0
+    heading, *lines = ran.out.splitlines()
+    assert heading.split()[:4] == ["damage", "photos", "method", "PSNR"]
+    assert "texture" not in heading and "diversity" not in heading
+    assert [line.split()[:3] for line in lines] == [
+        ["noisy", "3", "damaged"],
+        ["noisy", "3", "ours"],
+    ]
+    assert (tmp_path / "sheet.png").is_file()
+    first, again = (json.loads(run(*words, "--json").out)["means"] for _ in range(2))
+    assert first[0]["values"] == again[0]["values"]
+    other = json.loads(run(*words, "--json", "--seed", 1).out)["means"]
+    assert first[0]["values"] != other[0]["values"]
+    assert first[0]["values"]["psnr"] < 100  # of equal photos
+
+
+def test_what_a_mender_needs_is_told(run, photos: Path) -> None:
+    for words in ([], ["--mask", "wide"], ["--degrade", "noisy", "--biharmonic"]):
+        ran = run("evaluate", "mend", photos, *words)
+        assert ran.code == 2 and "--degrade PRESET" in ran.sentence
+    ran = run("evaluate", "mend", photos, "--degrade", "nosy")
+    assert ran.code == 2 and "Did you mean 'noisy'" in ran.sentence
+
+
 def test_fid_without_its_package_is_one_sentence(
     run, tiny_checkpoint: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +137,8 @@ def test_the_scores_of_a_sampler_as_json_and_a_sheet(
     ("words", "sentence"),
     [
         (["--mask", "wide"], "leave out --mask"),
-        (["--biharmonic"], "leave out --mask"),
+        (["--degrade", "noisy"], "leave out --degrade"),
+        (["--biharmonic"], "leave out --biharmonic"),
         (["--features", "minst"], "Did you mean 'mnist'"),
         (["--features", "mnist", "--count", "3"], "Scores need 5 pictures"),
     ],
@@ -124,6 +152,8 @@ def test_what_makes_no_sense_for_a_sampler(
 
 def test_what_makes_no_sense_for_a_restorer(run, tiny_checkpoint: Path, photos: Path) -> None:
     ran = run("evaluate", tiny_checkpoint, photos)
+    assert ran.code == 2 and "--mask PRESET" in ran.sentence
+    ran = run("evaluate", tiny_checkpoint, photos, "--degrade", "noisy")
     assert ran.code == 2 and "--mask PRESET" in ran.sentence
     ran = run("evaluate", tiny_checkpoint, photos, "--mask", "wide", "--count", 9)
     assert ran.code == 2 and "for samplers" in ran.sentence

@@ -1,0 +1,126 @@
+"""What restorers are scored on: clean photos, and what is wrong with each."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from restore.assets import preset_names
+from restore.data import list_photos
+from restore.degradations import load_chain
+from restore.draw import draw_mask
+from restore.errors import RestoreError
+from restore.image import Pixels, read_image
+from restore.masks import Mask, hole_share, load_preset
+
+BLANK = 127  # gray in the hole, so that no method sees what was there
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clean photo (H, W, 3) and a hole in it: mask (H, W) {0, 1}, 1 is the hole.
+
+    Or with `spoiled`, all of the photo as it is given to the methods, and a mask of zeros.
+    """
+
+    name: str
+    group: str  # the line of the table that it counts for
+    clean: Pixels
+    mask: Mask
+    spoiled: Pixels | None = None
+
+    @property
+    def damaged(self) -> Pixels:
+        """The photo as the methods see it, with the hole blanked out."""
+        if self.spoiled is not None:
+            return self.spoiled
+        return draw_mask(self.clean, self.mask, (BLANK, BLANK, BLANK))
+
+
+def read_cases(
+    folder: Path,
+    masks: str | Path,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    last: int | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Case]:
+    """Yield the photos of a folder with holes in them, grouped by the size of the hole.
+
+    `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
+    folder of masks, white = hole, that the photos take in turn, both sorted by name. `last` and
+    `limit`: only so many photos from the end, and of these from the start. Photos that can't be
+    read are left out, with a warning.
+
+    Raises:
+        RestoreError: no photos or no masks there.
+        UsageError: unknown preset.
+    """
+    draw = _mask_source(masks, seed)
+    for index, name, clean in _read_photos(folder, limit, last, warn):
+        mask = draw(index, (clean.shape[0], clean.shape[1]))
+        yield Case(name, hole_band(mask), clean, mask)
+
+
+def read_spoiled_cases(
+    folder: Path,
+    preset: str | Path,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    last: int | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Case]:
+    """Yield the photos of a folder spoiled as a whole, all in one group; else as `read_cases`.
+
+    `preset`: of degradations, a shipped name or a TOML file, drawn from (seed, index of the photo).
+    """
+    chain = load_chain(preset)
+    for index, name, clean in _read_photos(folder, limit, last, warn):
+        spoiled = chain(clean, np.random.default_rng([seed, index]))
+        yield Case(name, Path(preset).stem, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
+
+
+def _read_photos(
+    folder: Path, limit: int | None, last: int | None, warn: Callable[[str], None]
+) -> Iterator[tuple[int, str, Pixels]]:
+    """Yield index, relative path and pixels; warn of what can't be read."""
+    for index, path in enumerate(list_photos(folder)[-(last or 0) :][:limit]):
+        try:
+            clean = read_image(path).pixels
+        except RestoreError as error:
+            warn(f"Left out: {error}")
+            continue
+        yield index, str(path.relative_to(folder)), clean
+
+
+def read_test_mask(path: Path) -> Mask:
+    """Return a mask (H, W) {0, 1} of any size from a picture, white = hole."""
+    return np.asarray(read_image(path).pixels.mean(axis=2) >= 127.5, np.uint8)
+
+
+def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Return the top left of a mask at `size` (height, width), enlarged first if it is smaller."""
+    scale = max(size[0] / mask.shape[0], size[1] / mask.shape[1])
+    if scale > 1:
+        larger = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
+        mask = np.asarray(cv2.resize(mask, larger, interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.ascontiguousarray(mask[: size[0], : size[1]])
+
+
+def hole_band(mask: Mask) -> str:
+    """Return the tenth that the hole's share of the photo falls into, as in "10–20 %"."""
+    low = 10 * min(9, int(10 * hole_share(mask)))
+    return f"{low}–{low + 10} %"
+
+
+def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
+    if Path(masks).is_dir() and str(masks) not in preset_names():
+        paths = list_photos(Path(masks))
+        return lambda index, size: crop_mask(read_test_mask(paths[index % len(paths)]), size)
+    preset = load_preset(masks)
+    return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))
