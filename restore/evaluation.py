@@ -128,6 +128,7 @@ def evaluate(
     baselines: Sequence[str] = ("telea", "ns"),
     *,
     seeds: int = 2,
+    whole: bool = False,
     sheet_rows: int = 0,
     fidelity: bool = False,
     tell: Callable[[Score], None] = lambda score: None,
@@ -138,6 +139,7 @@ def evaluate(
         fixer: a restorer.
         cases: clean photos and what is wrong with them; taken one at a time.
         baselines: names in BASELINES.
+        whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
         seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
@@ -147,23 +149,21 @@ def evaluate(
         UsageError: an unknown baseline.
         RestoreError: FID and KID can't be measured here.
     """
+    methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
+    methods |= fixer_methods(fixer, seeds, whole)
     with ExitStack() as stack:
         pool = stack.enter_context(FidelityPool()) if fidelity else None
-        found = _evaluate(fixer, cases, baselines, seeds, sheet_rows, tell, pool)
+        found = _evaluate(methods, cases, sheet_rows, tell, pool)
         return replace(found, fidelity=pool.measure()) if pool else found
 
 
 def _evaluate(
-    fixer: Fixer,
+    methods: dict[str, Method],
     cases: Iterable[Case],
-    baselines: Sequence[str],
-    seeds: int,
     sheet_rows: int,
     tell: Callable[[Score], None],
     pool: FidelityPool | None,
 ) -> Evaluation:
-    methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
-    methods |= fixer_methods(fixer, seeds)
     scores: list[Score] = []
     rows: list[SheetRow] = []
     for case in cases:
@@ -189,11 +189,14 @@ def write_sheet(path: Path, found: Evaluation) -> None:
     write_bytes(path, encode_png(found.sheet), overwrite=True)
 
 
-def fixer_methods(fixer: Fixer, seeds: int = 1) -> dict[str, Method]:
-    """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1."""
+def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:
+    """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1.
+
+    `whole`: it mends photos as a whole and is given no mask.
+    """
 
     def method(seed: int) -> Method:
-        return lambda damaged, mask: fixer.fix(damaged, mask if mask.any() else None, seed=seed)
+        return lambda damaged, mask: fixer.fix(damaged, None if whole else mask, seed=seed)
 
     return {OURS: method(0)} | ({ANOTHER: method(1)} if seeds > 1 else {})
 

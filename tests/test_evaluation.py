@@ -1,7 +1,7 @@
 """Evaluation with restorers whose scores are known beforehand."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +100,12 @@ def test_a_perfect_restorer_scores_finite_best(case: Case) -> None:
     (ours,) = evaluate(Oracle(case.clean), [case], []).means
     assert ours.values["psnr"] == ours.values["hole_psnr"] == 100
     assert ours.values["ssim"] == pytest.approx(1) and ours.values["l1"] == 0
+
+
+def test_a_hole_that_is_empty_is_no_whole_photo(case: Case) -> None:
+    empty = replace(case, mask=np.zeros_like(case.mask))
+    (score,) = evaluate(Painter(0), [empty], []).scores  # the painter can't do without a mask
+    assert score.values["psnr"] == 100 and "hole_psnr" not in score.values
 
 
 def test_two_seeds_differ_or_not(case: Case) -> None:

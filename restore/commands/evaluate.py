@@ -125,6 +125,7 @@ def evaluate(
         baselines = ["damaged"]
     found = run_evaluation(
         *(restorer, cases, baselines),
+        whole=degrade is not None,
         seeds=1 if degrade else 2,
         sheet_rows=SHEET_ROWS if sheet else 0,
         fidelity=fid,
