@@ -61,7 +61,7 @@ def read_cases(
         UsageError: unknown preset.
     """
     draw = _mask_source(masks, seed)
-    for index, name, clean in _read_photos(folder, limit, last, warn):
+    for index, name, clean in read_photos(folder, limit, last, warn):
         mask = draw(index, (clean.shape[0], clean.shape[1]))
         yield Case(name, hole_band(mask), clean, mask)
 
@@ -80,15 +80,15 @@ def read_spoiled_cases(
     `preset`: of degradations, a shipped name or a TOML file, drawn from (seed, index of the photo).
     """
     chain = load_chain(preset)
-    for index, name, clean in _read_photos(folder, limit, last, warn):
+    for index, name, clean in read_photos(folder, limit, last, warn):
         spoiled = chain(clean, np.random.default_rng([seed, index]))
         yield Case(name, Path(preset).stem, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
 
 
-def _read_photos(
+def read_photos(
     folder: Path, limit: int | None, last: int | None, warn: Callable[[str], None]
 ) -> Iterator[tuple[int, str, Pixels]]:
-    """Yield index, relative path and pixels; warn of what can't be read."""
+    """Yield index, relative path and pixels of the photos that can be read; see `read_cases`."""
     for index, path in enumerate(list_photos(folder)[-(last or 0) :][:limit]):
         try:
             clean = read_image(path).pixels

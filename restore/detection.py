@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.data import list_photos
+from restore.cases import read_photos
 from restore.degradations import load_chain
 from restore.draw import draw_mask, make_grid
 from restore.errors import RestoreError
-from restore.image import Pixels, encode_png, read_image, write_bytes
+from restore.image import Pixels, encode_png, write_bytes
 from restore.masks import Mask, grow_mask
 
 Plane = NDArray[np.float32]
@@ -114,14 +114,9 @@ def read_damaged(
         RestoreError: no photos there. UsageError: unknown preset.
     """
     chain = load_chain(preset)
-    for index, path in enumerate(list_photos(folder)[:limit]):
-        try:
-            clean = read_image(path).pixels
-        except RestoreError as error:
-            warn(f"Left out: {error}")
-            continue
+    for index, name, clean in read_photos(folder, limit, None, warn):
         damaged, mask = chain.damage(clean, np.random.default_rng([seed, index]))
-        yield DamagedCase(str(path.relative_to(folder)), clean, damaged, mask)
+        yield DamagedCase(name, clean, damaged, mask)
 
 
 def score_detector(

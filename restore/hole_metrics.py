@@ -37,9 +37,10 @@ def texture_distance(restored: Pixels, clean: Pixels, mask: Mask) -> float:
     best. So a fill that is too smooth, too rough or streaked costs, and one with other leaves on
     the tree doesn't.
     """
+    photos = [_brightness(pixels) for pixels in (restored, clean)]
     distances = []
     for axis in (0, 1):
-        ours, theirs = (np.diff(_brightness(p), axis=axis) for p in (restored, clean))
+        ours, theirs = (np.diff(photo, axis=axis) for photo in photos)
         inside = np.minimum(mask, np.roll(mask, -1, axis))[: ours.shape[0], : ours.shape[1]] > 0
         for window in _cells(inside):
             pair = (np.sort(steps[window][inside[window]]) for steps in (ours, theirs))
@@ -53,12 +54,15 @@ def seam(restored: Pixels, clean: Pixels, mask: Mask) -> float:
     It is the mean absolute step of brightness between a pixel of the hole and its known neighbour:
     1 is as the photo was, above that a seam shows.
     """
-    ours, theirs = 0.0, 0.0
-    for axis in (0, 1):
-        rim = np.diff(mask.astype(np.int8), axis=axis) != 0
-        steps = [np.abs(np.diff(_brightness(p), axis=axis))[rim].sum() for p in (restored, clean)]
-        ours, theirs = ours + float(steps[0]), theirs + float(steps[1])
-    return ours / theirs if theirs else float("nan")
+    rims = [np.diff(mask.astype(np.int8), axis=axis) != 0 for axis in (0, 1)]
+
+    def total(pixels: Pixels) -> float:
+        photo = _brightness(pixels)
+        steps = (np.abs(np.diff(photo, axis=axis))[rim] for axis, rim in enumerate(rims))
+        return float(sum(step.sum() for step in steps))
+
+    theirs = total(clean)
+    return total(restored) / theirs if theirs else float("nan")
 
 
 def _brightness(pixels: Pixels) -> NDArray[np.float32]:
