@@ -21,6 +21,7 @@ Examples:
   restore fix old.jpg --find scratches
   restore fix small.jpg --upscale 2 --out large.png
   restore fix photos/ --mask masks/ --out fixed/
+  restore fix album/ --find scratches --out mended/
 """
 
 
@@ -194,12 +195,11 @@ def fix(
     if max_megabytes is not None:
         options = replace(options, max_bytes=max_megabytes * 10**6)
     if len(photos) == 1 and photos[0].is_dir():
-        for option, value in {"--find": find, "--adapt": adapt}.items():
-            if value is not None:
-                raise UsageError(
-                    f"{photos[0]} is a folder, and {option} takes photos; name them, as in "
-                    f"{photos[0]}/*.jpg, with --out FOLDER/."
-                )
+        if adapt is not None:
+            raise UsageError(
+                f"{photos[0]} is a folder, and --adapt takes photos; name them, as in "
+                f"{photos[0]}/*.jpg, with --out FOLDER/."
+            )
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         if watch and ray is not None:

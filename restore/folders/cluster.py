@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import RestoreError
 from restore.folders.report import Entry
-from restore.folders.run import load_restorer
+from restore.folders.run import load_fixer
 from restore.folders.tree import Plan
 from restore.folders.worker import News, Worker, fix_jobs, make_worker
 
@@ -148,7 +148,7 @@ class Actor:
     ) -> None:
         import torch
 
-        from restore.folders.crew import Crew
+        from restore.folders.crew import gather
 
         os.chdir(folder)
         torch.set_num_threads(cores)
@@ -156,8 +156,8 @@ class Actor:
         options = replace(plan.tree.options, overwrite=True)
         self.tree = replace(plan.tree, options=options)
         self.jobs, self.threads = plan.jobs, threads
-        self.crew = Crew(load_restorer(model, plan.tree.options, device))
-        self.worker = make_worker(self.tree, self.crew, model)
+        self.crew, fixer = gather(load_fixer(model, plan.tree.options, device))
+        self.worker = make_worker(self.tree, fixer, model)
 
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> dict[str, list[str]]:
         """Fix the photos numbered in "item" and return what is new as JSON, in "news"."""

@@ -6,9 +6,11 @@ with one window on all threads, so both are tried first, and left alone where an
 """
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition, Thread
+from typing import cast
 
 import torch
 from numpy import generic
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.device import one_thread
+from restore.folders.photo import Fixer
+from restore.folders.repairer import Repairer
 from restore.image import AnyPixels
 from restore.restorer import Restorer, Window, follow
 
@@ -52,6 +56,12 @@ def pick_way(restorer: Restorer) -> Way:
     return Way(threads=threads)
 
 
+def _pick_common(restorers: tuple[Restorer, ...]) -> Way:
+    """Return the way that suits all; one window at a time where they differ."""
+    first, *others = (pick_way(restorer) for restorer in restorers)
+    return first if all(way == first for way in others) else Way(threads=torch.get_num_threads())
+
+
 def _make_probe(restorer: Restorer, size: tuple[int, int]) -> Window:
     rng = torch.Generator().manual_seed(0)
     unknown = torch.zeros(1, 1, *size)
@@ -72,18 +82,52 @@ def _is_same_in_batch(restorer: Restorer, window: Window) -> bool:
     return all(torch.equal(usual, other) for other in restorer.restore([window] * BATCH))
 
 
+@dataclass(frozen=True)
+class Member:
+    """One restorer of a crew, for any number of threads."""
+
+    restorer: Restorer
+    ask: Callable[[Restorer, Window], Tensor]
+
+    @property
+    def name(self) -> str:
+        """The restorer's name."""
+        return self.restorer.name
+
+    def fix(
+        self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
+    ) -> AnyPixels:
+        """Fix a photo as `Restorer.fix` does."""
+        steps = self.restorer.steps(photo, mask, seed)
+        return follow(steps, lambda window: self.ask(self.restorer, window))
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """A window in the queue of a crew."""
+
+    restorer: Restorer
+    window: Window
+    answer: Future[Tensor]
+
+    def goes_with(self, other: "Waiting") -> bool:
+        """Tell whether the two may be restored in one batch."""
+        return self.restorer is other.restorer and self.window.shape == other.window.shape
+
+
 class Crew:
-    """A restorer for many threads at a time: their windows go through lanes.
+    """Restorers for many threads at a time: their windows go through the same lanes.
 
     Args:
-        restorer: restores the windows.
-        way: how; None is the quickest one that gives the same bits as `restorer.fix`.
+        *restorers: restore the windows; each becomes one of `members`.
+        way: how; None is the quickest one that gives the same bits as `Restorer.fix` of each.
     """
 
-    def __init__(self, restorer: Restorer, way: Way | None = None) -> None:
-        self.name, self.way = restorer.name, way or pick_way(restorer)
-        self._restorer, self._threads = restorer, torch.get_num_threads()
-        self._waiting: deque[tuple[Window, Future[Tensor]]] = deque()
+    def __init__(self, *restorers: Restorer, way: Way | None = None) -> None:
+        self.way = way or _pick_common(restorers)
+        self.members = tuple(Member(restorer, self._ask) for restorer in restorers)
+        self._threads = torch.get_num_threads()
+        self._waiting: deque[Waiting] = deque()
         self._changed, self._closed = Condition(), False
         self._lanes = [Thread(target=self._work, daemon=True) for _ in range(self.way.lanes)]
         for lane in self._lanes:
@@ -102,52 +146,60 @@ class Crew:
         """Restore no more windows; who still waits for one gets a CancelledError."""
         with self._changed:
             self._closed = True
-            for _, answer in self._waiting:
-                answer.set_exception(CancelledError())
+            for item in self._waiting:
+                item.answer.set_exception(CancelledError())
             self._waiting.clear()
             self._changed.notify_all()
 
-    def fix(
-        self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
-    ) -> AnyPixels:
-        """Fix a photo as `Restorer.fix` does; for any number of threads."""
-        return follow(self._restorer.steps(photo, mask, seed), self._ask)
-
-    def _ask(self, window: Window) -> Tensor:
+    def _ask(self, restorer: Restorer, window: Window) -> Tensor:
         answer: Future[Tensor] = Future()
         with self._changed:
             if self._closed:
                 raise CancelledError
-            self._waiting.append((window, answer))
+            self._waiting.append(Waiting(restorer, window, answer))
             self._changed.notify()
         return answer.result()
 
     def _work(self) -> None:
         torch.set_num_threads(self.way.threads)
         while taken := self._take():
-            windows = [window for window, _ in taken]
-            for (_, answer), restored in zip(taken, self._restore(windows), strict=True):
+            windows = [item.window for item in taken]
+            results = self._restore(taken[0].restorer, windows)
+            for item, restored in zip(taken, results, strict=True):
                 if isinstance(restored, Exception):
-                    answer.set_exception(restored)
+                    item.answer.set_exception(restored)
                 else:
-                    answer.set_result(restored)
+                    item.answer.set_result(restored)
 
-    def _take(self) -> list[tuple[Window, "Future[Tensor]"]]:
-        """Return the windows to do next, of one shape; none at the end."""
+    def _take(self) -> list[Waiting]:
+        """Return what to do next, windows of one restorer and shape; nothing at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            like = [item for item in self._waiting if item[0].shape == self._waiting[0][0].shape]
+            like = [item for item in self._waiting if item.goes_with(self._waiting[0])]
             taken = like[: self.way.batch]
             for item in taken:
                 self._waiting.remove(item)
             return taken
 
-    def _restore(self, windows: list[Window]) -> list[Tensor | Exception]:
+    def _restore(self, restorer: Restorer, windows: list[Window]) -> list[Tensor | Exception]:
         """Return each window restored, or the error that this one raises."""
         filling = [windows[0]] * (self.way.batch - len(windows)) if len(windows) > 1 else []
         try:
-            return [*self._restorer.restore(windows + filling)[: len(windows)]]
+            return [*restorer.restore(windows + filling)[: len(windows)]]
         except Exception as error:
             if len(windows) == 1:
                 return [error]
-            return [restored for window in windows for restored in self._restore([window])]
+            return [
+                restored for window in windows for restored in self._restore(restorer, [window])
+            ]
+
+
+def gather(fixer: Restorer | Repairer) -> tuple[Crew, Fixer]:
+    """Return a crew of the restorers in `fixer`, and a fixer for many threads that goes by them."""
+    if not isinstance(fixer, Repairer):
+        crew = Crew(fixer)
+        return crew, crew.members[0]
+    parts = [part for part in (fixer.filler, fixer.mender) if part is not None]
+    crew = Crew(*cast(list[Restorer], parts))  # what `load_fixer` puts there
+    filler, *menders = crew.members
+    return crew, replace(fixer, filler=filler, mender=menders[0] if menders else None)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from restore.errors import RestoreError
 from restore.folders.cluster import fix_on_ray
 from restore.folders.report import Entry, open_report
-from restore.folders.run import Warn, load_restorer, pick_model
+from restore.folders.run import Warn, load_fixer, pick_model
 from restore.folders.tree import Plan
 from restore.folders.watch import watch_tree
 from restore.folders.worker import News, Worker, fix_jobs, make_worker
 from restore.image import part_prefix
 
 if TYPE_CHECKING:
+    from restore.folders.repairer import Repairer
     from restore.restorer import Restorer
 
 
@@ -57,19 +58,19 @@ def fix_folder(
     """
     tree = plan.tree
     model = pick_model(model, tree.options, tree.pattern)
-    restorer = load_restorer(model, tree.options, device)
+    fixer = load_fixer(model, tree.options, device)
     try:
         tree.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RestoreError(f"Can't make the folder {tree.out}: {error.strerror}.") from None
     with open_report(tree.report, append=tree.resume) as write, _stop_on_interrupt() as stop:
         _remove_unfinished(plan)
-        worker = make_worker(tree, restorer, model)
+        worker = make_worker(tree, fixer, model)
         if ray is not None:
             news = fix_on_ray(worker, plan, ray, model=model, device=device, threads=threads)
         else:
             rounds = [plan] if watch is None else watch_tree(tree, watch, stop, warn)
-            news = _fix_here(worker, restorer, rounds, threads, stop)
+            news = _fix_here(worker, fixer, rounds, threads, stop)
         for item in news:
             if isinstance(item, str):
                 warn(item)
@@ -84,13 +85,18 @@ def fix_folder(
 
 
 def _fix_here(
-    worker: Worker, restorer: "Restorer", rounds: Iterable[Plan], threads: int, stop: Event
+    worker: Worker,
+    fixer: "Restorer | Repairer",
+    rounds: Iterable[Plan],
+    threads: int,
+    stop: Event,
 ) -> Iterator[News]:
     """Fix the photos of each round in this process."""
-    from restore.folders.crew import Crew  # brings torch
+    from restore.folders.crew import gather  # brings torch
 
-    with Crew(restorer) as crew:
-        together = replace(worker, fixer=crew)
+    crew, member = gather(fixer)
+    with crew:
+        together = replace(worker, fixer=member)
         for plan in rounds:
             yield from worker.fail_all(plan.failures)
             yield from fix_jobs(together, crew, plan.jobs, threads, stop)

@@ -31,7 +31,7 @@ class Entry:
         seed: of the fill.
         settings: the other options that the result depends on.
         model: name of the restorer.
-        model_sha256: of its checkpoint.
+        model_sha256: of its checkpoint; several are joined by "+".
         photo_sha256: of the photo's file, None where it can't be read.
         mask_sha256: of the mask's file.
         out_sha256: of the result's file.

@@ -62,11 +62,10 @@ def fix_photos(
         )
     jobs = plan_jobs(photos, out, options)
     model = pick_model(model, options)
-    load = load_restorer if options.find is None else load_repairer
-    restorer = load(model, options, device)
+    fixer = load_fixer(model, options, device)
     for job in jobs:
         try:
-            yield from fix_photo(restorer, job, options, warn)
+            yield from fix_photo(fixer, job, options, warn)
         except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)
 
@@ -97,14 +96,28 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     return model
 
 
-def load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
-    """Load a checkpoint by name or file or a run's folder.
+def name_checkpoints(model: str, options: FixOptions) -> tuple[str, ...]:
+    """Return the checkpoints that take part, each a name or file or a run's folder."""
+    if options.find is None:
+        return (model,)
+    mender = ("mend",) if "mend" in checkpoint_names() else ()
+    return (options.find, model, *mender)
+
+
+def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repairer":
+    """Load what fixes photos: the restorer `model`, or all that --find needs.
 
     Raises:
-        UsageError: an unknown name or device.
-        RestoreError: the checkpoint can't be loaded.
+        UsageError: an unknown name or device, or a setting of mending where nothing mends.
+        RestoreError: a checkpoint can't be loaded.
     """
-    checkpoint_path(model)  # an unknown name shall be told before torch is imported
+    for name in name_checkpoints(model, options):
+        checkpoint_path(name)  # an unknown name shall be told before torch is imported
+    load = _load_restorer if options.find is None else _load_repairer
+    return load(model, options, device)
+
+
+def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
     from restore.restorer import Restorer
 
     if options.natural:
@@ -112,13 +125,8 @@ def load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
     return Restorer.load(model, device=device)
 
 
-def load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
-    """Load the detector of the options, what fills, and "mend" where it is installed.
-
-    Raises:
-        UsageError: an unknown name or device, or a setting of mending where nothing mends.
-        RestoreError: a checkpoint can't be loaded.
-    """
+def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
+    """Load the detector of the options, what fills, and "mend" where it is installed."""
     assert options.find is not None
     mends = "mend" in checkpoint_names()
     if not mends and (options.natural or options.upscale != 1):
@@ -126,12 +134,10 @@ def load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
             "--natural and --upscale need the restorer 'mend', which is not installed; leave them "
             "out, and --find fills what it finds."
         )
-    for name in (options.find, model):
-        checkpoint_path(name)  # an unknown name shall be told before torch is imported
     from restore.detector import Detector
     from restore.folders.repairer import Repairer
 
     detector = Detector.load(options.find, device=device)
-    filler = load_restorer(model, replace(options, natural=0.0), device)
-    mender = load_restorer("mend", options, device) if mends else None
+    filler = _load_restorer(model, replace(options, natural=0.0), device)
+    mender = _load_restorer("mend", options, device) if mends else None
     return Repairer(detector, filler, mender, options.grow)

@@ -18,6 +18,7 @@ from restore.assets import checkpoint_path
 from restore.errors import UsageError, sentence_of
 from restore.folders.photo import Fixer, Job, Opened, fill_photo, open_photo, write_result
 from restore.folders.report import Entry, hash_file, read_reports
+from restore.folders.run import name_checkpoints
 from restore.folders.tree import Tree, refuse_unwritable
 from restore.image import AnyPixels
 
@@ -65,9 +66,10 @@ def fix_jobs(
 
 
 def make_worker(tree: Tree, fixer: Fixer, model: str) -> "Worker":
-    """Return what fixes the photos of a tree; `fixer` has loaded the checkpoint `model`."""
+    """Return what fixes the photos of a tree; `fixer` was loaded with the checkpoint `model`."""
     done = read_reports(tree.out) if tree.resume else {}
-    return Worker(tree, fixer, hash_file(checkpoint_path(model)), done)
+    hashes = [hash_file(checkpoint_path(n)) for n in name_checkpoints(model, tree.options)]
+    return Worker(tree, fixer, "+".join(h for h in hashes if h) or None, done)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Worker:
     Attributes:
         tree: what was asked for.
         fixer: fills the holes.
-        model_sha256: of its checkpoint.
+        model_sha256: of its checkpoint; several are joined by "+".
         done: what the report says was done, by result.
     """
 

@@ -262,12 +262,28 @@ def test_damage_is_found_and_filled(
     assert (fixed[20] == 40 // share).all() and (np.delete(fixed, 20, 0) == 90 // share).all()
 
 
+def test_damage_is_found_in_a_folder_too(
+    run, write_picture, fake_restorer, bright_detector, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", list)
+    write_picture("photos/a.png")
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    pixels[20] = 255
+    write_picture("photos/sub/b.png", pixels)
+    words = ["fix", "photos", "--find", "scratches", "--out", "out", "--seed", "7"]
+    ran = run(*words)
+    assert ran.code == 0
+    fixed = np.array(Image.open("out/sub/b.png"))
+    assert (fixed[20] == 7).all() and (fixed[0] == 90).all()
+    assert "2 kept" in run(*words, "--resume").out
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["p.png", "--find", "scratches", "--mask", "mask.png"], "leave out --mask"),
         (["p.png", "--find", "scratches", "--mask-is", "alpha"], "leave out --mask"),
-        ([".", "--find", "scratches", "--out", "out"], "--find takes photos"),
         (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
         (["p.png", "--find", "inpaint"], "restore mask"),
     ],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from restore.folders.crew import BATCH, Crew, Way, pick_way
+from restore.folders.crew import BATCH, Crew, Way, gather, pick_way
+from restore.folders.repairer import Repairer
 from restore.restorer import Restorer, Window
 
 SHAPES = ((32, 32), (32, 64), (32, 32), (64, 32))
@@ -46,7 +47,7 @@ def fix_all(crew: Crew, count: int = 24) -> list[list[int] | str]:
     def fix(n: int) -> list[int] | str:
         try:
             photo = np.full((8, 8, 3), n, np.uint8)
-            return crew.fix(photo, photo[..., 0])[:4, 0, 0].tolist()
+            return crew.members[0].fix(photo, photo[..., 0])[:4, 0, 0].tolist()
         except ZeroDivisionError:
             return "failed"
 
@@ -57,7 +58,7 @@ def fix_all(crew: Crew, count: int = 24) -> list[list[int] | str]:
 @pytest.mark.parametrize("way", WAYS)
 def test_each_window_gets_its_own_answer(way: Way) -> None:
     doubler = Doubler()
-    with Crew(doubler, way) as crew:
+    with Crew(doubler, way=way) as crew:
         fixed = fix_all(crew)
     whole = [[2 * (n + k) for k in range(4)] for n in range(24)]
     assert fixed == [w if 26 not in w else "failed" for w in whole]
@@ -66,13 +67,55 @@ def test_each_window_gets_its_own_answer(way: Way) -> None:
 
 def test_windows_of_one_shape_go_together() -> None:
     doubler = Doubler()
-    with Crew(doubler, Way(batch=2)) as crew:
+    with Crew(doubler, way=Way(batch=2)) as crew:
         fix_all(crew, 10)
     assert 2 in doubler.batches
 
 
+def test_restorers_share_lanes_and_never_a_batch() -> None:
+    class Negator(Doubler):
+        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+            return [255 - doubled for doubled in super().restore(windows)]
+
+    photo = np.full((8, 8, 3), 50, np.uint8)
+    with Crew(Doubler(), Negator(), way=Way(batch=4)) as crew, ThreadPoolExecutor(8) as pool:
+        fixed = list(
+            pool.map(lambda n: crew.members[n % 2].fix(photo)[:4, 0, 0].tolist(), range(24))
+        )
+    assert fixed == 12 * [[100, 102, 104, 106], [155, 153, 151, 149]]
+
+
+def test_restorers_that_differ_in_their_way_go_one_window_at_a_time() -> None:
+    class ByThreads(Doubler):
+        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+            return [window.pixels + 1e-7 * torch.get_num_threads() for window in windows]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with Crew(Doubler(), ByThreads()) as mixed, Crew(Doubler(), Doubler()) as alike:
+            assert (mixed.way, alike.way) == (Way(threads=2), Way(lanes=2))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("mender", [None, Doubler()])
+def test_what_repairs_photos_has_its_restorers_in_one_crew(mender: Doubler | None) -> None:
+    class Finder:
+        def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+            return (photo[..., 0] == 60).view(np.uint8)
+
+    crew, fixer = gather(Repairer(Finder(), Doubler(), mender))
+    photo = np.full((8, 8, 3), 50, np.uint8)
+    photo[0, 0] = 60
+    with crew:
+        assert fixer.name == ("doubler" if mender is None else "doubler+doubler")
+        found = fixer.fix(photo)[0, 0, 0]
+    assert found == (120 if mender is None else 240)
+
+
 def test_a_closed_crew_restores_nothing_more() -> None:
-    with Crew(Doubler(), Way()) as crew:
+    with Crew(Doubler(), way=Way()) as crew:
         crew.close()
         with pytest.raises(CancelledError):
             fix_all(crew, 1)
@@ -118,9 +161,9 @@ def test_a_real_restorer_gives_the_same_bytes_as_alone(threads: int, tiny_checkp
     try:
         alone = [restorer.fix(*pair, seed=3) for pair in zip(photos, masks, strict=True)]
         with Crew(restorer) as crew, ThreadPoolExecutor(4) as pool:
-            fixed = list(
-                pool.map(lambda pair: crew.fix(*pair, seed=3), zip(photos, masks, strict=True))
-            )
+            (member,) = crew.members
+            pairs = zip(photos, masks, strict=True)
+            fixed = list(pool.map(lambda pair: member.fix(*pair, seed=3), pairs))
     finally:
         torch.set_num_threads(usual)
     assert all(np.array_equal(one, other) for one, other in zip(alone, fixed, strict=True))

@@ -300,7 +300,7 @@ class Slow:
         yield
 import restore.folders.crew as crew, restore.folders.folder as folder
 crew.pick_way = lambda restorer: crew.Way()
-folder.load_restorer = lambda *_: Slow()
+folder.load_fixer = lambda *_: Slow()
 sys.exit(main(sys.argv[1:]))
 """
     command = [sys.executable, "-c", program, "fix", "photos", "--mask", "masks", "--out", "out"]
