@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from restore.data import list_photos
-from restore.detection import TOLERANCE, Detection, read_damaged, score_detector, write_sheet
+from restore.detection import TOLERANCE, Detection, read_damaged, score_detector
 from restore.detector import THRESHOLD, Detector
-from restore.draw import draw_mask, make_grid
+from restore.draw import draw_mask, make_grid, write_sheet
 from restore.image import Pixels, encode_png, read_image, write_bytes
 from restore.restorer import Restorer
 
@@ -48,7 +48,7 @@ def main() -> None:
         found = score_detector(detector, cases, sheet_rows=SHEET_ROWS if options.sheet else 0)
         print("\n".join(to_lines(found)))
         if options.sheet:
-            write_sheet(options.sheet, found)
+            write_sheet(options.sheet, found.sheet)
         if options.json:
             options.json.write_text(json.dumps({"scores": to_scores(found, options.photos.name)}))
     elif options.old and options.sheet:

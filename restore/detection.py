@@ -15,7 +15,7 @@ from restore.cases import read_photos
 from restore.degradations import load_chain
 from restore.draw import draw_mask, make_grid
 from restore.errors import RestoreError
-from restore.image import Pixels, encode_png, write_bytes
+from restore.image import Pixels
 from restore.masks import Mask, grow_mask
 
 Plane = NDArray[np.float32]
@@ -152,17 +152,6 @@ def score_detector(
         labels, pictures = zip(*rows, strict=True)
         found.sheet = make_grid(pictures, ("damaged", "where", "found"), labels)
     return found
-
-
-def write_sheet(path: Path, found: Detection) -> None:
-    """Write the contact sheet as a PNG, replacing an older one.
-
-    Raises:
-        RestoreError: there is nothing on it, or the file can't be written.
-    """
-    if found.sheet is None:
-        raise RestoreError(f"There is no photo to put on the sheet {path}.")
-    write_bytes(path, encode_png(found.sheet), overwrite=True)
 
 
 def _add(

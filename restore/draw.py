@@ -4,9 +4,13 @@ All pixels are (H, W, 3) uint8 RGB.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from restore.errors import RestoreError
+from restore.image import encode_png, write_bytes
 
 PAPER = (255, 255, 255)
 INK = (40, 40, 40)
@@ -74,3 +78,14 @@ def _text_width(text: str) -> int:
 
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(TEXT_SIZE)
+
+
+def write_sheet(path: Path, sheet: np.ndarray | None) -> None:
+    """Write a contact sheet as a PNG, replacing an older one.
+
+    Raises:
+        RestoreError: there is nothing on it, or the file can't be written.
+    """
+    if sheet is None:
+        raise RestoreError(f"There is no photo to put on the sheet {path}.")
+    write_bytes(path, encode_png(sheet), overwrite=True)

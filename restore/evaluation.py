@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import isnan
-from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
@@ -18,10 +17,9 @@ import numpy as np
 
 from restore.cases import Case
 from restore.draw import draw_mask, make_grid
-from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import Pixels, encode_png, to_tensor, write_bytes
+from restore.image import Pixels, to_tensor
 from restore.masks import Mask, hole_share
 from restore.metrics import METRICS, lpips
 from restore.tables import look_up
@@ -176,17 +174,6 @@ def _evaluate(
         if len(rows) < sheet_rows:
             rows.append(sheet_row(case, filled))
     return Evaluation(scores, make_sheet(rows, list(methods)) if rows else None)
-
-
-def write_sheet(path: Path, found: Evaluation) -> None:
-    """Write the contact sheet as a PNG, replacing an older one.
-
-    Raises:
-        RestoreError: there is nothing on it, or the file can't be written.
-    """
-    if found.sheet is None:
-        raise RestoreError(f"There is no photo to put on the sheet {path}.")
-    write_bytes(path, encode_png(found.sheet), overwrite=True)
 
 
 def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:

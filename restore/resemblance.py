@@ -13,10 +13,10 @@ from torch import Tensor
 
 from restore.data import open_held_out, read_square
 from restore.distances import NEIGHBOURS, frechet_distance, kernel_distance, overlap
-from restore.draw import make_grid
+from restore.draw import make_grid, write_sheet
 from restore.errors import RestoreError, UsageError
 from restore.fidelity import FidelityPool
-from restore.image import Pixels, encode_png, write_bytes
+from restore.image import Pixels
 from restore.lpips import load_lpips
 from restore.reader import Read, Reader, load_reader, to_images, to_seen
 from restore.sampler import Sampler
@@ -196,7 +196,7 @@ def compare(
     if fidelity:
         values |= _measure_fidelity(drawn, real)
     if sheet is not None:
-        write_bytes(sheet, encode_png(draw_sheet(drawn, real)), overwrite=True)
+        write_sheet(sheet, draw_sheet(drawn, real))
     return Resemblance(
         *(sampler.name, reader.name, len(drawn), len(real)),
         values=values | ours,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from restore.degradations import load_chain
-from restore.detection import Agreement, compare, read_damaged, score_detector, write_sheet
+from restore.detection import Agreement, compare, read_damaged, score_detector
+from restore.draw import write_sheet
 from restore.errors import RestoreError
 
 
@@ -62,7 +63,7 @@ def test_a_detector_is_scored_at_each_threshold(write_picture, chain, tmp_path) 
     assert found.agreements[0.5, 1].f1 > found.agreements[0.05, 1].f1
     assert found.agreements[0.7, 0].recall == 0
     assert [found.false_share(t) for t in (0.05, 0.5, 0.7)] == [1, 0, 0]
-    write_sheet(tmp_path / "sheet.png", found)
+    write_sheet(tmp_path / "sheet.png", found.sheet)
     assert (tmp_path / "sheet.png").is_file()
 
 

@@ -112,8 +112,8 @@ def evaluate(
         show_resemblance(scored, as_json)
         return
     from restore.cases import read_cases, read_spoiled_cases
+    from restore.draw import write_sheet
     from restore.evaluation import evaluate as run_evaluation
-    from restore.evaluation import write_sheet
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)
@@ -131,7 +131,7 @@ def evaluate(
         fidelity=fid,
     )
     if sheet is not None:
-        write_sheet(sheet, found)
+        write_sheet(sheet, found.sheet)
     show_means(found, "damage" if degrade else "hole", as_json)
 
 
