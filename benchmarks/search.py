@@ -11,7 +11,6 @@ run that is there already is only scored. Runs at the same time, one thread each
 """
 
 import argparse
-import time
 from pathlib import Path
 from statistics import fmean
 
@@ -19,20 +18,24 @@ import torch
 import torch.nn.functional as F
 from quality import Cache, band_masks, mask_for, prepare, table_row
 from torch import Tensor, nn
+from training import make_step, timed
 
 from restore.cases import Case, read_test_mask
 from restore.checkpoint import NetworkSettings
+from restore.data import MaskedPhotos, make_batch
 from restore.evaluation import Score, fill, fixer_methods, score_case
 from restore.image import read_image
 from restore.nets import RESTORERS
 from restore.nets.blocks import GatedBlock, PixelNorm, zero_init
 from restore.nets.gated import GatedGenerator
 from restore.restorer import Restorer
-from restore.training import Recipe, load_recipe, train
+from restore.training import load_recipe, train
+from restore.training.photos import check_source, load_damage
+from restore.training.recipe import RestorerRecipe, to_plain
+from restore.training.team import Noise
 
 SIZE, BATCH = 128, 8
 BANDS = (15, 35, 55)
-TIMED = 12  # steps from which the number that fits is reckoned
 
 
 class LargeKernelBlock(nn.Module):
@@ -115,7 +118,7 @@ class CoarseThenFine(GatedGenerator):
         self.body = nn.ModuleList([CoarseBody(224), *(GatedBlock(224) for _ in range(fine))])
 
 
-RESTORERS.update({"large-kernels": LargeKernels, "fourier": Fourier, "coarse": CoarseThenFine})
+KINDS = {"large-kernels": LargeKernels, "fourier": Fourier, "coarse": CoarseThenFine}
 RIVALS = {
     "gated": NetworkSettings(kind="gated"),
     "no attention": NetworkSettings(kind="gated", arguments={"attention": ()}),
@@ -136,43 +139,42 @@ def main() -> None:
     data = Path(__file__).resolve().parents[2] / "shared" / "data" / "eval"
     parser.add_argument("--data", type=Path, default=data, help="holds kodak24 and masks")
     options = parser.parse_args()
+    RESTORERS.update(KINDS)
     cache = Cache(options.runs)
-    print("| generator | parameters | steps | seconds a step |", end="")
+    print("| generator | parameters | steps |", end="")
     print("".join(f" ratio {b} % |" for b in BANDS), "PSNR | textures |")
     for name in options.only or RIVALS:
         run = options.runs / name.replace(", ", "-").replace(" ", "-")
         recipe = make_recipe(name, options.minutes, options.photos, run)
-        started = time.monotonic()
         restorer = Restorer.load(train(recipe, options.photos, run))
-        seconds = (time.monotonic() - started) / recipe.steps
         scores = score(restorer, options.data, cache)
         parameters = sum(p.numel() for p in restorer.generator.parameters()) / 1e6
-        print(f"| {name} | {parameters:.2f} M | {recipe.steps} | {seconds:.2f} |", end="")
+        print(f"| {name} | {parameters:.2f} M | {recipe.steps} |", end="")
         print("".join(f" {value:.3f} |" for value in scores), flush=True)
     cache.save()
 
 
-def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> Recipe:
+def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerRecipe:
     """Return the recipe for a rival, with the steps that fit; that of its run where it is there."""
     if (run / "recipe.toml").is_file():
-        return load_recipe(run / "recipe.toml")
-    timed = build_recipe(name, TIMED)
-    started = time.monotonic()
-    train(timed, photos, run.with_name(f"{run.name}-start"))
-    start = time.monotonic() - started
-    started = time.monotonic()
-    train(build_recipe(name, 3 * TIMED), photos, run.with_name(f"{run.name}-timed"))
-    step = (time.monotonic() - started - start) / (2 * TIMED)
-    return build_recipe(name, round(60 * minutes / step))
+        recipe = load_recipe(run / "recipe.toml")
+        assert isinstance(recipe, RestorerRecipe)
+        return recipe
+    recipe = build_recipe(name, 1)
+    some = list(check_source(recipe, photos).photos.values())[:BATCH]
+    dataset = MaskedPhotos(some, load_damage(recipe), SIZE, recipe.seed)
+    batch = make_batch([dataset[index] for index in range(BATCH)])
+    step = make_step(recipe)
+    seconds = timed(lambda: step.update(batch, 0, Noise(0, step.team)))
+    return build_recipe(name, max(1, round(60 * minutes / seconds)))
 
 
-def build_recipe(name: str, steps: int) -> Recipe:
+def build_recipe(name: str, steps: int) -> RestorerRecipe:
     """Return the recipe `inpaint` for a rival and a short run at one size."""
-    stage = {"size": SIZE, "batch": BATCH, "share": 1.0}
     changes = {
         "name": "rival",
         "steps": steps,
-        "stages": [stage],
+        "stages": [{"size": SIZE, "batch": BATCH, "share": 1.0}],
         "generator": RIVALS[name].model_dump(),
         "warmup": min(100, steps // 10),
         "cooldown": 0.4,
@@ -180,8 +182,7 @@ def build_recipe(name: str, steps: int) -> Recipe:
         "save_seconds": 10**6,
         "preview_seconds": 10**6,
     }
-    recipe = load_recipe("inpaint")
-    return type(recipe).model_validate(recipe.model_dump() | changes)
+    return RestorerRecipe.model_validate(to_plain(load_recipe("inpaint")) | changes)
 
 
 def score(restorer: Restorer, data: Path, cache: Cache) -> list[float]:

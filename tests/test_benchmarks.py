@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage.data import astronaut, rocket
 
@@ -239,3 +240,44 @@ def test_a_folder_is_timed_beside_a_loop_and_gives_the_same_bytes(
         [" a loop ", " 2 "],
         [" a process for each ", " 1 "],
     ]
+
+
+def test_rivals_of_the_generator_are_trained_for_equal_minutes_and_scored(
+    data: Path,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    search = load("search")
+    monkeypatch.setattr(search, "RESTORERS", dict(RESTORERS))
+    trained = {}
+    monkeypatch.setattr(search, "timed", lambda update: 0.5)
+    monkeypatch.setattr(
+        search, "train", lambda recipe, *_: trained.setdefault("recipe", recipe) and tiny_checkpoint
+    )
+    words = [str(data / "kodak24"), "--minutes", "2", "--runs", str(tmp_path), "--data", str(data)]
+    monkeypatch.setattr(sys, "argv", ["search.py", *words, "--only", "no attention"])
+    search.main()
+    assert (trained["recipe"].steps, trained["recipe"].generator.arguments) == (
+        240,
+        {"attention": ()},
+    )
+    head, row = capsys.readouterr().out.splitlines()[-2:]
+    assert head.count("|") == row.count("|") and row.startswith("| no attention | ")
+
+
+@pytest.mark.parametrize("name", ["LargeKernels", "Fourier", "CoarseThenFine"])
+def test_a_rival_that_knows_nothing_yet_returns_its_base(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    rival = getattr(load("search"), name)()
+    photo, mask = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    mask[..., 20:40, 10:50] = 1
+    noise = torch.randn(rival.noise_shape(1, 64, 64))
+    restored = rival(photo, mask, noise)
+    assert torch.allclose(restored, rival.make_base(photo, mask) * mask + photo * (1 - mask))
+    restored.sum().backward()
+    assert rival.head.weight.grad.abs().sum() > 0
