@@ -14,7 +14,7 @@ from restore.tables import look_up
 
 UNKNOWN_MEMORY = 2**30  # bytes
 KEPT = 256 * 2**20  # bytes
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 DEVICES: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -42,13 +42,18 @@ def _keep_memory() -> None:
     """Have the C library keep what is freed for the next tensors, up to `KEPT` (glibc only).
 
     By itself it gives memory back to the system after most layers, and each page of it has to be
-    fetched again: ten thousand for a photo of 512², up to a tenth of the time.
+    fetched again: ten thousand for a photo of 512², up to a tenth of the time. Threads take from
+    one store, so that what one frees the others need not fetch.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             mallopt = ctypes.CDLL(None).mallopt
-            for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-                mallopt(option, KEPT)
+            for option, value in {
+                _TRIM_THRESHOLD: KEPT,
+                _MMAP_THRESHOLD: KEPT,
+                _ARENA_MAX: 1,
+            }.items():
+                mallopt(option, value)
 
 
 def has_fast_bf16(device: torch.device) -> bool:
