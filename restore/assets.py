@@ -85,6 +85,11 @@ def checkpoint_path(name: str | Path) -> Path:
     return next(iter(found.values()))
 
 
+def natural_path(checkpoint: Path) -> Path:
+    """Return where the natural weights of a checkpoint lie, if it has any: beside it."""
+    return checkpoint.with_name(f"{checkpoint.stem}-natural{checkpoint.suffix}")
+
+
 def classifier_path(name: str | Path) -> Path:
     """Return the file of a shipped classifier or of one given as a .safetensors file.
 

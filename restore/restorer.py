@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.adapting import adapt_generator
-from restore.assets import checkpoint_path
+from restore.assets import checkpoint_path, natural_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import RestoreError, UsageError
@@ -315,7 +315,7 @@ def _mix(
     """Return a generator whose weights lie between those of two checkpoints."""
     if not 0 <= natural <= 1:
         raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural:g}.")
-    other = path.with_name(f"{path.stem}-natural{path.suffix}")
+    other = natural_path(path)
     if not other.is_file():
         raise UsageError(
             f"{settings.name} has no natural weights ({other.name} is not there), so natural can "

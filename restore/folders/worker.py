@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING
 
-from restore.assets import checkpoint_path
+from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
 from restore.folders.photo import Fixer, Job, Opened, fill_photo, open_photo, write_result
 from restore.folders.report import Entry, hash_file, read_reports
@@ -68,7 +68,10 @@ def fix_jobs(
 def make_worker(tree: Tree, fixer: Fixer, model: str) -> "Worker":
     """Return what fixes the photos of a tree; `fixer` was loaded with the checkpoint `model`."""
     done = read_reports(tree.out) if tree.resume else {}
-    hashes = [hash_file(checkpoint_path(n)) for n in name_checkpoints(model, tree.options)]
+    paths = [checkpoint_path(name) for name in name_checkpoints(model, tree.options)]
+    if tree.options.natural:
+        paths.append(natural_path(paths[-1]))  # of what mends, which comes last
+    hashes = [hash_file(path) for path in paths]
     return Worker(tree, fixer, "+".join(h for h in hashes if h) or None, done)
 
 

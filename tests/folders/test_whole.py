@@ -8,7 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+from restore.checkpoint import (
+    Header,
+    NetworkSettings,
+    build_network,
+    load_network,
+    save_checkpoint,
+)
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Record, Tree, fix_folder, fix_photos, plan_folder
 from restore.nets import RESTORERS
@@ -108,6 +114,27 @@ def test_a_folder_is_mended_to_the_same_files(write_picture, mender: str, tmp_pa
         alone = _mend(photo, mender)
         folder = tmp_path / "fixed" / photo.relative_to(tmp_path / "photos")
         assert alone.read_bytes() == folder.read_bytes()
+
+
+def test_a_folder_is_mended_again_when_the_natural_weights_are_others(
+    write_picture, mender: str, tmp_path: Path
+) -> None:
+    write_picture("photos/a.png")
+    faithful, natural = tmp_path / "m.safetensors", tmp_path / "m-natural.safetensors"
+    for path in (faithful, natural):
+        path.write_bytes(Path(mender).read_bytes())
+    tree = Tree(tmp_path / "photos", tmp_path / "fixed", FixOptions(natural=0.5), resume=True)
+
+    def fix() -> str:
+        (entry,) = fix_folder(plan_folder(tree), model=str(faithful), device="cpu")
+        return entry.status
+
+    assert [fix(), fix()] == ["done", "kept"]
+    header, network = load_network(faithful, RESTORERS)
+    for weight in network.parameters():
+        weight.data += 0.01
+    save_checkpoint(natural, network, header)
+    assert fix() == "done"
 
 
 @pytest.mark.parametrize(
