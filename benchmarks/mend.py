@@ -252,13 +252,14 @@ def draw_plot(options: argparse.Namespace) -> str:
             points.append((found.lpips, found.psnr))
         parts.append(draw_line(task, points, column * width, width, height))
     size = f'width="{2 * width}" height="{height}" font-family="sans-serif" font-size="11"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n{"".join(parts)}</svg>\n'
+    paper = '<rect width="100%" height="100%" fill="white"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{paper}\n{"".join(parts)}</svg>\n'
 
 
 def draw_line(
     title: str, points: list[tuple[float, float]], left: int, width: int, height: int
 ) -> str:
-    """Return the SVG of one task's line, its points labelled with their share of natural."""
+    """Return the SVG of one task's line, its points named by their share of natural, and a list."""
     (x0, x1), (y0, y1) = ((min(axis), max(axis)) for axis in zip(*points, strict=True))
     places = [
         (
@@ -268,14 +269,18 @@ def draw_line(
         for x, y in points
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    labels = [
+    dots = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#06c"/>'
-        f'<text x="{x + 6:.1f}" y="{y - 6:.1f}">{natural:g}: {p:.2f} dB, {d:.3f}</text>\n'
-        for (x, y), natural, (d, p) in zip(places, NATURAL, points, strict=True)
+        f'<text x="{x + 5:.1f}" y="{y + 14:.1f}">{natural:g}</text>\n'
+        for (x, y), natural in zip(places, NATURAL, strict=True)
+    ]
+    table = [
+        f'<text x="{left + 185}" y="{110 + 16 * row}">{natural:g}: {p:.2f} dB, {d:.3f}</text>\n'
+        for row, (natural, (d, p)) in enumerate(zip(NATURAL, points, strict=True))
     ]
     return (
         f'<text x="{left + 50}" y="16" font-weight="bold">{title}</text>\n'
-        f'<polyline points="{line}" fill="none" stroke="#06c"/>\n{"".join(labels)}'
+        f'<polyline points="{line}" fill="none" stroke="#06c"/>\n{"".join(dots)}{"".join(table)}'
         f'<text x="{left + 50}" y="{height - 8}">LPIPS, to the left is more real; '
         f"PSNR upwards</text>\n"
     )
