@@ -165,7 +165,7 @@ def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerR
     dataset = MaskedPhotos(some, load_damage(recipe), SIZE, recipe.seed)
     batch = make_batch([dataset[index] for index in range(BATCH)])
     step = make_step(recipe)
-    seconds = timed(lambda: step.update(batch, 0, Noise(0, step.team)))
+    seconds = timed(lambda: step.update(batch, 1, Noise(0, step.team)))
     return build_recipe(name, max(1, round(60 * minutes / seconds)))
 
 
