@@ -20,7 +20,7 @@ Scores of the baselines do not depend on the restorer; they are kept in `--cache
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
@@ -32,6 +32,7 @@ from restore.cases import Case, crop_mask, read_test_mask
 from restore.evaluation import (
     BASELINES,
     OURS,
+    Filled,
     Score,
     SheetRow,
     average,
@@ -65,11 +66,9 @@ def main() -> None:
     rows: list[SheetRow] = []
     for name in options.sets:
         scores: list[Score] = []
-        for index, case in enumerate(read_set(name, options)):
+        for index, case in enumerate(read_set(name, options.data, options.bands, options.limit)):
             answers = {m: fill(f, case) for m, f in fixer_methods(restorer, seeds(case)).items()}
-            scores += score_case(case, answers)
-            baselines = ["telea", "ns", *["biharmonic"] * case.group.endswith(f" {SLOW_BAND:02d}")]
-            scores += [cache.score(case, baseline) for baseline in baselines]
+            scores += score_beside(case, answers, cache)
             if options.sheet and index % options.sheet_every == 0:
                 fast = {baseline: fill(BASELINES[baseline], case) for baseline in ("telea", "ns")}
                 shown = fast | {OURS: answers[OURS]}
@@ -111,12 +110,14 @@ def parse_options() -> argparse.Namespace:
     return options
 
 
-def read_set(name: str, options: argparse.Namespace) -> Iterator[Case]:
+def read_set(
+    name: str, data: Path, bands: Iterable[int] = BANDS, limit: int | None = None
+) -> Iterator[Case]:
     """Yield the cases of a set, band by band; the group is "SET BAND"."""
     folder = "cbsd68" if name == "cbsd68" else "kodak24"
     photos = [
         (path.stem, prepare(read_image(path).pixels, name))
-        for path in sorted((options.data / folder).glob("*.png"))[: options.limit]
+        for path in sorted((data / folder).glob("*.png"))[:limit]
     ]
     if name.startswith("freeform"):
         preset = load_preset("free-form").model_copy(update={"area": (0.6, 0.7)})
@@ -124,8 +125,8 @@ def read_set(name: str, options: argparse.Namespace) -> Iterator[Case]:
             mask = preset.draw(clean.shape[0], clean.shape[1], np.random.default_rng([60, index]))
             yield Case(stem, f"{name} 60–70", clean, mask)
         return
-    for band in options.bands:
-        masks = band_masks(options.data / "masks", band)
+    for band in bands:
+        masks = band_masks(data / "masks", band)
         for (stem, clean), path in zip(photos, masks, strict=False):
             mask = mask_for(read_test_mask(path), clean.shape[:2], name)
             yield Case(stem, f"{name} {band:02d}", clean, mask)
@@ -159,6 +160,12 @@ def mask_for(mask: Mask, size: tuple[int, ...], name: str) -> Mask:
 def seeds(case: Case) -> int:
     """Return how many seeds a case is filled with."""
     return 2 if case.group.endswith((f" {SEEDED_BAND}", "60–70")) else 1
+
+
+def score_beside(case: Case, answers: Mapping[str, Filled], cache: "Cache") -> list[Score]:
+    """Score what methods made of a case, and the baselines beside them."""
+    baselines = ["telea", "ns", *["biharmonic"] * case.group.endswith(f" {SLOW_BAND:02d}")]
+    return score_case(case, answers) + [cache.score(case, baseline) for baseline in baselines]
 
 
 class Cache:

@@ -16,15 +16,13 @@ from statistics import fmean
 
 import torch
 import torch.nn.functional as F
-from quality import Cache, band_masks, mask_for, prepare, table_row
+from quality import Cache, read_set, score_beside, table_row
 from torch import Tensor, nn
 from training import make_step, timed
 
-from restore.cases import Case, read_test_mask
 from restore.checkpoint import NetworkSettings
 from restore.data import MaskedPhotos, make_batch
-from restore.evaluation import Score, fill, fixer_methods, score_case
-from restore.image import read_image
+from restore.evaluation import Score, fill, fixer_methods
 from restore.nets import RESTORERS
 from restore.nets.blocks import GatedBlock, PixelNorm, zero_init
 from restore.nets.gated import GatedGenerator
@@ -187,19 +185,12 @@ def build_recipe(name: str, steps: int) -> RestorerRecipe:
 
 def score(restorer: Restorer, data: Path, cache: Cache) -> list[float]:
     """Return the ratio of each band, then PSNR and distance of textures, means over the bands."""
-    photos = [
-        (path.stem, prepare(read_image(path).pixels, "kodak256"))
-        for path in sorted((data / "kodak24").glob("*.png"))
-    ]
     rows = []
     for band in BANDS:
         scores: list[Score] = []
-        for (stem, clean), path in zip(photos, band_masks(data / "masks", band), strict=False):
-            mask = mask_for(read_test_mask(path), clean.shape[:2], "kodak256")
-            case = Case(stem, f"kodak256 {band}", clean, mask)
+        for case in read_set("kodak256", data, [band]):
             answers = {m: fill(f, case) for m, f in fixer_methods(restorer).items()}
-            scores += score_case(case, answers)
-            scores += [cache.score(case, baseline) for baseline in ("telea", "ns")]
+            scores += score_beside(case, answers, cache)
         rows.append(table_row(scores))
     values = [[float(row[key] or 0) for row in rows] for key in ("ratio", "dB ours", "tex ours")]
     return [*values[0], *map(fmean, values[1:])]

@@ -72,14 +72,6 @@ def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int)
     ImageDraw.Draw(paper).text(position, text, INK, _font())
 
 
-def _text_width(text: str) -> int:
-    return int(_font().getlength(text)) + 1
-
-
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(TEXT_SIZE)
-
-
 def write_sheet(path: Path, sheet: np.ndarray | None) -> None:
     """Write a contact sheet as a PNG, replacing an older one.
 
@@ -89,3 +81,11 @@ def write_sheet(path: Path, sheet: np.ndarray | None) -> None:
     if sheet is None:
         raise RestoreError(f"There is no photo to put on the sheet {path}.")
     write_bytes(path, encode_png(sheet), overwrite=True)
+
+
+def _text_width(text: str) -> int:
+    return int(_font().getlength(text)) + 1
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(TEXT_SIZE)

@@ -79,7 +79,7 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     if not is_whole(options, pattern) or options.find is not None:
         return model or "inpaint"
     if model is None:
-        if "mend" not in checkpoint_names():
+        if not _can_mend():
             raise UsageError(
                 "Without a mask a photo needs the restorer 'mend', which is not installed; mark "
                 "what to fill with --mask MASK, or with --mask-is alpha if it is transparent."
@@ -100,8 +100,11 @@ def name_checkpoints(model: str, options: FixOptions) -> tuple[str, ...]:
     """Return the checkpoints that take part, each a name or file or a run's folder."""
     if options.find is None:
         return (model,)
-    mender = ("mend",) if "mend" in checkpoint_names() else ()
-    return (options.find, model, *mender)
+    return (options.find, model, *["mend"] * _can_mend())
+
+
+def _can_mend() -> bool:
+    return "mend" in checkpoint_names()
 
 
 def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repairer":
@@ -128,7 +131,7 @@ def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
 def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     """Load the detector of the options, what fills, and "mend" where it is installed."""
     assert options.find is not None
-    mends = "mend" in checkpoint_names()
+    mends = _can_mend()
     if not mends and (options.natural or options.upscale != 1):
         raise UsageError(
             "--natural and --upscale need the restorer 'mend', which is not installed; leave them "

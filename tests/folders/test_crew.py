@@ -43,6 +43,17 @@ class Doubler:
         return [2 * window.pixels for window in windows]
 
 
+class ByThreads(Doubler):
+    """Is off by `error` for each thread."""
+
+    def __init__(self, error: float) -> None:
+        super().__init__()
+        self.error = error
+
+    def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
+        return [window.pixels + self.error * torch.get_num_threads() for window in windows]
+
+
 def fix_all(crew: Crew, count: int = 24) -> list[list[int] | str]:
     def fix(n: int) -> list[int] | str:
         try:
@@ -86,14 +97,10 @@ def test_restorers_share_lanes_and_never_a_batch() -> None:
 
 
 def test_restorers_that_differ_in_their_way_go_one_window_at_a_time() -> None:
-    class ByThreads(Doubler):
-        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
-            return [window.pixels + 1e-7 * torch.get_num_threads() for window in windows]
-
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with Crew(Doubler(), ByThreads()) as mixed, Crew(Doubler(), Doubler()) as alike:
+        with Crew(Doubler(), ByThreads(1e-7)) as mixed, Crew(Doubler(), Doubler()) as alike:
             assert (mixed.way, alike.way) == (Way(threads=2), Way(lanes=2))
     finally:
         torch.set_num_threads(threads)
@@ -134,14 +141,10 @@ def test_a_gpu_takes_batches_only_where_they_change_no_bit(error: float, batch: 
 
 @pytest.mark.parametrize(("error", "lanes"), [(0.0, 2), (1e-7, 1)])
 def test_each_core_takes_a_window_only_where_that_changes_no_bit(error: float, lanes: int) -> None:
-    class ByThreads(Doubler):
-        def restore(self, windows: Sequence[Window]) -> list[torch.Tensor]:
-            return [window.pixels + error * torch.get_num_threads() for window in windows]
-
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        way = pick_way(ByThreads())
+        way = pick_way(ByThreads(error))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
