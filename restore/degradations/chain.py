@@ -1,6 +1,7 @@
 """Chains: degradations one after the other, by chance and in random order, read from TOML files."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
 from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Plane, Rng, to_levels
 from restore.degradations.cracks import Cracks
-from restore.degradations.damage import Dust, Folds, Scratches, Stains
+from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
 from restore.errors import UsageError
@@ -46,6 +47,7 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
 }
 
 SEEN = 16  # levels of 255 that damage has to change a pixel by to count
+SPREAD = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # how far blur may carry damage
 
 
 class Step(Settings):
@@ -99,7 +101,10 @@ class Chain(Degradation):
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo after all stages."""
-        return self.damage(pixels, rng)[0]
+        spoiled = pixels.copy()
+        for step in self._draw_steps(rng):
+            spoiled = step(spoiled, rng)
+        return spoiled
 
     def spoil(self, pixels: Pixels, rng: Rng) -> Plane:
         """Return the photo after all stages, (H, W, 3) float32, the last step as its `spoil`."""
@@ -111,14 +116,22 @@ class Chain(Degradation):
     def damage(self, pixels: Pixels, rng: Rng) -> tuple[Pixels, Mask]:
         """Return the photo after all stages and a mask (H, W) {0, 1}, 1 is local damage.
 
-        What did not change a pixel by `SEEN` levels, as a white scratch in the sky, is not in it.
+        In it is what would look otherwise, by `SEEN` levels or more, if the same had befallen the
+        photo without that damage: soft rims that a blur drew out are in it, a white scratch in the
+        sky or one that faded away is not.
         """
-        spoiled, mask = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        spoiled, whole = pixels.copy(), pixels  # with and without local damage
+        damaged = np.zeros(pixels.shape[:2], np.uint8)
         for step in self._draw_steps(rng):
-            before = spoiled
-            spoiled, damaged = step.damage(before, rng)
-            mask |= damaged & is_seen(before, spoiled)
-        return spoiled, mask
+            same = deepcopy(rng)
+            spoiled, here = step.damage(spoiled, rng)
+            damaged |= here
+            if not damaged.any():
+                whole = spoiled
+            elif not isinstance(step, Damage):
+                whole = step(whole, same)
+        near = np.asarray(cv2.dilate(damaged, SPREAD), np.uint8)
+        return spoiled, near & is_seen(whole, spoiled)
 
     def _draw_steps(self, rng: Rng) -> Iterator[Degradation]:
         for stage in self.stages:

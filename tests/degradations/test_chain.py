@@ -6,9 +6,10 @@ import pytest
 
 from restore.assets import chain_names
 from restore.degradations import DEGRADATIONS, Chain, Stage, Step, load_chain
+from restore.degradations.blur import GaussianBlur
 from restore.degradations.chain import SEEN
 from restore.degradations.color import LowContrast
-from restore.degradations.contract import to_levels
+from restore.degradations.contract import Degradation, to_levels
 from restore.degradations.damage import Dust, Scratches
 from restore.degradations.noise import GaussianNoise
 from restore.errors import RestoreError, UsageError
@@ -97,6 +98,28 @@ def test_what_can_not_be_seen_is_no_damage() -> None:
         assert (changed[mask == 1] >= SEEN).all()
         shares.append(mask.mean())
     assert shares[1] < shares[0] / 2
+
+
+def test_the_mask_is_of_what_damage_looks_like_in_the_end() -> None:
+    gray = np.full((96, 128, 3), 60, np.uint8)
+    paper = Step(degradation=Scratches(opacity=(1, 1), width=(0.02, 0.02), dark=0, count=(3, 3)))
+
+    def share(*after: Degradation) -> float:
+        steps = [paper, *(Step(degradation=degradation) for degradation in after)]
+        return float(chain(*steps).damage(gray, np.random.default_rng(3))[1].mean())
+
+    plain, flat = share(), LowContrast(contrast=(0.02, 0.02), brightness=(0, 0))
+    assert 0 < plain < share(GaussianBlur(sigma=(1, 1), ratio=(1, 1)))
+    assert share(flat) == 0
+    assert share(GaussianNoise(sigma=(30, 30))) < 2 * plain  # though each pixel has changed
+
+
+@pytest.mark.parametrize("name", ["old-photo", "scratched", "web"])
+def test_calling_a_chain_gives_the_pixels_of_its_damage(photo: np.ndarray, name: str) -> None:
+    shipped = load_chain(name)
+    for seed in range(6):
+        called = shipped(photo, np.random.default_rng(seed))
+        assert np.array_equal(called, shipped.damage(photo, np.random.default_rng(seed))[0])
 
 
 def test_the_mask_joins_those_of_all_steps(photo: np.ndarray) -> None:
