@@ -67,7 +67,10 @@ def main() -> None:
     for name in options.sets:
         scores: list[Score] = []
         for index, case in enumerate(read_set(name, options.data, options.bands, options.limit)):
-            answers = {m: fill(f, case) for m, f in fixer_methods(restorer, seeds(case)).items()}
+            used = restorer
+            if options.adapt:
+                used = restorer.adapt(case.damaged, case.mask, options.adapt)
+            answers = {m: fill(f, case) for m, f in fixer_methods(used, seeds(case)).items()}
             scores += score_beside(case, answers, cache)
             if options.sheet and index % options.sheet_every == 0:
                 fast = {baseline: fill(BASELINES[baseline], case) for baseline in ("telea", "ns")}
@@ -97,6 +100,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--sets", type=lambda s: s.split(","), default=list(SETS))
     parser.add_argument("--bands", type=lambda s: [int(b) for b in s.split(",")], default=[*BANDS])
     parser.add_argument("--limit", type=int, help="photos per band, for a quick look")
+    parser.add_argument("--adapt", type=float, help="seconds to practise on each photo before")
     parser.add_argument("--cache", type=Path, default=home, help="folder for baseline scores")
     parser.add_argument("--json", type=Path, help="write every score to this file")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet to this file")
