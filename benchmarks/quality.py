@@ -11,6 +11,8 @@ ratio of a band is mean(ours) / mean(per photo the better of Telea and NS). Sets
     cbsd68       CBSD68 whole, the mask cropped from its top left
     freeform512  kodak512 with holes of 60 to 70 % drawn by the preset free-form from fixed seeds
     freeform256  kodak256 with such holes
+    grainy512    kodak512 with Gaussian noise of sigma 8: does the fill get it, too?
+    soft1024     kodak512 enlarged bicubically, as many large photos are: is the fill as soft?
 
 "Tex" and "seam" are explained in restore/hole_metrics.py: what no loss of training has seen.
 "Differ" is the LPIPS between the fills of two seeds, in the 25 % band and for free-form holes.
@@ -53,7 +55,8 @@ MASKS_PER_BAND = 2000  # file numbers
 SMALL, LARGE = (6, 15, 25, 35), (44, 55)  # the bands whose ratios are averaged
 SEEDED_BAND = 25  # also filled with another seed
 SLOW_BAND = 6  # the only one that biharmonic is fast enough for
-SETS = ("kodak512", "kodak256", "cbsd68", "freeform512", "freeform256")
+SETS = ("kodak512", "kodak256", "cbsd68", "freeform512", "freeform256", "grainy512", "soft1024")
+GRAIN = 8  # levels
 
 
 def main() -> None:
@@ -120,8 +123,8 @@ def read_set(
     """Yield the cases of a set, band by band; the group is "SET BAND"."""
     folder = "cbsd68" if name == "cbsd68" else "kodak24"
     photos = [
-        (path.stem, prepare(read_image(path).pixels, name))
-        for path in sorted((data / folder).glob("*.png"))[:limit]
+        (path.stem, prepare(read_image(path).pixels, name, index))
+        for index, path in enumerate(sorted((data / folder).glob("*.png"))[:limit])
     ]
     if name.startswith("freeform"):
         preset = load_preset("free-form").model_copy(update={"area": (0.6, 0.7)})
@@ -136,12 +139,17 @@ def read_set(
             yield Case(stem, f"{name} {band:02d}", clean, mask)
 
 
-def prepare(pixels: Pixels, name: str) -> Pixels:
-    """Bring a photo to the size of a set."""
+def prepare(pixels: Pixels, name: str, index: int) -> Pixels:
+    """Bring photo number `index` to the size of a set."""
     if name == "cbsd68":
         return pixels
     top, left = (pixels.shape[0] - 512) // 2, (pixels.shape[1] - 512) // 2
     centre = np.ascontiguousarray(pixels[top : top + 512, left : left + 512])
+    if name.startswith("grainy"):
+        noise = np.random.default_rng([GRAIN, index]).normal(0, GRAIN, centre.shape)
+        return np.clip(np.rint(centre + noise), 0, 255).astype(np.uint8)
+    if name.startswith("soft"):
+        return np.asarray(cv2.resize(centre, (1024, 1024), interpolation=cv2.INTER_CUBIC), np.uint8)
     if name.endswith("512"):
         return centre
     return np.asarray(cv2.resize(centre, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
@@ -155,9 +163,9 @@ def band_masks(folder: Path, band: int) -> list[Path]:
 
 
 def mask_for(mask: Mask, size: tuple[int, ...], name: str) -> Mask:
-    """Scale (kodak256) or crop (cbsd68) a 512 × 512 test mask to a photo."""
-    if name == "kodak256":
-        return np.asarray(cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST), np.uint8)
+    """Scale (kodak256, soft1024) or crop (cbsd68) a 512 × 512 test mask to a photo."""
+    if name in ("kodak256", "soft1024"):
+        return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     return crop_mask(mask, (size[0], size[1]))
 
 

@@ -1,14 +1,11 @@
 """The restorer: a photo and a mask in, the whole photo out."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import lcm
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,45 +14,13 @@ from restore.assets import checkpoint_path, natural_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import RestoreError, UsageError
-from restore.image import AnyPixels, to_pixels, to_tensor
+from restore.filling import fill_holes
+from restore.image import AnyPixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.tiles import LEAST_SIDE, Blend, pick_side, split_side
-from restore.windows import Box, find_groups, hole_depth, split_box
+from restore.windows import Steps, Window, follow, pad_to
 
 Pixels = NDArray[np.uint8]
-
-CONTEXT = 96  # pixels that a window shows on each side of a hole
-LEAST_WINDOW = 256  # pixels, side
-LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
-LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
-COARSE_SIDE = 512  # pixels; longer side of a window then, at most
-SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A part of a photo as the generator takes it, padded to sides that many windows share.
-
-    Attributes:
-        pixels: (1, 3, H, W) in [0, 1].
-        unknown: (1, 1, H, W), 1 is the hole: this pixel may change.
-        bare: (1, 1, H, W), 1 where not even a sketch stands, so that it is filled first.
-        noise: N(0, 1), of the generator's `noise_shape`.
-    """
-
-    pixels: Tensor
-    unknown: Tensor
-    bare: Tensor
-    noise: Tensor
-
-    @property
-    def shape(self) -> torch.Size:
-        """Windows of one shape can be restored together."""
-        return self.pixels.shape
-
-
-# Asks for windows to be restored, one after the other, and returns the fixed photo.
-Steps = Generator[Window, Tensor, AnyPixels]
 
 
 @dataclass(frozen=True)
@@ -146,22 +111,7 @@ class Restorer:
         """
         if mask is None:
             return self._mend(_check_whole(photo, self.settings), seed)
-        return self._fill(photo, mask, seed)
-
-    def _fill(self, photo: Pixels, mask: NDArray[np.generic], seed: int) -> Steps:
-        """Fill the holes of a photo, group by group."""
-        canvas = Canvas(photo.copy(), _check(photo, mask))
-        height, width = canvas.unknown.shape
-        noise = torch.Generator().manual_seed(seed)
-        for group in find_groups(canvas.unknown, CONTEXT, LEAST_WINDOW):
-            depth = hole_depth(canvas.unknown[group.slices])
-            if depth > LARGEST_DEPTH:
-                yield from self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth, noise)
-            for core in split_box(group, LARGEST_CORE):
-                window = core.widen(CONTEXT, LEAST_WINDOW, height, width, SIDE_STEP)
-                restored = yield from self._ask(*canvas.cut(window), noise)
-                canvas.fill(core, restored[core.inside(window).slices])
-        return canvas.pixels
+        return fill_holes(photo, _check(photo, mask), self.generator, seed)
 
     def restore(self, windows: Sequence[Window]) -> list[Tensor]:
         """Return windows of one shape restored, (1, 3, H, W) float32 in about [0, 1] each."""
@@ -203,7 +153,7 @@ class Restorer:
         blend = Blend(split_side(height, longest, step), split_side(width, longest, step))
         mended = np.empty_like(photo)
         for row, column in blend.boxes:
-            pixels = _pad(to_tensor(photo[row.slice, column.slice]), step)
+            pixels = pad_to(to_tensor(photo[row.slice, column.slice]), step)
             ones = torch.ones_like(pixels[:, :1])
             top, left, size = row.start // cell, column.start // cell, pixels.shape[2:]
             part = noise[..., top : top + size[0] // cell, left : left + size[1] // cell]
@@ -220,93 +170,6 @@ class Restorer:
         sides = (-(-side // step) * step for side in (height, width))
         shape = self.generator.noise_shape(1, *sides)
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-    def _fill_coarsely(
-        self, canvas: "Canvas", group: Box, scale: float, noise: torch.Generator
-    ) -> Generator[Window, Tensor, None]:
-        """Sketch a group's fill at `scale` or less, seen with much around it, for detail later."""
-        margin = max(CONTEXT, max(group.height, group.width) // 3)
-        window = group.widen(margin, LEAST_WINDOW, *canvas.unknown.shape)
-        scale = min(scale, COARSE_SIDE / max(window.height, window.width))
-        size = (max(1, round(window.width * scale)), max(1, round(window.height * scale)))
-        pixels, unknown, _ = canvas.cut(window)
-        # Averages over known pixels only, so that what lay in the hole doesn't bleed out of it.
-        known = (1 - unknown).astype(np.float32)
-        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-        small = cv2.resize(pixels * known[..., None], size, interpolation=cv2.INTER_AREA)
-        small = np.clip(small / np.maximum(share, 1e-3)[..., None], 0, 255)
-        hole = (share < 0.5).astype(np.uint8)
-        if hole.all():
-            return
-        restored = yield from self._ask(small.astype(np.uint8), hole, hole, noise)
-        whole = (window.width, window.height)
-        large = cv2.resize(restored, whole, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-        canvas.sketch(group, large[group.inside(window).slices])
-
-    def _ask(self, photo: Pixels, unknown: Pixels, bare: Pixels, noise: torch.Generator) -> Steps:
-        """Have a window (H, W, 3) restored where it is unknown; arguments as `Canvas.cut`."""
-        height, width = unknown.shape
-        step = lcm(self.generator.multiple_of, SIDE_STEP)
-        pixels = _pad(to_tensor(photo), step)  # (1, 3, H, W)
-        hole, empty = (_pad(torch.from_numpy(m).float()[None, None], step) for m in (unknown, bare))
-        shape = self.generator.noise_shape(1, *pixels.shape[2:])
-        drawn = torch.randn(shape, generator=noise)
-        restored = yield Window(pixels, hole, empty, drawn)
-        return to_pixels(restored[..., :height, :width])
-
-
-def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> AnyPixels:
-    """Go through the steps of a photo with what restores a window, and return the fixed photo.
-
-    A MemoryError is handed to the steps, which may try smaller windows.
-    """
-    try:
-        window = next(steps)
-        while True:
-            try:
-                restored = restore(window)
-            except MemoryError as error:
-                window = steps.throw(error)
-            else:
-                window = steps.send(restored)
-    except StopIteration as end:
-        return end.value
-
-
-class Canvas:
-    """A photo while it is being filled.
-
-    Attributes:
-        pixels: (H, W, 3) uint8 RGB.
-        unknown: (H, W) {0, 1}, 1 where nothing final stands yet.
-        bare: (H, W) {0, 1}, 1 where not even a sketch stands.
-    """
-
-    def __init__(self, pixels: Pixels, hole: Pixels) -> None:
-        self.pixels, self.unknown, self.bare = pixels, hole, hole.copy()
-
-    def cut(self, window: Box) -> tuple[Pixels, Pixels, Pixels]:
-        """Return the window's pixels, unknown and bare."""
-        rows = window.slices
-        return self.pixels[rows], self.unknown[rows], self.bare[rows]
-
-    def sketch(self, box: Box, pixels: Pixels) -> None:
-        """Put `pixels` where they are unknown; they stay so, but are there to start from."""
-        unknown = self.unknown[box.slices]
-        np.copyto(self.pixels[box.slices], pixels, where=unknown[..., None] > 0)
-        self.bare[box.slices] = 0
-
-    def fill(self, box: Box, pixels: Pixels) -> None:
-        """Put `pixels` where they are unknown, for good."""
-        self.sketch(box, pixels)
-        self.unknown[box.slices] = 0
-
-
-def _pad(image: Tensor, step: int) -> Tensor:
-    """Return an image (1, C, H, W) with its rim repeated below and right up to multiples."""
-    height, width = image.shape[2:]
-    padding = (0, -width % step, 0, -height % step)
-    return F.pad(image, padding, mode="replicate") if any(padding) else image
 
 
 def _mix(

@@ -1,15 +1,22 @@
 """Windows: which parts of a photo a generator looks at to fill the holes of a mask.
 
 A hole is cut out with its surroundings, so that the cost goes by the holes and not by the photo.
+What goes through a photo window by window is a generator (`Steps`) that asks for each to be
+restored: so the windows of several photos can be restored side by side.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
+
+from restore.image import AnyPixels
 
 Mask = NDArray[np.uint8]
 
@@ -144,3 +151,54 @@ def hole_depth(mask: Mask) -> float:
     if not mask.any():
         return 0.0
     return float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a photo as the generator takes it, padded to sides that many windows share.
+
+    Attributes:
+        pixels: (1, 3, H, W) in [0, 1].
+        unknown: (1, 1, H, W), 1 is the hole: this pixel may change.
+        bare: (1, 1, H, W), 1 where not even a sketch stands, so that it is filled first.
+        noise: N(0, 1), of the generator's `noise_shape`.
+    """
+
+    pixels: Tensor
+    unknown: Tensor
+    bare: Tensor
+    noise: Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """Windows of one shape can be restored together."""
+        return self.pixels.shape
+
+
+# Asks for windows to be restored, one after the other, and returns the fixed photo.
+Steps = Generator[Window, Tensor, AnyPixels]
+
+
+def follow(steps: Steps, restore: Callable[[Window], Tensor]) -> AnyPixels:
+    """Go through the steps of a photo with what restores a window, and return the fixed photo.
+
+    A MemoryError is handed to the steps, which may try smaller windows.
+    """
+    try:
+        window = next(steps)
+        while True:
+            try:
+                restored = restore(window)
+            except MemoryError as error:
+                window = steps.throw(error)
+            else:
+                window = steps.send(restored)
+    except StopIteration as end:
+        return end.value
+
+
+def pad_to(image: Tensor, step: int) -> Tensor:
+    """Return an image (1, C, H, W) with its rim repeated below and right up to multiples."""
+    height, width = image.shape[2:]
+    padding = (0, -width % step, 0, -height % step)
+    return F.pad(image, padding, mode="replicate") if any(padding) else image

@@ -6,9 +6,11 @@ import torch
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
+from restore.filling import SIDE_STEP
 from restore.nets import RESTORERS
-from restore.restorer import SIDE_STEP, Restorer, Window, follow
+from restore.restorer import Restorer
 from restore.tiles import LEAST_SIDE, MARGIN
+from restore.windows import Window, follow
 
 SMALL = NetworkSettings(
     kind="gated", arguments={"channels": [8, 16], "dilations": [1, 2], "attention": [1]}

@@ -21,7 +21,8 @@ from restore.device import one_thread
 from restore.folders.photo import Fixer
 from restore.folders.repairer import Repairer
 from restore.image import AnyPixels
-from restore.restorer import Restorer, Window, follow
+from restore.restorer import Restorer
+from restore.windows import Window, follow
 
 BATCH = 8  # windows that a GPU takes at once
 MOST_LANES = 8  # each holds a photo or two in memory

@@ -10,7 +10,8 @@ import torch
 
 from restore.folders.crew import BATCH, Crew, Way, gather, pick_way
 from restore.folders.repairer import Repairer
-from restore.restorer import Restorer, Window
+from restore.restorer import Restorer
+from restore.windows import Window
 
 SHAPES = ((32, 32), (32, 64), (32, 32), (64, 32))
 WAYS = [Way(), Way(lanes=3), Way(batch=4), Way(lanes=2, batch=3)]

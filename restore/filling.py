@@ -1,0 +1,186 @@
+"""Filling: which windows of a photo are restored, in which order and at which size."""
+
+from collections.abc import Generator
+from math import ceil, floor, lcm
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restore.image import to_pixels, to_tensor
+from restore.nets import RestorerGenerator
+from restore.surroundings import Grain, add_grain, find_blur, find_grain
+from restore.windows import Box, Steps, Window, find_groups, hole_depth, pad_to, split_box
+
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole
+
+CONTEXT = 96  # pixels that a window shows on each side of a hole
+LEAST_WINDOW = 256  # pixels, side
+LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
+LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
+COARSE_SIDE = 512  # pixels; longer side of a window then, at most
+SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
+SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
+SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
+
+
+def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: int = 0) -> Steps:
+    """Fill the holes of a photo, group by group; ask for the windows to be restored.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB; it stays as it is.
+        hole: (H, W) {0, 1}, 1 is the hole.
+        generator: that restores the windows.
+        seed: of its noise and of the grain.
+    """
+    canvas = Canvas(photo.copy(), hole)
+    grain = find_grain(photo, canvas.known)
+    filler = Filler(generator, torch.Generator().manual_seed(seed))
+    for number, group in enumerate(find_groups(hole, CONTEXT, LEAST_WINDOW)):
+        yield from filler.fill(canvas, group)
+        if grain:
+            canvas.add_grain(group, grain, np.random.default_rng([seed, number]))
+    return canvas.pixels
+
+
+class Canvas:
+    """A photo while it is being filled.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB.
+        known: (H, W) {0, 1}, 1 where the photo is as it was taken.
+        unknown: (H, W) {0, 1}, 1 where nothing final stands yet.
+        bare: (H, W) {0, 1}, 1 where not even a sketch stands.
+    """
+
+    def __init__(self, pixels: Pixels, hole: Mask) -> None:
+        self.pixels, self.known = pixels, 1 - hole
+        self.unknown, self.bare = hole.copy(), hole.copy()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def cut(self, window: Box) -> tuple[Pixels, Mask, Mask]:
+        """Return the window's pixels, unknown and bare."""
+        rows = window.slices
+        return self.pixels[rows], self.unknown[rows], self.bare[rows]
+
+    def shrink(self, window: Box, size: tuple[int, int]) -> tuple[Pixels, Mask]:
+        """Return the window's pixels and unknown at a smaller size (height, width)."""
+        pixels, unknown, _ = self.cut(window)
+        # Averages over known pixels only, so that what lay in the hole doesn't bleed out of it.
+        known = (1 - unknown).astype(np.float32)
+        share = cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
+        small = cv2.resize(pixels * known[..., None], size[::-1], interpolation=cv2.INTER_AREA)
+        small = np.clip(small / np.maximum(share, 1e-3)[..., None], 0, 255)
+        return small.astype(np.uint8), (share < 0.5).astype(np.uint8)
+
+    def sketch(self, box: Box, pixels: Pixels) -> None:
+        """Put `pixels` where they are unknown; they stay so, but are there to start from."""
+        unknown = self.unknown[box.slices]
+        np.copyto(self.pixels[box.slices], pixels, where=unknown[..., None] > 0)
+        self.bare[box.slices] = 0
+
+    def fill(self, box: Box, pixels: Pixels) -> None:
+        """Put `pixels` where they are unknown, for good."""
+        self.sketch(box, pixels)
+        self.unknown[box.slices] = 0
+
+    def blur(self, group: Box) -> float:
+        """Return how blurred the photo is around a group, in pixels."""
+        around = group.widen(CONTEXT, LEAST_WINDOW, *self.size).slices
+        return find_blur(self.pixels[around], self.known[around])
+
+    def add_grain(self, group: Box, grain: Grain, rng: np.random.Generator) -> None:
+        """Give what fills a group the grain of the photo."""
+        rows = group.slices
+        self.pixels[rows] = add_grain(self.pixels[rows], 1 - self.known[rows], grain, rng)
+
+
+class Filler(NamedTuple):
+    """What fills groups of holes: a generator, and the noise that it is given."""
+
+    generator: RestorerGenerator
+    noise: torch.Generator
+
+    def fill(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
+        """Fill a group; where the photo is soft, at a size where it is as sharp as can be.
+
+        So it is what the generator has practised on, the fill gets no sharper than the photo, and
+        it costs less.
+        """
+        blur = canvas.blur(group)
+        scale = max(SHARP / blur, LEAST_WINDOW / min(canvas.size)) if blur > SOFT else 1.0
+        if scale >= SHARP / SOFT or not (yield from self._fill_small(canvas, group, scale)):
+            yield from self._fill_group(canvas, group)
+
+    def _fill_small(
+        self, canvas: Canvas, group: Box, scale: float
+    ) -> Generator[Window, Tensor, bool]:
+        """Fill a group at `scale`; False where nothing is known at that size."""
+        window = group.widen(ceil(CONTEXT / scale), ceil(LEAST_WINDOW / scale), *canvas.size)
+        small, hole = canvas.shrink(window, _scaled(window, scale))
+        if hole.all():
+            return False
+        inside, nested = group.inside(window), Canvas(small, hole)
+        box = Box(
+            floor(inside.top * scale),
+            floor(inside.left * scale),
+            min(hole.shape[0], ceil(inside.bottom * scale)),
+            min(hole.shape[1], ceil(inside.right * scale)),
+        )
+        yield from self._fill_group(nested, box)
+        canvas.fill(group, _enlarge(nested.pixels, window)[inside.slices])
+        return True
+
+    def _fill_group(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
+        """Fill a group at its own size, a deep one first coarsely."""
+        depth = hole_depth(canvas.unknown[group.slices])
+        if depth > LARGEST_DEPTH:
+            yield from self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth)
+        for core in split_box(group, LARGEST_CORE):
+            window = core.widen(CONTEXT, LEAST_WINDOW, *canvas.size, SIDE_STEP)
+            restored = yield from self._ask(*canvas.cut(window))
+            canvas.fill(core, restored[core.inside(window).slices])
+
+    def _fill_coarsely(
+        self, canvas: Canvas, group: Box, scale: float
+    ) -> Generator[Window, Tensor, None]:
+        """Sketch a group's fill at `scale` or less, seen with much around it, for detail later."""
+        margin = max(CONTEXT, max(group.height, group.width) // 3)
+        window = group.widen(margin, LEAST_WINDOW, *canvas.size)
+        scale = min(scale, COARSE_SIDE / max(window.height, window.width))
+        small, hole = canvas.shrink(window, _scaled(window, scale))
+        if hole.all():
+            return
+        restored = yield from self._ask(small, hole, hole)
+        canvas.sketch(group, _enlarge(restored, window)[group.inside(window).slices])
+
+    def _ask(self, photo: Pixels, unknown: Mask, bare: Mask) -> Generator[Window, Tensor, Pixels]:
+        """Have a window (H, W, 3) restored where it is unknown; arguments as `Canvas.cut`."""
+        height, width = unknown.shape
+        step = lcm(self.generator.multiple_of, SIDE_STEP)
+        pixels = pad_to(to_tensor(photo), step)  # (1, 3, H, W)
+        holes = (torch.from_numpy(mask).float()[None, None] for mask in (unknown, bare))
+        hole, empty = (pad_to(plane, step) for plane in holes)
+        shape = self.generator.noise_shape(1, *pixels.shape[2:])
+        drawn = torch.randn(shape, generator=self.noise)
+        restored = yield Window(pixels, hole, empty, drawn)
+        return to_pixels(restored[..., :height, :width])
+
+
+def _scaled(window: Box, scale: float) -> tuple[int, int]:
+    """Return the size (height, width) of a window at a scale."""
+    return max(1, round(window.height * scale)), max(1, round(window.width * scale))
+
+
+def _enlarge(pixels: Pixels, window: Box) -> Pixels:
+    """Return the pixels of a window that was made smaller at its own size."""
+    size = (window.width, window.height)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.uint8)

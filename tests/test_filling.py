@@ -1,0 +1,100 @@
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from restore.filling import LEAST_WINDOW, fill_holes
+from restore.nets import RESTORERS, RestorerGenerator
+from restore.windows import Window, follow
+
+
+@pytest.fixture(scope="module")
+def generator() -> RestorerGenerator:
+    """Return a small generator that has not been trained: it returns its base."""
+    torch.manual_seed(0)
+    return RESTORERS["gated"](channels=(8, 16), dilations=(1,), attention=())
+
+
+def draw_shapes(height: int, width: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    photo = np.full((height, width, 3), 128, np.uint8)
+    for _ in range(80):
+        corners = rng.integers(0, (width, height), (4, 2)).astype(np.int32)
+        cv2.fillConvexPoly(photo, cv2.convexHull(corners), rng.integers(40, 216, 3).tolist())
+    return photo
+
+
+def fill(
+    photo: np.ndarray, mask: np.ndarray, generator: RestorerGenerator, seed: int = 0
+) -> tuple[np.ndarray, list[Window]]:
+    """Return the filled photo, by the base alone, and the windows that were asked for."""
+    windows: list[Window] = []
+
+    def restore(window: Window) -> Tensor:
+        windows.append(window)
+        base = generator.make_base(window.pixels, window.bare)
+        return torch.lerp(window.pixels, base, window.unknown)
+
+    return follow(fill_holes(photo, mask, generator, seed), restore), windows
+
+
+def masks(height: int, width: int) -> Iterator[np.ndarray]:
+    for side in (40, height // 2):
+        mask = np.zeros((height, width), np.uint8)
+        mask[height // 4 : height // 4 + side, width // 3 : width // 3 + side] = 1
+        yield mask
+
+
+def test_a_soft_photo_is_filled_at_a_size_where_it_is_sharp(generator: RestorerGenerator) -> None:
+    sharp = draw_shapes(600, 700)
+    soft = cv2.resize(sharp[::3, ::3], (700, 600), interpolation=cv2.INTER_CUBIC)
+    for mask in masks(600, 700):
+        areas = []
+        for photo in (sharp, soft):
+            fixed, windows = fill(photo, mask, generator)
+            assert np.array_equal(fixed[mask == 0], photo[mask == 0])
+            areas.append(sum(window.pixels[0, 0].numel() for window in windows))
+            assert min(min(window.pixels.shape[2:]) for window in windows) >= LEAST_WINDOW
+        if mask.sum() > 40**2:
+            assert areas[1] < areas[0] / 2
+
+
+def test_the_fill_of_a_soft_photo_is_no_sharper_than_the_photo(
+    generator: RestorerGenerator,
+) -> None:
+    soft = cv2.GaussianBlur(draw_shapes(600, 700), (0, 0), 3)
+    mask = next(masks(600, 700))
+
+    def rough(window: Window) -> Tensor:
+        """Fill with noise from pixel to pixel."""
+        drawn = torch.rand(window.pixels.shape, generator=torch.Generator().manual_seed(0))
+        return torch.lerp(window.pixels, drawn, window.unknown)
+
+    fixed = follow(fill_holes(soft, mask, generator), rough)
+    inside = cv2.Laplacian(fixed.astype(np.float32), -1)[cv2.erode(mask, np.ones((9, 9))) > 0]
+    fine = cv2.Laplacian(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8) * 1.0, -1)
+    assert np.abs(inside).mean() < np.abs(fine).mean() / 3
+
+
+def test_what_lay_in_the_hole_of_a_soft_photo_does_not_matter(
+    generator: RestorerGenerator,
+) -> None:
+    soft = cv2.GaussianBlur(draw_shapes(600, 700), (0, 0), 3)
+    for mask in masks(600, 700):
+        other = soft.copy()
+        other[mask == 1] = 255
+        assert np.array_equal(fill(soft, mask, generator)[0], fill(other, mask, generator)[0])
+
+
+def test_a_grainy_photo_gets_a_grainy_fill(generator: RestorerGenerator) -> None:
+    noise = np.random.default_rng(0).normal(0, 8, (300, 400, 3))
+    photo = np.clip(draw_shapes(300, 400) + noise, 0, 255).astype(np.uint8)
+    mask = next(masks(300, 400))
+    first, again, other = (fill(photo, mask, generator, seed)[0] for seed in (0, 0, 1))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    plain = fill(draw_shapes(300, 400), mask, generator)[0]
+    step = [np.diff(pixels[mask == 1].astype(float), axis=0).std() for pixels in (plain, first)]
+    assert step[1] > step[0] + 4
