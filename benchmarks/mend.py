@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from restore.device import autocast
 from restore.image import Photo, Pixels, enlarge, read_image, to_tensor
 from restore.metrics import lpips, psnr
 from restore.restorer import Restorer
+from restore.windows import Window
 
 RIM = 4  # pixels that don't count for ×4
 NATURAL = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -72,7 +72,7 @@ def main() -> None:
     if options.plot:
         options.plot.write_text(draw_plot(options))
         return
-    restorer = Restorer.load(options.model, options.device, options.natural)
+    restorer = Restorer.load(options.model, options.device, options.natural, options.tta)
     scores, failed = {}, []
     print(f"{'':16} photos  damaged     ours  at least  LPIPS  ours    published")
     for task in options.tasks:
@@ -103,6 +103,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--model", default="mend", help="shipped name, checkpoint or run folder")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--natural", type=float, default=0.0)
+    parser.add_argument("--tta", action="store_true", help="mend mirrored photos, too")
     parser.add_argument("--data", type=Path, default=data, help="holds cbsd68, classic5, …")
     parser.add_argument("--tasks", type=lambda s: s.split(","), default=list(TASKS))
     parser.add_argument("--limit", type=int, help="photos per task, for a quick look")
@@ -187,12 +188,12 @@ def run_network(restorer: Restorer, case: Case) -> Tensor:
     step = restorer.generator.multiple_of
     rims = ((0, -height % step), (0, -width % step), (0, 0))
     padded = np.pad(case.values, rims, mode="edge") / np.float32(255)
-    damaged = torch.from_numpy(padded).permute(2, 0, 1)[None].to(restorer.device)
+    damaged = torch.from_numpy(padded).permute(2, 0, 1)[None]
     shape = restorer.generator.noise_shape(1, *damaged.shape[2:])
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(restorer.device)
-    with torch.inference_mode(), autocast(restorer.device):
-        restored = restorer.generator(damaged, torch.ones_like(damaged[:, :1]), noise)
-    return restored[..., :height, :width].float().cpu()
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    ones = torch.ones_like(damaged[:, :1])
+    (restored,) = restorer.restore([Window(damaged, ones, torch.zeros_like(ones), noise)])
+    return restored[..., :height, :width]
 
 
 def run_fix(restorer: Restorer, case: Case) -> Tensor:

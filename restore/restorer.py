@@ -22,6 +22,8 @@ from restore.windows import Steps, Window, follow, pad_to
 
 Pixels = NDArray[np.uint8]
 
+MIRRORED = ((), (2,), (3,), (2, 3))  # what `tta` flips: nothing, up and down, left and right, both
+
 
 @dataclass(frozen=True)
 class Restorer:
@@ -31,10 +33,15 @@ class Restorer:
     settings: Header
     generator: RestorerGenerator
     device: torch.device
+    tta: bool = False
 
     @classmethod
     def load(
-        cls, name: str | Path = "inpaint", device: str = "auto", natural: float = 0.0
+        cls,
+        name: str | Path = "inpaint",
+        device: str = "auto",
+        natural: float = 0.0,
+        tta: bool = False,
     ) -> "Restorer":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
@@ -44,18 +51,24 @@ class Restorer:
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
                 NAME-natural.safetensors beside it, which make up detail that looks real; between
                 the two the weights are mixed (Wang et al., eq. 5, arXiv:1809.00219).
+            tta: mend photos in the four ways that they can be mirrored and take the mean, which is
+                closer to the truth and takes four times as long (test-time augmentation; "self-
+                ensemble" in Lim et al., section 3.4, arXiv:1707.02921).
 
         Raises:
-            UsageError: an unknown name or device, or a checkpoint that restores no photos.
+            UsageError: an unknown name or device, a checkpoint that restores no photos, or `tta`
+                for one that fills holes: the mean of several fills is a blur.
             RestoreError: the file is missing or is no whole checkpoint of this program.
         """
         path = checkpoint_path(name)
         place = pick_device(device)
         check_task(path, "inpaint", "mend")
         settings, generator = load_network(path, RESTORERS)
+        if tta and settings.task != "mend":
+            raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
-        return cls(settings.name, settings, generator.to(place), place)
+        return cls(settings.name, settings, generator.to(place), place, tta)
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -125,8 +138,18 @@ class Restorer:
             # Interpolation on a CPU rounds in another way on one thread than on several.
             with one_thread():
                 base = self.generator.make_base(pixels, bare)
-            restored = self.generator.improve(base, unknown, noise)
+            restored = self._improve(base, unknown, noise)
         return list(restored.float().cpu().split(1))
+
+    def _improve(self, base: Tensor, unknown: Tensor, noise: Tensor) -> Tensor:
+        """Return what the generator makes of the base, or with `tta` the mean of its answers."""
+        if not self.tta:
+            return self.generator.improve(base, unknown, noise)
+        answers = (
+            self.generator.improve(*(part.flip(ways) for part in (base, unknown, noise))).flip(ways)
+            for ways in MIRRORED
+        )
+        return torch.stack([*answers]).mean(dim=0)
 
     def _mend(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""

@@ -39,7 +39,7 @@ def fake_restorer(monkeypatch: pytest.MonkeyPatch) -> FakeRestorer:
     """A restorer that needs no network stands in for every checkpoint, known or not."""
     fake = FakeRestorer()
 
-    def load(name: str, device: str = "auto") -> FakeRestorer:
+    def load(name: str, device: str = "auto", **_: object) -> FakeRestorer:
         fake.loaded.append((name, device))
         return fake
 

@@ -232,6 +232,28 @@ def test_natural_weights_are_mixed_in(mender: Restorer, tmp_path: Path) -> None:
         Restorer.load(path, "cpu", natural=1.5)
 
 
+def test_mirrored_photos_are_mended_alike_with_tta(restorer: Restorer, tmp_path: Path) -> None:
+    path = _save_whole(tmp_path / "whole.safetensors", 0)
+    plain, mean = (Restorer.load(path, "cpu", tta=tta) for tta in (False, True))
+    photo = _photo(64, 96)
+    ones, noise = torch.ones(1, 1, 64, 96), torch.zeros(plain.generator.noise_shape(1, 64, 96))
+    pixels = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255
+
+    def mend(mender: Restorer, *ways: int) -> torch.Tensor:
+        (mended,) = mender.restore([Window(pixels.flip(ways), ones, 0 * ones, noise)])
+        return mended.flip(ways)
+
+    assert not torch.allclose(mend(plain), mend(plain, 2), atol=1e-3)
+    answers = [mend(plain, *ways) for ways in ((), (2,), (3,), (2, 3))]
+    for ways in ((), (2,), (3,)):
+        assert torch.allclose(mend(mean, *ways), torch.stack(answers).mean(0), atol=1e-6)
+    assert mean.fix(photo).shape == photo.shape
+    filler = tmp_path / "filler.safetensors"
+    save_checkpoint(filler, restorer.generator, restorer.settings)
+    with pytest.raises(UsageError, match="tta is for what mends"):
+        Restorer.load(filler, "cpu", tta=True)
+
+
 def test_only_a_mender_does_without_a_mask(restorer: Restorer, mender: Restorer) -> None:
     with pytest.raises(UsageError, match="small fills holes and needs a mask"):
         restorer.fix(_photo(20, 30))

@@ -57,6 +57,8 @@ class FixOptions:
         find: a detector by name, file or run, which marks the damage; what it finds is filled, and
             then the whole is mended where "mend" is installed.
         adapt: seconds for which the restorer practises on a photo before it fills its hole.
+        tta: whether photos are mended mirrored, too, and the mean is taken, see
+            `restore.restorer.Restorer.load`.
     """
 
     mask: Path | None = None
@@ -71,6 +73,12 @@ class FixOptions:
     max_bytes: int = MAX_BYTES
     find: str | None = None
     adapt: float = 0.0
+    tta: bool = False
+
+    @property
+    def tunes_mending(self) -> bool:
+        """Whether anything is set that is for photos that are mended as a whole."""
+        return self.upscale != 1 or self.natural > 0 or self.tta
 
     @property
     def settings(self) -> dict[str, object]:

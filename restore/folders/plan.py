@@ -115,9 +115,10 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             )
     elif mask is not None and not mask.exists():
         raise RestoreError(f"There is no mask {mask}.")
-    if not is_whole(options, pattern) and (options.upscale != 1 or options.natural):
+    if not is_whole(options, pattern) and options.tunes_mending:
         raise UsageError(
-            "--upscale and --natural are for photos that are mended as a whole; leave out the mask."
+            "--upscale, --natural and --tta are for photos that are mended as a whole; leave out "
+            "the mask."
         )
 
 

@@ -123,24 +123,22 @@ def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repa
 def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
     from restore.restorer import Restorer
 
-    if options.natural:
-        return Restorer.load(model, device=device, natural=options.natural)
-    return Restorer.load(model, device=device)
+    return Restorer.load(model, device=device, natural=options.natural, tta=options.tta)
 
 
 def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     """Load the detector of the options, what fills, and "mend" where it is installed."""
     assert options.find is not None
     mends = _can_mend()
-    if not mends and (options.natural or options.upscale != 1):
+    if not mends and options.tunes_mending:
         raise UsageError(
-            "--natural and --upscale need the restorer 'mend', which is not installed; leave them "
-            "out, and --find fills what it finds."
+            "--upscale, --natural and --tta need the restorer 'mend', which is not installed; "
+            "leave them out, and --find fills what it finds."
         )
     from restore.detector import Detector
     from restore.folders.repairer import Repairer
 
     detector = Detector.load(options.find, device=device)
-    filler = _load_restorer(model, replace(options, natural=0.0), device)
+    filler = _load_restorer(model, replace(options, natural=0.0, tta=False), device)
     mender = _load_restorer("mend", options, device) if mends else None
     return Repairer(detector, filler, mender, options.grow)

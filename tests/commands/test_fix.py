@@ -252,7 +252,7 @@ def test_damage_is_found_and_filled(
             return photo // 2 if mask is None else np.where(mask[..., None] == 1, 40, photo)
 
     monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: installed)
-    monkeypatch.setattr("restore.restorer.Restorer.load", lambda name, device: Named(name))
+    monkeypatch.setattr("restore.restorer.Restorer.load", lambda name, **_: Named(name))
     pixels = np.full((40, 60, 3), 90, np.uint8)
     pixels[20] = 255
     ran = run("fix", write_picture("p.png", pixels), "--find", "scratches", "--json")

@@ -145,6 +145,7 @@ def test_a_folder_is_mended_again_when_the_natural_weights_are_others(
         (FixOptions(adapt=30), "mark the hole with --mask"),
         (FixOptions(Path("mask.png"), upscale=2), "leave out the mask"),
         (FixOptions(mask_is="alpha", natural=0.5), "leave out the mask"),
+        (FixOptions(Path("mask.png"), tta=True), "leave out the mask"),
         (FixOptions(natural=0.5), "no natural weights"),
     ],
 )
