@@ -115,9 +115,9 @@ class Filler(NamedTuple):
         So it is what the generator has practised on, the fill gets no sharper than the photo, and
         it costs less.
         """
-        blur = canvas.blur(group)
-        scale = max(SHARP / blur, LEAST_WINDOW / min(canvas.size)) if blur > SOFT else 1.0
-        if scale >= SHARP / SOFT or not (yield from self._fill_small(canvas, group, scale)):
+        scale = _pick_scale(canvas, group)
+        filled = scale < 1 and (yield from self._fill_small(canvas, group, scale))
+        if not filled:
             yield from self._fill_group(canvas, group)
 
     def _fill_small(
@@ -173,6 +173,13 @@ class Filler(NamedTuple):
         drawn = torch.randn(shape, generator=self.noise)
         restored = yield Window(pixels, hole, empty, drawn)
         return to_pixels(restored[..., :height, :width])
+
+
+def _pick_scale(canvas: Canvas, group: Box) -> float:
+    """Return the scale at which the photo is sharp around a group, 1 where it is sharp enough."""
+    blur = canvas.blur(group)
+    scale = max(SHARP / blur, LEAST_WINDOW / min(canvas.size))
+    return scale if scale < SHARP / SOFT else 1.0
 
 
 def _scaled(window: Box, scale: float) -> tuple[int, int]:
