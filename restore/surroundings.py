@@ -29,6 +29,7 @@ LEAST_OF_BIN = 32  # blocks
 LEAST = 1.0  # levels of 255; less grain is not seen
 MOST = 14.0  # levels; flattest blocks with more are texture
 UNEVEN = 1.25  # by how much a bin may surpass the flattest blocks; what is more is texture
+LEVEL = 0.1  # share of the blocks that have to be about as flat as the flattest
 CLIPPED = 12  # levels from black or white where noise is cut off
 SAMPLE, SAMPLES = 256, 4  # pixels, side of the squares in which a photo is looked at, and how many
 
@@ -122,7 +123,7 @@ def find_grain(photo: Pixels, known: Mask) -> Grain | None:
     if len(blocks.strength) < LEAST_BLOCKS:
         return None
     whole = np.quantile(blocks.strength, FLAT)
-    if not LEAST <= whole <= MOST:
+    if not LEAST <= whole <= MOST or not _is_level(blocks.strength):
         return None
     return Grain(measure(blocks), blocks.noise[blocks.strength <= whole])
 
@@ -194,6 +195,15 @@ def draw_like(samples: Plane, size: tuple[int, ...], rng: np.random.Generator) -
     white = rng.standard_normal((3, *size), np.float32)
     drawn = [cv2.filter2D(white[n], -1, kernels[..., n].astype(np.float32)) for n in range(3)]
     return np.asarray(np.stack(drawn, axis=2) @ axes.T, np.float32)
+
+
+def _is_level(strength: Plane) -> bool:
+    """Tell whether many blocks have about as little in them as the least: noise is everywhere.
+
+    Where texture is all that there is, hardly two blocks are alike.
+    """
+    least = np.quantile(strength, LEVEL / 5)
+    return bool((strength <= UNEVEN * least).mean() >= LEVEL)
 
 
 def _spread(size: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:

@@ -63,6 +63,11 @@ def test_what_is_clean_or_texture_all_over_has_no_grain() -> None:
     assert find_grain(draw_shapes(), known) is None
     assert find_grain(add_noise(draw_shapes(), 1.5 * MOST), known) is None
     assert find_grain(draw_shapes()[:20, :20], known[:20, :20]) is None
+    uneven = (
+        np.linspace(2, 10, SIZE[1])[None, :, None] * np.linspace(0.3, 1, SIZE[0])[:, None, None]
+    )
+    rough = add_noise(draw_shapes(), 1) + uneven * np.random.default_rng(3).normal(0, 1, (*SIZE, 3))
+    assert find_grain(np.clip(rough, 0, 255).astype(np.uint8), known) is None, "no two are alike"
     white = np.full((*SIZE, 3), 255, np.uint8)
     assert find_grain(add_noise(white, 8), known) is None, "it is cut off there"
 
