@@ -43,7 +43,8 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
     for number, group in enumerate(find_groups(hole, CONTEXT, LEAST_WINDOW)):
         yield from filler.fill(canvas, group)
         if grain:
-            canvas.add_grain(group, grain, np.random.default_rng([seed, number]))
+            rng = np.random.default_rng([seed % 2**64, number])  # negative seeds are torch's alone
+            canvas.add_grain(group, grain, rng)
     return canvas.pixels
 
 

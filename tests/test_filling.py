@@ -93,8 +93,9 @@ def test_a_grainy_photo_gets_a_grainy_fill(generator: RestorerGenerator) -> None
     noise = np.random.default_rng(0).normal(0, 8, (300, 400, 3))
     photo = np.clip(draw_shapes(300, 400) + noise, 0, 255).astype(np.uint8)
     mask = next(masks(300, 400))
-    first, again, other = (fill(photo, mask, generator, seed)[0] for seed in (0, 0, 1))
+    first, again, other, less = (fill(photo, mask, generator, seed)[0] for seed in (0, 0, 1, -1))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert not np.array_equal(first, less)
     plain = fill(draw_shapes(300, 400), mask, generator)[0]
     step = [np.diff(pixels[mask == 1].astype(float), axis=0).std() for pixels in (plain, first)]
     assert step[1] > step[0] + 4
