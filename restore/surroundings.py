@@ -209,12 +209,7 @@ def _is_level(strength: Plane) -> bool:
 def _spread(size: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
     """Yield squares all over a photo of a size, all of it or `SAMPLES` in each direction."""
     rows, columns = (
-        sorted(
-            {
-                round(n)
-                for n in np.linspace(0, max(0, side - SAMPLE), min(SAMPLES, -(-side // SAMPLE)))
-            }
-        )
+        np.linspace(0, max(0, side - SAMPLE), min(SAMPLES, -(-side // SAMPLE))).round().astype(int)
         for side in size
     )
     for top in rows:
