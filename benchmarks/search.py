@@ -24,7 +24,7 @@ from restore.checkpoint import NetworkSettings
 from restore.data import MaskedPhotos, make_batch
 from restore.evaluation import Score, fill, fixer_methods
 from restore.nets import RESTORERS
-from restore.nets.blocks import GatedBlock, PixelNorm, zero_init
+from restore.nets.blocks import CoarseBlocks, GatedBlock, PixelNorm, zero_init
 from restore.nets.gated import GatedGenerator
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
@@ -77,21 +77,6 @@ class FourierBlock(nn.Module):
         return features + self.join(inside + far)
 
 
-class CoarseBody(nn.Module):
-    """Gated blocks at half the size and with more channels, added to what they began with."""
-
-    def __init__(self, channels: int, wide: int = 256, blocks: int = 5) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(4 * channels, wide, 1)
-        self.blocks = nn.Sequential(*(GatedBlock(wide, (1, 2)[n % 2]) for n in range(blocks)))
-        self.up = nn.Conv2d(wide, 4 * channels, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (N, C, H, W), H and W even, to the same shape."""
-        coarse = self.blocks(self.down(F.pixel_unshuffle(features, 2)))
-        return features + F.pixel_shuffle(self.up(coarse), 2)
-
-
 class LargeKernels(GatedGenerator):
     """`gated` with large depthwise kernels instead of dilated ones."""
 
@@ -113,7 +98,8 @@ class CoarseThenFine(GatedGenerator):
 
     def __init__(self, fine: int = 2) -> None:
         super().__init__(attention=(1,))
-        self.body = nn.ModuleList([CoarseBody(224), *(GatedBlock(224) for _ in range(fine))])
+        coarse = CoarseBlocks(224, 256, (1, 2, 1, 2, 1))
+        self.body = nn.ModuleList([coarse, *(GatedBlock(224) for _ in range(fine))])
 
 
 KINDS = {"large-kernels": LargeKernels, "fourier": Fourier, "coarse": CoarseThenFine}

@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restore.nets.blocks import CopyAttention, GatedBlock, PixelNorm, zero_init
+from restore.nets.blocks import CoarseBlocks, CopyAttention, GatedBlock, PixelNorm, zero_init
 from restore.nets.contracts import RestorerGenerator
 from restore.nets.fill import push_pull
+
+CONTEXT_DILATIONS = (1, 2, 4)
 
 
 class GatedGenerator(RestorerGenerator):
@@ -25,6 +27,8 @@ class GatedGenerator(RestorerGenerator):
         dilations: one gated block at 1/8 for each.
         attention: numbers of the blocks that a `CopyAttention` follows, counted from 1; () keeps
             the receptive field bounded.
+        context: channels at 1/16 of the size, where three more blocks see far in the middle of the
+            body; 0 is without them.
         blocks: gated blocks at 1/4 before and after the body.
         noise_channels: channels of the noise, which has 1/4 of the photo's size.
     """
@@ -37,6 +41,7 @@ class GatedGenerator(RestorerGenerator):
         channels: tuple[int, int] = (96, 224),
         dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8),
         attention: tuple[int, ...] = (3, 6),
+        context: int = 0,
         blocks: tuple[int, int] = (1, 2),
         noise_channels: int = 4,
     ) -> None:
@@ -48,6 +53,8 @@ class GatedGenerator(RestorerGenerator):
         self.down = nn.Conv2d(4 * fine, coarse, 1)
         self.body = nn.ModuleList(GatedBlock(coarse, dilation) for dilation in dilations)
         self.attention = nn.ModuleDict({str(n): CopyAttention(coarse) for n in attention})
+        self.middle = len(dilations) // 2
+        self.context = CoarseBlocks(coarse, context, CONTEXT_DILATIONS) if context else None
         self.up = nn.Conv2d(coarse, 4 * fine, 1)
         self.leave = nn.Sequential(*(GatedBlock(fine) for _ in range(blocks[1])), PixelNorm(fine))
         self.head = zero_init(nn.Conv2d(fine, 3 * 16, 3, padding=1))
@@ -71,5 +78,7 @@ class GatedGenerator(RestorerGenerator):
             coarse = block(coarse)
             if str(number) in self.attention:
                 coarse = self.attention[str(number)](coarse, hole)
+            if self.context is not None and number == self.middle:
+                coarse = self.context(coarse)
         fine = fine + F.pixel_shuffle(self.up(coarse), 2)
         return F.pixel_shuffle(self.head(F.silu(self.leave(fine))), 4)
