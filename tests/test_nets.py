@@ -22,8 +22,10 @@ def _awake(network: RestorerGenerator) -> RestorerGenerator:
     return network.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=RESTORERS)
+@pytest.fixture(scope="module", params=[*RESTORERS, "gated with context"])
 def generator(request: pytest.FixtureRequest) -> RestorerGenerator:
+    if request.param == "gated with context":
+        return _awake(RESTORERS["gated"](base="fill", context=128))
     return _awake(RESTORERS[request.param](base="fill"))
 
 
@@ -78,12 +80,20 @@ def test_half_precision_changes_little(generator: RestorerGenerator) -> None:
 
 
 def test_the_default_generator_keeps_its_budget() -> None:
-    generator = RESTORERS["gated"]()
+    generator = RESTORERS["gated"](context=128)
     assert sum(p.numel() for p in generator.parameters()) <= 10e6
     photo, mask = torch.rand(1, 3, 256, 256), _hole(256, 256)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         _run(generator, photo, mask)
     assert counter.get_total_flops() <= 25e9
+
+
+def test_context_starts_as_no_change() -> None:
+    without, having = RESTORERS["gated"](), RESTORERS["gated"](context=16)
+    weights = {**having.state_dict(), **_awake(without).state_dict()}
+    having.load_state_dict(weights)
+    photo, mask = torch.rand(1, 3, 64, 64), _hole(64, 64)
+    assert torch.equal(_run(having, photo, mask), _run(without, photo, mask))
 
 
 def test_the_unet_keeps_its_budget() -> None:
