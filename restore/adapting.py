@@ -12,7 +12,7 @@ from torch import Tensor
 from restore.device import autocast
 from restore.errors import RestoreError
 from restore.lpips import Lpips, load_lpips
-from restore.masks import load_preset
+from restore.masks import Preset, load_preset
 from restore.nets import RestorerGenerator
 
 CROP = 256  # pixels, side of the squares that it practises on
@@ -59,20 +59,21 @@ def adapt_generator(
     Raises:
         RestoreError: the network that LPIPS measures with is not on disk.
     """
-    lpips = _load_lpips().to(photo.device)
     sides = [min(CROP, n - n % generator.multiple_of) for n in photo.shape[2:]]
     if not all(sides) or not hole.any():
         return generator  # too small to practise on, or nothing to fill
+    lpips = _load_lpips().to(photo.device)
+    preset = load_preset(PRACTICE)
     student = copy.deepcopy(generator).requires_grad_(True)
     with torch.no_grad():
         known = student.make_base(photo, hole)
     optimizer = torch.optim.AdamW(student.parameters(), RATE, betas=(0.5, 0.99), weight_decay=0)
-    rng, start, step = np.random.default_rng(seed), time.monotonic(), 0
+    rng, start, step = np.random.default_rng(seed % 2**64), time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1:
         step += 1
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, step / WARMUP) * (0.5 + 0.5 * cos(pi * spent))
-        loss = _measure(student, lpips, draw_exercise(known, hole, sides, rng), rng)
+        loss = _measure(student, lpips, draw_exercise(known, hole, sides, preset, rng), rng)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -91,7 +92,7 @@ def _load_lpips() -> Lpips:
 
 
 def draw_exercise(
-    known: Tensor, hole: Tensor, sides: list[int], rng: np.random.Generator
+    known: Tensor, hole: Tensor, sides: list[int], preset: Preset, rng: np.random.Generator
 ) -> Exercise:
     """Draw squares near the hole and holes in what is known of them.
 
@@ -99,10 +100,10 @@ def draw_exercise(
         known: (1, 3, H, W), the photo with a base in its hole.
         hole: (1, 1, H, W), 1 is the hole.
         sides: height and width of the squares.
+        preset: of the holes to practise on.
         rng: draws places, holes and flips.
     """
     places = hole[0, 0].nonzero().cpu().numpy()
-    preset = load_preset(PRACTICE)
     squares: list[Tensor] = []
     while len(squares) < BATCH:
         for _ in range(TRIES):

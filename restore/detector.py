@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, pick_device
-from restore.errors import UsageError
-from restore.image import to_tensor
+from restore.image import check_pixels, to_tensor
 from restore.masks import Mask, grow_mask
 from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
@@ -76,10 +75,7 @@ class Detector:
         Raises:
             UsageError: the photo has another shape or type.
         """
-        if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
-            raise UsageError(
-                f"A photo must be (height, width, 3) uint8, not {photo.shape} {photo.dtype}."
-            )
+        check_pixels(photo)
         height, width = photo.shape[:2]
         found = self._rate_alone(photo)
         while min(photo.shape[:2]) >= 2 * LEAST_SIDE:

@@ -18,6 +18,7 @@ from restore.windows import Box, Steps, Window, find_groups, hole_depth, pad_to,
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole
 
+RIM = 2  # pixels around a group that show where its hole ends
 CONTEXT = 96  # pixels that a window shows on each side of a hole
 LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
@@ -38,13 +39,14 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
         seed: of its noise and of the grain.
     """
     canvas = Canvas(photo.copy(), hole)
-    grain = find_grain(photo, canvas.known)
+    grain = find_grain(photo, canvas.known) if hole.any() else None
     filler = Filler(generator, torch.Generator().manual_seed(seed))
     for number, group in enumerate(find_groups(hole, CONTEXT, LEAST_WINDOW)):
         yield from filler.fill(canvas, group)
         if grain:
             rng = np.random.default_rng([seed % 2**64, number])  # negative seeds are torch's alone
-            canvas.add_grain(group, grain, rng)
+            for part in split_box(group, LARGEST_CORE):
+                canvas.add_grain(part, grain, rng)
     return canvas.pixels
 
 
@@ -56,11 +58,12 @@ class Canvas:
         known: (H, W) {0, 1}, 1 where the photo is as it was taken.
         unknown: (H, W) {0, 1}, 1 where nothing final stands yet.
         bare: (H, W) {0, 1}, 1 where not even a sketch stands.
+        grainless: (H, W) {0, 1}, 1 where the photo's grain is lacking.
     """
 
     def __init__(self, pixels: Pixels, hole: Mask) -> None:
         self.pixels, self.known = pixels, 1 - hole
-        self.unknown, self.bare = hole.copy(), hole.copy()
+        self.unknown, self.bare, self.grainless = hole.copy(), hole.copy(), hole.copy()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,7 +83,7 @@ class Canvas:
         share = cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
         small = cv2.resize(pixels * known[..., None], size[::-1], interpolation=cv2.INTER_AREA)
         small = np.clip(small / np.maximum(share, 1e-3)[..., None], 0, 255)
-        return small.astype(np.uint8), (share < 0.5).astype(np.uint8)
+        return np.rint(small).astype(np.uint8), (share < 0.5).astype(np.uint8)
 
     def sketch(self, box: Box, pixels: Pixels) -> None:
         """Put `pixels` where they are unknown; they stay so, but are there to start from."""
@@ -98,10 +101,11 @@ class Canvas:
         around = group.widen(CONTEXT, LEAST_WINDOW, *self.size).slices
         return find_blur(self.pixels[around], self.known[around])
 
-    def add_grain(self, group: Box, grain: Grain, rng: np.random.Generator) -> None:
-        """Give what fills a group the grain of the photo."""
-        rows = group.slices
-        self.pixels[rows] = add_grain(self.pixels[rows], 1 - self.known[rows], grain, rng)
+    def add_grain(self, box: Box, grain: Grain, rng: np.random.Generator) -> None:
+        """Give what was filled in a box the grain of the photo."""
+        rows = box.slices
+        self.pixels[rows] = add_grain(self.pixels[rows], self.grainless[rows], grain, rng)
+        self.grainless[rows] = 0
 
 
 class Filler(NamedTuple):
@@ -142,7 +146,8 @@ class Filler(NamedTuple):
 
     def _fill_group(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
         """Fill a group at its own size, a deep one first coarsely."""
-        depth = hole_depth(canvas.unknown[group.slices])
+        around = group.widen(RIM, 0, *canvas.size)  # a hole may fill its group to the rim
+        depth = hole_depth(canvas.unknown[around.slices])
         if depth > LARGEST_DEPTH:
             yield from self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth)
         for core in split_box(group, LARGEST_CORE):

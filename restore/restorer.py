@@ -15,7 +15,7 @@ from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import RestoreError, UsageError
 from restore.filling import fill_holes
-from restore.image import AnyPixels, to_tensor
+from restore.image import AnyPixels, check_pixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.tiles import LEAST_SIDE, Blend, pick_side, split_side
 from restore.windows import Steps, Window, follow, pad_to
@@ -78,9 +78,9 @@ class Restorer:
         Where the mask is 0 the photo stays as it is.
 
         Args:
-            photo: (H, W, 3) RGB, uint8; without a mask also uint16.
-            mask: (H, W); everything but 0 is the hole: this pixel may change. None has the whole
-                photo mended by a restorer that was trained on that.
+            photo: (H, W, 3) RGB, uint8; what mends photos also takes uint16.
+            mask: (H, W); everything but 0 is the hole: this pixel may change. What mends photos
+                goes by what is there, and without a mask mends all of it.
             seed: another seed, another fill; the same seed, the same fill.
 
         Returns:
@@ -106,10 +106,12 @@ class Restorer:
             seed: of what it practises on.
 
         Raises:
-            UsageError: as `fix`.
+            UsageError: as `fix`, or the restorer fills no holes.
             RestoreError: the network that LPIPS measures with is not on disk.
         """
-        hole = torch.from_numpy(_check(photo, mask)).float()[None, None].to(self.device)
+        if self.settings.task == "mend":
+            raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
+        hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
         pixels = to_tensor(photo).to(self.device)
         with memory_errors():
             adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
@@ -122,9 +124,13 @@ class Restorer:
 
         So the windows of several photos can be restored side by side.
         """
+        if self.settings.task == "mend":
+            return self._mend_inside(photo, mask, seed)
         if mask is None:
-            return self._mend(_check_whole(photo, self.settings), seed)
-        return fill_holes(photo, _check(photo, mask), self.generator, seed)
+            raise UsageError(
+                f"{self.settings.name} fills holes and needs a mask; 'mend' needs none."
+            )
+        return fill_holes(photo, _read_hole(photo, mask), self.generator, seed)
 
     def restore(self, windows: Sequence[Window]) -> list[Tensor]:
         """Return windows of one shape restored, (1, 3, H, W) float32 in about [0, 1] each."""
@@ -150,6 +156,13 @@ class Restorer:
             for ways in MIRRORED
         )
         return torch.stack([*answers]).mean(dim=0)
+
+    def _mend_inside(self, photo: AnyPixels, mask: NDArray[np.generic] | None, seed: int) -> Steps:
+        """Mend a photo where the mask is not 0; without one as a whole."""
+        check_pixels(photo, deep=True)
+        inside = None if mask is None else _read_mask(photo, mask)
+        mended = yield from self._mend(photo, seed)
+        return mended if inside is None else np.where(inside[..., None] == 1, mended, photo)
 
     def _mend(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""
@@ -216,27 +229,19 @@ def _mix(
     return faithful
 
 
-def _check_whole(photo: AnyPixels, settings: Header) -> AnyPixels:
-    """Refuse what can't be mended without a mask."""
-    if settings.task != "mend":
-        raise UsageError(f"{settings.name} fills holes and needs a mask; 'mend' needs none.")
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in (np.uint8, np.uint16):
-        raise UsageError(
-            f"A photo must be (height, width, 3) uint8 or uint16, not {photo.shape} {photo.dtype}."
-        )
-    return photo
-
-
-def _check(photo: Pixels, mask: NDArray[np.generic]) -> Pixels:
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
-        raise UsageError(
-            f"A photo must be (height, width, 3) uint8, not {photo.shape} {photo.dtype}."
-        )
+def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:
+    """Return a mask as (H, W) {0, 1}, 1 is the hole."""
     if mask.shape != photo.shape[:2]:
         raise UsageError(
             f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."
         )
-    hole = (mask != 0).astype(np.uint8)
+    return (mask != 0).astype(np.uint8)
+
+
+def _read_hole(photo: Pixels, mask: NDArray[np.generic]) -> Pixels:
+    """Return a mask as `_read_mask` does; refuse what can't be filled."""
+    check_pixels(photo)
+    hole = _read_mask(photo, mask)
     if hole.all():
         raise UsageError("The mask marks the whole photo, so there is nothing to go by.")
     return hole

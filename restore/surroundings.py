@@ -49,15 +49,8 @@ def find_blur(pixels: Pixels, known: Mask) -> float:
         pixels: (H, W, 3) uint8 RGB.
         known: (H, W) {0, 1}, 1 where the photo is as it was taken.
     """
-    gray = cv2.cvtColor(pixels * known[..., None], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), EDGE_BLUR), np.float32)
-    across, down = (cv2.Sobel(gray, -1, *way, ksize=1, scale=0.5) for way in ((1, 0), (0, 1)))
-    inside = cv2.erode(known, np.ones((11, 11), np.uint8), borderValue=1)  # what saw no hole
-    whole = _to_blocks(inside).min(axis=(1, 2)) > 0
-    slopes, bends = (
-        _to_blocks(np.square(part) + rest)[whole].mean(axis=(1, 2))
-        for part, rest in ((across, np.square(down)), (cv2.Laplacian(gray, -1), 0))
-    )
+    parts = [_find_edges(pixels[place], known[place]) for place in _spread(known.shape)]
+    slopes, bends = (np.concatenate(part) for part in zip(*parts, strict=True))
     if len(slopes) < LEAST_BLOCKS:
         return EDGE_BLUR
     flat, sharp = np.quantile(slopes, [EDGES, 1 - EDGES])
@@ -68,6 +61,18 @@ def find_blur(pixels: Pixels, known: Mask) -> float:
     if slope < LEAST_EDGE**2 or bend <= 0:
         return EDGE_BLUR
     return float(np.sqrt(slope / bend / 2))
+
+
+def _find_edges(pixels: Pixels, known: Mask) -> tuple[Plane, Plane]:
+    """Return the mean energy (B,) of gradient and Laplacian in each block that is known."""
+    gray = cv2.cvtColor(pixels * known[..., None], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), EDGE_BLUR), np.float32)
+    across, down = (cv2.Sobel(gray, -1, *way, ksize=1, scale=0.5) for way in ((1, 0), (0, 1)))
+    inside = cv2.erode(known, np.ones((11, 11), np.uint8), borderValue=1)  # what saw no hole
+    whole = _to_blocks(inside).min(axis=(1, 2)) > 0
+    slope, bend = np.square(across) + np.square(down), np.square(cv2.Laplacian(gray, -1))
+    slopes, bends = (_to_blocks(energy)[whole].mean(axis=(1, 2)) for energy in (slope, bend))
+    return slopes, bends
 
 
 # Grain -------------------------------------------------------------------------------------------

@@ -147,9 +147,14 @@ def _split(start: int, end: int, largest: int) -> list[tuple[int, int]]:
 
 
 def hole_depth(mask: Mask) -> float:
-    """Return the largest distance in pixels from a hole pixel to the nearest known one."""
+    """Return the largest distance in pixels from a hole pixel to the nearest known one.
+
+    Where nothing is known it is the longer side.
+    """
     if not mask.any():
         return 0.0
+    if mask.all():
+        return float(max(mask.shape))
     return float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
 
 

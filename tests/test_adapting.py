@@ -9,6 +9,7 @@ from torch import Tensor
 
 from restore.adapting import CROP, LEAST_HOLE, NEAR, adapt_generator, draw_exercise
 from restore.errors import RestoreError, UsageError
+from restore.masks import load_preset
 from restore.nets import RestorerGenerator
 from restore.nets.gated import GatedGenerator
 from restore.restorer import Restorer
@@ -84,7 +85,7 @@ def test_squares_lie_near_the_hole_and_their_holes_beside_it() -> None:
     hole[..., 100:150, :40] = 1
     rng = np.random.default_rng(0)
     for _ in range(4):
-        exercise = draw_exercise(across, hole, [CROP, CROP], rng)
+        exercise = draw_exercise(across, hole, [CROP, CROP], load_preset("mixed"), rng)
         assert exercise.clean.shape[1:] == (3, CROP, CROP)
         assert (exercise.mask.mean((1, 2, 3)) >= LEAST_HOLE).all()
         assert exercise.clean.max() * (width - 1) <= 40 + NEAR + CROP // 2

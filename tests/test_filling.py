@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from restore.filling import LEAST_WINDOW, fill_holes
+from restore.filling import LARGEST_DEPTH, LEAST_WINDOW, Canvas, fill_holes
 from restore.nets import RESTORERS, RestorerGenerator
-from restore.windows import Window, follow
+from restore.surroundings import find_grain
+from restore.windows import Box, Window, follow
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,36 @@ def test_a_grainy_photo_gets_a_grainy_fill(generator: RestorerGenerator) -> None
     plain = fill(draw_shapes(300, 400), mask, generator)[0]
     step = [np.diff(pixels[mask == 1].astype(float), axis=0).std() for pixels in (plain, first)]
     assert step[1] > step[0] + 4
+
+
+@pytest.mark.parametrize("box", [Box(192, 192, 320, 320), Box(96, 0, 192, 512)])
+def test_a_hole_that_fills_its_cells_is_no_deeper_than_it_is(
+    box: Box, generator: RestorerGenerator
+) -> None:
+    assert min(box.height, box.width) / 2 < LARGEST_DEPTH
+    photo, mask = draw_shapes(512, 512), np.zeros((512, 512), np.uint8)
+    mask[box.slices] = 1
+    windows = fill(photo, mask, generator)[1]
+    assert len(windows) == 1 and torch.equal(windows[0].bare, windows[0].unknown)
+
+
+def test_grain_is_added_once_where_boxes_overlap() -> None:
+    noise = np.random.default_rng(0).normal(0, 8, (300, 400, 3))
+    photo = np.clip(draw_shapes(300, 400) + noise, 0, 255).astype(np.uint8)
+    mask = next(masks(300, 400))
+    canvas = Canvas(photo, mask)
+    grain = find_grain(photo, canvas.known)
+    assert grain is not None
+    canvas.fill(Box(0, 0, 300, 400), np.full_like(photo, 128))
+    once = []
+    for box in (Box(0, 0, 150, 400), Box(60, 0, 300, 400)):
+        canvas.add_grain(box, grain, np.random.default_rng(1))
+        once.append(canvas.pixels.copy())
+    assert (once[0][mask == 1] != 128).any()
+    assert np.array_equal(once[0][:150], once[1][:150])
+
+
+def test_a_smaller_copy_is_as_bright() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    small, _ = Canvas(photo, np.zeros((300, 300), np.uint8)).shrink(Box(0, 0, 300, 300), (100, 97))
+    assert small.mean() == pytest.approx(photo.mean(), abs=0.05)

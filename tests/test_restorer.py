@@ -259,6 +259,17 @@ def test_only_a_mender_does_without_a_mask(restorer: Restorer, mender: Restorer)
         restorer.fix(_photo(20, 30))
     with pytest.raises(UsageError, match="uint8 or uint16"):
         mender.fix(_photo(20, 30).astype(np.float32))
-    mask = _mask(64, 64)
-    inside = mender.fix(_photo(64, 64), mask)
-    assert np.array_equal(inside[mask == 0], _photo(64, 64)[mask == 0])
+    with pytest.raises(UsageError, match="fills no holes"):
+        mender.adapt(_photo(64, 64), _mask(64, 64), 1)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_with_a_mask_a_mender_mends_inside_it_by_what_is_there(
+    mender: Restorer, deep: bool
+) -> None:
+    photo, mask = _photo(64, 96), _mask(64, 96)
+    photo = photo.astype(np.uint16) * 257 if deep else photo
+    inside, whole = mender.fix(photo, mask), mender.fix(photo)
+    assert inside.dtype == photo.dtype
+    assert np.array_equal(inside, np.where(mask[..., None] != 0, whole, photo))
+    assert np.array_equal(mender.fix(photo, np.ones_like(mask)), whole)

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from restore.folders.photo import Fixer
-from restore.image import AnyPixels, Pixels
+from restore.image import AnyPixels, Pixels, to_eight_bits
 from restore.masks import Mask
 
 GROW = 2  # pixels that what was found is widened by, since damage has soft rims
@@ -51,7 +51,7 @@ class Repairer:
         Returns:
             The same array where there is nothing to do.
         """
-        shown = np.asarray(photo // 257, np.uint8) if photo.dtype == np.uint16 else photo
+        shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
         hole = self.finder.find(shown, grow=GROW + self.grow)
         hole = hole if mask is None else hole | mask
         if hole.any() and not hole.all():

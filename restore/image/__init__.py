@@ -1,5 +1,6 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
+from restore.image.deep import to_eight_bits
 from restore.image.enlarging import enlarge
 from restore.image.photo import (
     ACCEPTED,
@@ -7,6 +8,7 @@ from restore.image.photo import (
     AnyPixels,
     Photo,
     Pixels,
+    check_pixels,
     format_of,
     to_pixels,
     to_tensor,
@@ -28,6 +30,7 @@ __all__ = [
     "AnyPixels",
     "Photo",
     "Pixels",
+    "check_pixels",
     "check_target",
     "encode_gif",
     "encode_png",
@@ -36,6 +39,7 @@ __all__ = [
     "open_picture",
     "part_prefix",
     "read_image",
+    "to_eight_bits",
     "to_pixels",
     "to_tensor",
     "to_upright",

@@ -42,6 +42,20 @@ ACCEPTED = (
 )
 
 
+def check_pixels(photo: AnyPixels, *, deep: bool = False) -> None:
+    """Refuse what is no photo: (H, W, 3) uint8, where `deep` is set also uint16.
+
+    Raises:
+        UsageError: another shape or type.
+    """
+    kinds = ("uint8", "uint16") if deep else ("uint8",)
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in kinds:
+        raise UsageError(
+            f"A photo must be (height, width, 3) {' or '.join(kinds)}, not {photo.shape} "
+            f"{photo.dtype}."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
     """A photo as displayed, and what its file must keep."""
