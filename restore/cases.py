@@ -54,7 +54,7 @@ def read_cases(
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
     folder of masks, white = hole, that the photos take in turn, both sorted by name. `last` and
     `limit`: only so many photos from the end, and of these from the start. Photos that can't be
-    read are left out, with a warning.
+    read or that a mask covers whole are left out, with a warning.
 
     Raises:
         RestoreError: no photos or no masks there.
@@ -63,6 +63,9 @@ def read_cases(
     draw = _mask_source(masks, seed)
     for index, name, clean in read_photos(folder, limit, last, warn):
         mask = draw(index, (clean.shape[0], clean.shape[1]))
+        if mask.all():
+            warn(f"Left out: {name}, whose mask covers all of it.")
+            continue
         yield Case(name, hole_band(mask), clean, mask)
 
 

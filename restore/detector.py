@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, pick_device
+from restore.device import autocast, memory_errors, pick_device
 from restore.image import check_pixels, to_tensor
 from restore.masks import Mask, grow_mask
 from restore.nets import DETECTORS, DetectorNetwork
@@ -94,7 +94,7 @@ class Detector:
         found = np.empty(padded.shape[:2], np.float32)
         for core, window in self._tiles(padded.shape[0], padded.shape[1]):
             pixels = to_tensor(padded[window.slices]).to(self.device)  # (1, 3, h, w)
-            with torch.inference_mode(), autocast(self.device):
+            with memory_errors(), torch.inference_mode(), autocast(self.device):
                 rated = torch.sigmoid(self.network(pixels))[0, 0].cpu().numpy()
             found[core.slices] = rated[core.inside(window).slices]
         return found[:height, :width]

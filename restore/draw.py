@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from restore.errors import RestoreError
-from restore.image import encode_png, write_bytes
+from restore.errors import RestoreError, UsageError
+from restore.image import check_target, encode_png, write_bytes
 
 PAPER = (255, 255, 255)
 INK = (40, 40, 40)
@@ -70,6 +70,18 @@ def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int)
         full = full[:-1]
         text = full + "…"
     ImageDraw.Draw(paper).text(position, text, INK, _font())
+
+
+def check_sheet(path: Path, *inputs: Path) -> None:
+    """Refuse a contact sheet that can't be written or lies among what it is drawn from.
+
+    Raises:
+        UsageError: it lies in one of the folders `inputs`. RestoreError: no such folder.
+    """
+    for folder in inputs:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"The sheet {path} would lie among the pictures; name another place.")
+    check_target(path, overwrite=True)
 
 
 def write_sheet(path: Path, sheet: np.ndarray | None) -> None:

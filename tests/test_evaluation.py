@@ -226,6 +226,17 @@ def test_an_unreadable_photo_is_left_out_with_a_warning(tmp_path: Path) -> None:
     assert len(warnings) == 1 and "broken.png" in warnings[0]
 
 
+def test_a_photo_that_its_mask_covers_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", [coffee()[:64, :64], coffee()[:64, :64]])
+    mask = np.zeros((2, 64, 64), np.uint8)
+    mask[0], mask[1, :9] = 255, 255
+    masks = write(tmp_path / "masks", mask)
+    warnings: list[str] = []
+    found = list(read_cases(photos, masks, warn=warnings.append))
+    assert [case.name for case in found] == ["01.png"]
+    assert len(warnings) == 1 and "00.png" in warnings[0]
+
+
 def test_missing_folders_and_presets_are_errors(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", [coffee()[:64, :64]])
     with pytest.raises(RestoreError):

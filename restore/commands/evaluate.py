@@ -95,6 +95,10 @@ def evaluate(
     task = read_header(checkpoint_path(model)).task
     given: dict[str, object] = {"mask": mask, "degrade": degrade, "biharmonic": biharmonic}
     _check_request(model, task, given, count or features)
+    if sheet is not None:
+        from restore.draw import check_sheet
+
+        check_sheet(sheet, data, *filter(Path.is_dir, [Path(mask or "")]))
     if task == "generate":
         from restore.resemblance import score
 
@@ -130,9 +134,9 @@ def evaluate(
         sheet_rows=SHEET_ROWS if sheet else 0,
         fidelity=fid,
     )
+    show_means(found, "damage" if degrade else "hole", as_json)
     if sheet is not None:
         write_sheet(sheet, found.sheet)
-    show_means(found, "damage" if degrade else "hole", as_json)
 
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:

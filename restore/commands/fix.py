@@ -202,11 +202,6 @@ def fix(
     if max_megabytes is not None:
         options = replace(options, max_bytes=max_megabytes * 10**6)
     if len(photos) == 1 and photos[0].is_dir():
-        if adapt is not None:
-            raise UsageError(
-                f"{photos[0]} is a folder, and --adapt takes photos; name them, as in "
-                f"{photos[0]}/*.jpg, with --out FOLDER/."
-            )
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         if watch and ray is not None:

@@ -104,7 +104,7 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
-    from restore.image import Photo, write_image
+    from restore.image import Photo, check_target, write_image
     from restore.masks import grow_mask, hole_share
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
@@ -112,6 +112,7 @@ def mask(
     if threshold is not None and not find:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     target = _target(photo, out)
+    check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
     if find:
         drawn = _find(photo, find, threshold, device)

@@ -6,11 +6,13 @@ import click
 
 from restore import errors
 from restore.errors import DEBUG, RestoreError
+from restore.quiet import stderr_spoken
 
 
 def say(sentence: str) -> None:
     """Print a sentence for the user on stderr; odd bytes in a file's name are shown escaped."""
-    click.echo(f"restore: {to_printable(sentence)}", err=True)
+    with stderr_spoken():
+        click.echo(f"restore: {to_printable(sentence)}", err=True)
 
 
 def to_printable(text: str) -> str:

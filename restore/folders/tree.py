@@ -281,7 +281,10 @@ def _masks_of(plan: Plan) -> list[Path]:
 def _check_tree(tree: Tree) -> None:
     check_mask(tree.options, tree.pattern)
     if tree.options.adapt:
-        raise UsageError("--adapt is for single photos; name them instead of their folder.")
+        raise UsageError(
+            f"{tree.folder} is a folder, and --adapt takes photos; name them, as in "
+            f"{tree.folder}/*.jpg, with --out FOLDER/."
+        )
     folder, out, pattern = tree.folder.resolve(), tree.out.resolve(), tree.pattern
     if folder == out:
         raise UsageError(f"Photos are not written over; name another --out than {tree.folder}.")

@@ -4,6 +4,7 @@ import os
 import re
 import struct
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,8 @@ def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
     if isinstance(picture, TiffImageFile) and X_RESOLUTION not in picture.tag_v2:
         return None  # Pillow says 1
     dpi: tuple[float, float] | None = picture.info.get("dpi")
+    if dpi is None or not all(isfinite(side) and side > 0 for side in dpi):
+        return None  # 0/0 is met with, and no format takes it
     return dpi
 
 

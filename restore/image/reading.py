@@ -1,13 +1,11 @@
 """Reading photos: what is accepted, and one sentence for everything that isn't."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -17,6 +15,7 @@ from restore.errors import RestoreError
 from restore.image.deep import count_bits, is_deep, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
+from restore.quiet import stderr_silenced
 
 # Pillow tells of odd metadata on stderr, where the user shall see our sentences only.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -187,7 +186,7 @@ def _has_more_bits(path: Path, picture: Image.Image) -> bool:
 def to_upright(picture: Image.Image) -> Image.Image:
     """Return the picture as displayed: decoded, with its EXIF orientation applied."""
     if isinstance(picture, TiffImageFile):
-        with _stderr_silenced():
+        with stderr_silenced():
             picture.load()  # which turns it, too
         return picture
     orientation = read_orientation(picture)
@@ -195,30 +194,10 @@ def to_upright(picture: Image.Image) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
-_stderr_lock = Lock()
-
-
-@contextmanager
-def _stderr_silenced() -> Iterator[None]:
-    """Keep decoders from writing about damaged data to file descriptor 2, past Python."""
-    with _stderr_lock, Path(os.devnull).open("wb") as nowhere:
-        try:
-            stderr = os.dup(2)
-        except OSError:  # a program without stderr
-            yield
-            return
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
 def _read_deep(path: Path, picture: Image.Image) -> DeepPixels:
     """Return 16-bit samples (H, W, C) as displayed, of a file that is whole."""
     orientation = read_orientation(picture)
-    with _stderr_silenced():
+    with stderr_silenced():
         if picture.format == "PNG":
             picture.load()  # tells what is cut short, which OpenCV doesn't, and reads late metadata
         return read_deep(path, picture, orientation)

@@ -28,6 +28,8 @@ from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
 from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, format_of
 
+LONGEST_PACKET = 65_504  # bytes of EXIF or XMP that fit into a JPEG beside their headers
+
 
 def write_image(
     path: str | Path,
@@ -52,7 +54,8 @@ def write_image(
         overwrite: replace an existing file.
 
     Raises:
-        UsageError: the file exists, or the format is none of ours or can't hold transparency.
+        UsageError: the file exists, or the format is none of ours or can't hold transparency or
+            metadata of such length.
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
@@ -62,6 +65,8 @@ def write_image(
         if alpha.min() < 255:
             raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
         alpha = None
+    if format == "JPEG":
+        _check_lengths(path, like)
     check_target(path, overwrite=overwrite)
     try:
         data = _encode(pixels, alpha, like, format)
@@ -70,6 +75,16 @@ def write_image(
     except Exception as error:  # what a format can't hold, Pillow tells with various types
         raise RestoreError(f"Can't write {path} as {format}: {str(error).rstrip('.')}.") from None
     write_bytes(path, data, overwrite=overwrite)
+
+
+def _check_lengths(path: Path, like: Photo) -> None:
+    """Refuse metadata that is too long for a segment of a JPEG."""
+    for name, packet in (("XMP", like.xmp), ("EXIF", like.exif)):
+        if len(packet) > LONGEST_PACKET:
+            raise UsageError(
+                f"A JPEG can't keep {name} metadata of {len(packet) // 1000} KB; write "
+                f"{path.stem}.png instead."
+            )
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -150,8 +165,10 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
     fine = pixels if pixels.dtype == np.uint16 else None
     pixels = pixels.astype(np.uint8) if fine is None else to_eight_bits(fine)
     picture = Image.fromarray(pixels)
-    if like.gray and format not in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
+    if like.gray:
         picture = picture.convert("L")  # exactly v where R = G = B = v
+        if format in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
+            picture = picture.convert("RGB")
     if format == "BMP" and alpha is not None:
         return _encode_bmp(pixels, alpha)
     if alpha is not None:

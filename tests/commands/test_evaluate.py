@@ -45,6 +45,18 @@ def test_json_and_a_sheet(run, tiny_checkpoint: Path, photos: Path, tmp_path: Pa
         assert picture.width > 5 * 64 and picture.height > 3 * 64
 
 
+def test_a_sheet_that_would_do_harm_is_refused_at_once(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path
+) -> None:
+    photo = next(iter(sorted(photos.iterdir())))
+    before = photo.read_bytes()
+    words = ["evaluate", tiny_checkpoint, photos, "--mask", "boxes", "--sheet"]
+    for sheet, sentence in ((photo, "among the pictures"), (tmp_path / "no/a.png", "no folder")):
+        ran = run(*words, sheet)
+        assert ran.code and sentence in ran.err and not ran.out
+    assert photo.read_bytes() == before
+
+
 def test_a_mender_is_scored_beside_the_damaged_photos(run, photos: Path, tmp_path: Path) -> None:
     words = ["evaluate", "mend", photos, "--degrade", "noisy"]
     ran = run(*words, "--sheet", tmp_path / "sheet.png")

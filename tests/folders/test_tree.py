@@ -134,7 +134,7 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
         ({"mask": MASKS / "a.png", "pattern": "{stem}_mask"}, "is a file"),
         ({"mask_is": "alpha"}, "leave out --mask"),
         ({"mask": Path("nowhere")}, "no mask nowhere"),
-        ({"adapt": 30}, "--adapt is for single photos"),
+        ({"adapt": 30}, "photos is a folder, and --adapt takes photos"),
         ({"pattern": "{stem}_mask"}, "no photos to fix in photos: photos/a.png has no mask"),
     ],
 )

@@ -253,3 +253,13 @@ def test_a_webp_stays_lossless_or_lossy(tmp_path: Path, lossless: bool, extended
     again = read_image(rewrite(tmp_path / "a.webp"))
     assert np.array_equal(photo.pixels, again.pixels) == lossless
     assert np.abs(photo.pixels.astype(int) - again.pixels).mean() < 4
+
+
+@pytest.mark.parametrize("extension", ["tif", "png", "jpg"])
+def test_a_resolution_that_is_no_number_is_left_out(tmp_path: Path, extension: str) -> None:
+    pixels = np.asarray(RGB)
+    nothing = [(282, "2I", 1, (0, 0), True), (283, "2I", 1, (0, 0), True)]
+    tifffile.imwrite(tmp_path / "odd.tif", pixels, extratags=nothing, resolutionunit=None)
+    photo = read_image(tmp_path / "odd.tif")
+    write_image(tmp_path / f"out.{extension}", photo.pixels, photo)
+    assert read_image(tmp_path / f"out.{extension}").pixels.shape == pixels.shape

@@ -12,6 +12,7 @@ from PIL import Image
 
 from restore.errors import RestoreError
 from restore.image import open_picture, read_image
+from restore.quiet import stderr_silenced, stderr_spoken
 
 # Pytest shows the warnings of Pillow that restore.image keeps off stderr.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -192,6 +193,21 @@ def test_libtiff_says_nothing_past_us(tmp_path: Path, capfd: pytest.CaptureFixtu
         read_image(tmp_path / "bad.tif")
     os.write(2, b"stderr works again")
     assert capfd.readouterr().err == "stderr works again"
+
+
+def test_what_is_said_while_decoders_are_silenced_is_read(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with stderr_silenced():
+        os.write(2, b"noise ")
+        with stderr_silenced():
+            os.write(2, b"more noise ")
+            with stderr_spoken():
+                os.write(2, b"a sentence ")
+        os.write(2, b"and noise ")
+    with stderr_spoken():
+        os.write(2, b"and another")
+    assert capfd.readouterr().err == "a sentence and another"
 
 
 def test_what_is_no_picture_is_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""File descriptor 2, which decoders written in C print to past Python, and our own sentences."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+_lock = Lock()
+_silent = 0  # how many threads are in `stderr_silenced`
+_stderr = -1  # what descriptor 2 was before that
+
+
+@contextmanager
+def stderr_silenced() -> Iterator[None]:
+    """Let nothing be printed to file descriptor 2 meanwhile, by any thread, but what is spoken."""
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+@contextmanager
+def stderr_spoken() -> Iterator[None]:
+    """Let the user read what is printed to stderr now, though others may keep it silent."""
+    with _lock:
+        if not _silent or _stderr < 0:
+            yield
+            return
+        os.dup2(_stderr, 2)
+        try:
+            yield
+        finally:
+            _silence()
+
+
+def _enter() -> None:
+    global _silent, _stderr
+    with _lock:
+        _silent += 1
+        if _silent > 1:
+            return
+        try:
+            _stderr = os.dup(2)
+        except OSError:  # a program without stderr
+            _stderr = -1
+            return
+        _silence()
+
+
+def _leave() -> None:
+    global _silent, _stderr
+    with _lock:
+        _silent -= 1
+        if not _silent and _stderr >= 0:
+            os.dup2(_stderr, 2)
+            os.close(_stderr)
+            _stderr = -1
+
+
+def _silence() -> None:
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
