@@ -67,6 +67,7 @@ def test_the_parts_of_a_box_cover_it_once() -> None:
 def test_depth_is_the_distance_to_the_nearest_known_pixel() -> None:
     assert hole_depth(_mask(100, 100, Box(10, 10, 61, 91))) == pytest.approx(26, abs=1.5)
     assert hole_depth(np.zeros((5, 5), np.uint8)) == 0
+    assert hole_depth(np.ones((5, 9), np.uint8)) == 9  # nothing is known
 
 
 def test_sides_are_multiples_of_a_step_where_the_photo_has_room() -> None:
