@@ -125,7 +125,10 @@ class Restorer:
         So the windows of several photos can be restored side by side.
         """
         if self.settings.task == "mend":
-            return self._mend_inside(photo, mask, seed)
+            check_pixels(photo, deep=True)
+            if mask is None:
+                return self._mend(photo, seed)
+            return self._mend_inside(photo, _read_mask(photo, mask), seed)
         if mask is None:
             raise UsageError(
                 f"{self.settings.name} fills holes and needs a mask; 'mend' needs none."
@@ -157,12 +160,10 @@ class Restorer:
         )
         return torch.stack([*answers]).mean(dim=0)
 
-    def _mend_inside(self, photo: AnyPixels, mask: NDArray[np.generic] | None, seed: int) -> Steps:
-        """Mend a photo where the mask is not 0; without one as a whole."""
-        check_pixels(photo, deep=True)
-        inside = None if mask is None else _read_mask(photo, mask)
+    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
+        """Mend a photo where the mask (H, W) {0, 1} is 1."""
         mended = yield from self._mend(photo, seed)
-        return mended if inside is None else np.where(inside[..., None] == 1, mended, photo)
+        return np.where(mask[..., None] == 1, mended, photo)
 
     def _mend(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""

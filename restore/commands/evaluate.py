@@ -98,7 +98,7 @@ def evaluate(
     if sheet is not None:
         from restore.draw import check_sheet
 
-        check_sheet(sheet, data, *filter(Path.is_dir, [Path(mask or "")]))
+        check_sheet(sheet, data, *([Path(mask)] if mask else []))
     if task == "generate":
         from restore.resemblance import score
 

@@ -57,6 +57,15 @@ def test_a_sheet_that_would_do_harm_is_refused_at_once(
     assert photo.read_bytes() == before
 
 
+def test_a_sheet_goes_into_the_folder_that_one_is_in(
+    run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", "mend", photos, "--degrade", "noisy", "--limit", 1, "--sheet", "sheet.png"]
+    assert run(*words).code == 0
+    assert (tmp_path / "sheet.png").is_file()
+
+
 def test_a_mender_is_scored_beside_the_damaged_photos(run, photos: Path, tmp_path: Path) -> None:
     words = ["evaluate", "mend", photos, "--degrade", "noisy"]
     ran = run(*words, "--sheet", tmp_path / "sheet.png")
