@@ -28,7 +28,7 @@ from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
 from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, format_of
 
-LONGEST_PACKET = 65_504  # bytes of EXIF or XMP that fit into a JPEG beside their headers
+LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 
 
 def write_image(
@@ -79,8 +79,8 @@ def write_image(
 
 def _check_lengths(path: Path, like: Photo) -> None:
     """Refuse metadata that is too long for a segment of a JPEG."""
-    for name, packet in (("XMP", like.xmp), ("EXIF", like.exif)):
-        if len(packet) > LONGEST_PACKET:
+    for name, packet, most in (("XMP", like.xmp, LONGEST_XMP), ("EXIF", like.exif, LONGEST_EXIF)):
+        if len(packet) > most:
             raise UsageError(
                 f"A JPEG can't keep {name} metadata of {len(packet) // 1000} KB; write "
                 f"{path.stem}.png instead."

@@ -12,6 +12,7 @@ from PIL import Image
 
 from restore.errors import RestoreError, UsageError
 from restore.image import Photo, read_image, write_bytes, write_image
+from restore.image.writing import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 36, 3), np.uint8)
@@ -90,6 +91,17 @@ def test_a_gray_photo_has_no_colour_where_a_format_has_no_gray(tmp_path: Path) -
     written = read_image(tmp_path / "a.webp")
     assert (written.pixels == written.pixels[..., :1]).all()
     assert np.array_equal(written.alpha, like.alpha)
+
+
+@pytest.mark.parametrize(("packet", "most"), [("xmp", LONGEST_XMP), ("exif", LONGEST_EXIF)])
+def test_a_jpeg_takes_the_longest_metadata_that_fits(
+    tmp_path: Path, packet: str, most: int
+) -> None:
+    content = b"II*\0\x08\0\0\0\0\0".ljust(most, b"\0")
+    write_image(tmp_path / "a.jpg", PIXELS, replace(PHOTO, **{packet: content}))
+    assert content in (tmp_path / "a.jpg").read_bytes()
+    with pytest.raises(UsageError, match="can't keep"):
+        write_image(tmp_path / "b.jpg", PIXELS, replace(PHOTO, **{packet: content + b"\0"}))
 
 
 @pytest.mark.parametrize("packet", ["xmp", "exif"])
