@@ -133,3 +133,20 @@ def test_a_smaller_copy_is_as_bright() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
     small, _ = Canvas(photo, np.zeros((300, 300), np.uint8)).shrink(Box(0, 0, 300, 300), (100, 97))
     assert small.mean() == pytest.approx(photo.mean(), abs=0.05)
+
+
+def test_an_odd_seed_has_the_generator_see_a_mirrored_photo(generator: RestorerGenerator) -> None:
+    photo = draw_shapes(320, 352)
+    for mask in masks(320, 352):
+        plain, mirrored = (fill(photo, mask, generator, seed)[1] for seed in (2, -1))
+        for one, other in zip(plain, mirrored, strict=True):
+            assert torch.equal(other.pixels.flip(3), one.pixels)
+            assert torch.equal(other.unknown.flip(3), one.unknown)
+            assert torch.equal(other.bare.flip(3), one.bare)
+
+
+def test_a_mirrored_fill_is_turned_back(generator: RestorerGenerator) -> None:
+    photo = draw_shapes(310, 339)
+    for mask in masks(310, 339):
+        steps = fill_holes(photo, mask, generator, seed=1)
+        assert np.array_equal(follow(steps, lambda window: window.pixels), photo)
