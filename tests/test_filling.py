@@ -139,6 +139,7 @@ def test_an_odd_seed_has_the_generator_see_a_mirrored_photo(generator: RestorerG
     photo = draw_shapes(320, 352)
     for mask in masks(320, 352):
         plain, mirrored = (fill(photo, mask, generator, seed)[1] for seed in (2, -1))
+        assert plain
         for one, other in zip(plain, mirrored, strict=True):
             assert torch.equal(other.pixels.flip(3), one.pixels)
             assert torch.equal(other.unknown.flip(3), one.unknown)
