@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -213,7 +214,13 @@ def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoi
     photo = write_picture("p.png")
     words = ["--mask", mask_file, "--model", tiny_checkpoint, "--count", "1000"]
     command = [sys.executable, "-m", "restore", "fix", photo, *words, "--out", f"{tmp_path}/new/"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        # A shell that starts tests in the background has them and their children ignore it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "new" / "p-2.png").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
