@@ -13,6 +13,7 @@ from torch import Tensor
 from restore.image import to_pixels, to_tensor
 from restore.nets import RestorerGenerator
 from restore.surroundings import Grain, add_grain, find_blur, find_grain
+from restore.texture import copy_texture, is_texture
 from restore.windows import Box, Steps, Window, find_groups, hole_depth, pad_to, split_box
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
@@ -22,6 +23,7 @@ RIM = 2  # pixels around a group that show where its hole ends
 CONTEXT = 96  # pixels that a window shows on each side of a hole
 LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
+LEAST_DEPTH = 12  # pixels; a shallower hole is left to the generator even in a texture
 LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
 COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
@@ -32,6 +34,7 @@ SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it 
 def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: int = 0) -> Steps:
     """Fill the holes of a photo, group by group; ask for the windows to be restored.
 
+    What lies in a texture is filled by copying from around it, without the generator.
     An odd seed has the generator see the photo as in a mirror: a fill as good as the other, since
     training mirrors half of the photos, and about twice as unlike it as one from other noise.
 
@@ -39,15 +42,18 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
         photo: (H, W, 3) uint8 RGB; it stays as it is.
         hole: (H, W) {0, 1}, 1 is the hole.
         generator: that restores the windows.
-        seed: of its noise and of the grain, and whether it sees a mirrored photo.
+        seed: of its noise, of the grain and of what is copied, and whether it sees a mirrored
+            photo.
     """
     canvas = Canvas(photo.copy(), hole)
     grain = find_grain(photo, canvas.known) if hole.any() else None
     filler = Filler(generator, torch.Generator().manual_seed(seed), mirrored=seed % 2 == 1)
     for number, group in enumerate(find_groups(hole, CONTEXT, LEAST_WINDOW)):
+        rng = np.random.default_rng([seed % 2**64, number])  # negative seeds are torch's alone
+        if canvas.copy_texture(group, rng):
+            continue
         yield from filler.fill(canvas, group)
         if grain:
-            rng = np.random.default_rng([seed % 2**64, number])  # negative seeds are torch's alone
             for part in split_box(group, LARGEST_CORE):
                 canvas.add_grain(part, grain, rng)
     return canvas.pixels
@@ -98,6 +104,19 @@ class Canvas:
         """Put `pixels` where they are unknown, for good."""
         self.sketch(box, pixels)
         self.unknown[box.slices] = 0
+
+    def copy_texture(self, group: Box, rng: np.random.Generator) -> bool:
+        """Fill a group by copying from around it, if that is one texture; tell whether it was."""
+        window = group.widen(CONTEXT, LEAST_WINDOW, *self.size)
+        pixels, known = self.pixels[window.slices], self.known[window.slices]
+        if hole_depth(1 - known) < LEAST_DEPTH or not is_texture(pixels, known):
+            return False
+        copied = copy_texture(pixels, 1 - known, rng)
+        if copied is None:
+            return False
+        self.fill(group, copied[group.inside(window).slices])
+        self.grainless[group.slices] = 0
+        return True
 
     def blur(self, group: Box) -> float:
         """Return how blurred the photo is around a group, in pixels."""

@@ -151,3 +151,29 @@ def test_a_mirrored_fill_is_turned_back(generator: RestorerGenerator) -> None:
     for mask in masks(310, 339):
         steps = fill_holes(photo, mask, generator, seed=1)
         assert np.array_equal(follow(steps, lambda window: window.pixels), photo)
+
+
+def draw_texture(height: int, width: int) -> np.ndarray:
+    noise = np.random.default_rng(0).standard_normal((height, width, 3)).astype(np.float32)
+    return np.clip(128 + 120 * cv2.GaussianBlur(noise, (0, 0), 1.2), 0, 255).astype(np.uint8)
+
+
+def test_a_hole_in_a_texture_is_filled_without_the_generator(generator: RestorerGenerator) -> None:
+    photo = draw_texture(320, 352)
+    for mask in masks(320, 352):
+        first, again, other = (fill(photo, mask, generator, seed) for seed in (0, 0, 2))
+        assert first[1] == []
+        assert np.array_equal(first[0], again[0]) and not np.array_equal(first[0], other[0])
+        assert np.array_equal(first[0][mask == 0], photo[mask == 0])
+        assert first[0][mask == 1].std() == pytest.approx(photo.std(), rel=0.3)
+
+
+def test_a_shallow_hole_in_a_texture_and_one_in_a_scene_are_the_generators(
+    generator: RestorerGenerator,
+) -> None:
+    photo, mask = draw_texture(320, 352), np.zeros((320, 352), np.uint8)
+    mask[100:120, 30:300] = 1
+    assert len(fill(photo, mask, generator)[1]) == 1
+    mask[100:140, 30:300] = 1
+    assert fill(photo, mask, generator)[1] == []
+    assert len(fill(draw_shapes(320, 352), mask, generator)[1]) == 1

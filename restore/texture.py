@@ -1,0 +1,259 @@
+"""Textures: a hole in one, such as grass or brick, is filled with copies of what is around it.
+
+Deep in such a hole a small network draws stripes, while the texture itself is at hand. Each pixel
+is given a source, a known pixel whose surroundings look like its own, from coarse to fine, and its
+colour is voted for by its own source and those of its neighbours: Wexler et al., section 3
+(doi:10.1109/TPAMI.2007.60). Good sources spread to neighbours: PatchMatch (Barnes et al., section
+3.2, doi:10.1145/1531326.1531330).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.uint8]  # (H, W) {0, 1}
+Plane = NDArray[np.float32]  # (H, W, 3), levels of 255
+Places = NDArray[np.int32]  # (N, 2) as (row, column)
+Sources = NDArray[np.int32]  # (H, W, 2), the place that a pixel is copied from, or its own
+
+BLOCK = 24  # pixels, side of the squares by which a texture is told
+LEAST_BLOCKS = 8
+UNIFORM = 0.15  # variance between blocks by that inside them: textures have less, scenes over 0.5
+JUST_SEEN = 4.0  # squared levels; less variance inside blocks is none
+
+PATCH = 7  # pixels, side of the squares that are compared
+REACH = PATCH // 2
+COARSEST = 64  # pixels, longer side at most of the size to begin at
+LEAST_SOURCES = 64
+SEARCHES = 4  # for the most similar sources at the smallest size
+ROUNDS = 2  # of voting and spreading, at each size but the photo's own
+STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 4), (0, -4), (4, 0), (-4, 0))  # to neighbours
+NEAR = 1.5  # pixels, sigma of the Gaussian by which neighbours vote
+ROUGH = 0.5  # of the texture's deviation, noise in the first guess, which else is smooth
+LARGEST_HOLE = 2**20  # pixels; a larger one would take too long
+CHUNK = 65536  # pixels compared at a time, for the sake of memory
+
+
+def is_texture(pixels: Pixels, known: Mask) -> bool:
+    """Tell whether what is known is one texture: blocks differ less than the pixels inside them.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        known: (H, W) {0, 1}, 1 where the photo is as it was taken.
+    """
+    height, width = (side // BLOCK * BLOCK for side in known.shape)
+    colors = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:height, :width].astype(np.float32)
+    share = known[:height, :width, None].astype(np.float32)
+    counts, sums, squares = (
+        _average_blocks(planes) for planes in (share, colors * share, colors**2 * share)
+    )
+    full = counts[:, 0] > 0.5
+    if full.sum() < LEAST_BLOCKS:
+        return False
+    means, squares = (part[full] / counts[full] for part in (sums, squares))
+    inside = (squares - means**2).sum(axis=1).mean()
+    return bool(means.var(axis=0).sum() <= UNIFORM * (inside + JUST_SEEN))
+
+
+def _average_blocks(planes: Plane) -> NDArray[np.float64]:
+    """Return the means (B, C) of (H, W, C) over blocks."""
+    if not planes.size:
+        return np.zeros((0, planes.shape[2]))
+    size = (planes.shape[1] // BLOCK, planes.shape[0] // BLOCK)
+    small = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+    return small.reshape(-1, planes.shape[2]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A photo at one size.
+
+    Attributes:
+        pixels: (H, W, 3), levels of 255.
+        hole: (H, W) {0, 1}, 1 is the hole.
+    """
+
+    pixels: Plane
+    hole: Mask
+
+    @cached_property
+    def targets(self) -> Places:
+        """The pixels of the hole."""
+        return np.argwhere(self.hole).astype(np.int32)
+
+    @cached_property
+    def usable(self) -> NDArray[np.bool_]:
+        """Where a patch is wholly known, (H, W)."""
+        square = np.ones((PATCH, PATCH), np.uint8)
+        return cv2.erode(1 - self.hole, square, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+
+    def halve(self) -> "Level":
+        """Return the photo at half its size, where a pixel is known if all of it was."""
+        known = (1 - self.hole).astype(np.float32)
+        size = (self.hole.shape[1] // 2, self.hole.shape[0] // 2)
+        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(self.pixels * known[..., None], size, interpolation=cv2.INTER_AREA)
+        mean = pixels / np.maximum(share, 1e-3)[..., None]
+        return Level(mean.astype(np.float32), (share < 0.999).astype(np.uint8))
+
+
+def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels | None:
+    """Return the photo with its hole filled by copies of what is known.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB; what lies in the hole does not matter.
+        hole: (H, W) {0, 1}, 1 is the hole: this pixel may change.
+        rng: draws what the fill begins with.
+
+    Returns:
+        None where too little is known to copy from, or the hole is too large.
+    """
+    if hole.sum() > LARGEST_HOLE:
+        return None
+    finest, *smaller = _make_levels(pixels, hole)
+    if finest.usable.sum() < LEAST_SOURCES:
+        return None
+    levels = [*reversed(smaller), finest]
+    guess = _guess(levels[0], rng)
+    for _ in range(SEARCHES):
+        sources = find_nearest(levels[0], guess)
+        guess = complete(levels[0], sources)
+    for level, finer in pairwise(levels):
+        for _ in range(ROUNDS):
+            sources = spread(level, sources)
+        sources = enlarge(finer, sources)
+    filled = np.clip(np.rint(complete(finest, sources)), 0, 255)
+    return filled[: hole.shape[0], : hole.shape[1]].astype(np.uint8)
+
+
+def _make_levels(pixels: Pixels, hole: Mask) -> list[Level]:
+    """Return the photo at its size, half of it, a quarter …, as long as there is much to copy."""
+    halvings = max(0, int(np.ceil(np.log2(max(hole.shape) / COARSEST))))
+    (height, width), step = hole.shape, 2**halvings
+    rim = ((0, -height % step), (0, -width % step))
+    padded = np.pad(pixels.astype(np.float32), (*rim, (0, 0)))
+    levels = [Level(padded, np.pad(hole, rim, constant_values=1))]
+    for _ in range(halvings):
+        smaller = levels[-1].halve()
+        if smaller.usable.sum() < LEAST_SOURCES:
+            break
+        levels.append(smaller)
+    return levels
+
+
+def _guess(level: Level, rng: np.random.Generator) -> Plane:
+    """Return the photo with its hole filled by smooth colours and noise."""
+    known = np.clip(np.rint(level.pixels), 0, 255).astype(np.uint8)
+    smooth = cv2.inpaint(known, level.hole, REACH, cv2.INPAINT_TELEA)
+    noise = rng.standard_normal(level.pixels.shape, np.float32) * level.hole[..., None]
+    deviation = level.pixels[level.hole == 0].std(axis=0)
+    return np.asarray(smooth + ROUGH * deviation * noise, np.float32)
+
+
+def find_nearest(level: Level, guess: Plane) -> Sources:
+    """Return for each pixel of the hole the source whose patch is the most like that of a guess."""
+    places = np.argwhere(level.usable).astype(np.int32)
+    known, wanted = (
+        np.ascontiguousarray(_to_patches(image)[tuple(at.T)]).reshape(len(at), -1)
+        for image, at in ((level.pixels, places), (guess, level.targets))
+    )
+    sources = _own_places(level)
+    found = [match.trainIdx for match in cv2.BFMatcher(cv2.NORM_L2).match(wanted, known)]
+    sources[tuple(level.targets.T)] = places[found]
+    return sources
+
+
+def spread(level: Level, sources: Sources) -> Sources:
+    """Return sources after each pixel tried those of its neighbours, shifted as it lies to them."""
+    wanted, known = _to_patches(complete(level, sources)), _to_patches(level.pixels)
+    targets, last = level.targets, np.array(level.hole.shape, np.int32) - 1
+    sources = sources.copy()
+    best = sources[tuple(targets.T)]
+    distance = _compare(wanted, targets, known, best)
+    for step in np.array(STEPS, np.int32):
+        neighbours = np.clip(targets - step, 0, last)
+        tried = np.clip(sources[tuple(neighbours.T)] + targets - neighbours, 0, last)
+        other = (level.usable[tuple(tried.T)] & (tried != best).any(axis=1)).nonzero()[0]
+        found = _compare(wanted, targets[other], known, tried[other])
+        better = other[found < distance[other]]
+        distance[better] = found[found < distance[other]]
+        best[better] = tried[better]
+        sources[tuple(targets.T)] = best
+    return sources
+
+
+def enlarge(level: Level, sources: Sources) -> Sources:
+    """Return the sources of half the size at this one, moved to the nearest that is usable."""
+    targets = level.targets
+    found = sources[tuple((targets // 2).T)] * 2 + targets % 2
+    lost = ~level.usable[tuple(found.T)]
+    if lost.any():
+        _, labels = cv2.distanceTransformWithLabels(
+            (~level.usable).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        usable = np.argwhere(level.usable).astype(np.int32)
+        nearest = np.zeros((labels.max() + 1, 2), np.int32)
+        nearest[labels[tuple(usable.T)]] = usable
+        found[lost] = nearest[labels[tuple(found[lost].T)]]
+    enlarged = _own_places(level)
+    enlarged[tuple(targets.T)] = found
+    return enlarged
+
+
+def complete(level: Level, sources: Sources) -> Plane:
+    """Return the photo with each pixel of its hole as the sources around it vote."""
+    return np.where(level.hole[..., None] > 0, _vote(level, sources), level.pixels)
+
+
+def _vote(level: Level, sources: Sources) -> Plane:
+    """Return for each pixel the mean of what lies to its neighbours' sources as it to them.
+
+    Only pixels of the hole vote: the source of a known one is itself.
+    """
+    height, width = level.hole.shape
+    padded = np.pad(level.pixels, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect")
+    total, weight = np.zeros_like(level.pixels), np.full((height, width, 1), 1e-6, np.float32)
+    for down in range(-REACH, REACH + 1):
+        for right in range(-REACH, REACH + 1):
+            rows, columns = (
+                slice(max(0, shift), side + min(0, shift))
+                for shift, side in ((down, height), (right, width))
+            )
+            from_rows = slice(rows.start - down, rows.stop - down)
+            from_columns = slice(columns.start - right, columns.stop - right)
+            voters = sources[from_rows, from_columns]
+            share = level.hole[from_rows, from_columns, None] * np.float32(
+                np.exp(-(down**2 + right**2) / (2 * NEAR**2))
+            )
+            total[rows, columns] += (
+                share * padded[voters[..., 0] + REACH + down, voters[..., 1] + REACH + right]
+            )
+            weight[rows, columns] += share
+    return total / weight
+
+
+def _own_places(level: Level) -> Sources:
+    return np.moveaxis(np.indices(level.hole.shape, np.int32), 0, 2).copy()
+
+
+def _to_patches(image: Plane) -> NDArray[np.float32]:
+    """Return a view (H, W, 3, PATCH, PATCH) of what is around each pixel."""
+    padded = np.pad(image, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect")
+    return np.lib.stride_tricks.sliding_window_view(padded, (PATCH, PATCH), axis=(0, 1))
+
+
+def _compare(
+    wanted: NDArray[np.float32], at: Places, known: NDArray[np.float32], of: Places
+) -> NDArray[np.float32]:
+    """Return the squared distance (N,) of patches at N places of one photo to N of another."""
+    parts = [np.zeros(0, np.float32)]
+    for start in range(0, len(at), CHUNK):
+        part = slice(start, start + CHUNK)
+        apart = wanted[tuple(at[part].T)] - known[tuple(of[part].T)]
+        parts.append(np.einsum("nijk,nijk->n", apart, apart))
+    return np.concatenate(parts)
