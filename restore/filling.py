@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.image import to_pixels, to_tensor
+from restore.image import shrink_known, to_pixels, to_tensor
 from restore.nets import RestorerGenerator
 from restore.surroundings import Grain, add_grain, find_blur, find_grain
-from restore.texture import copy_texture, is_texture
+from restore.texture import copy_texture
 from restore.windows import Box, Steps, Window, find_groups, hole_depth, pad_to, split_box
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
@@ -87,12 +87,8 @@ class Canvas:
     def shrink(self, window: Box, size: tuple[int, int]) -> tuple[Pixels, Mask]:
         """Return the window's pixels and unknown at a smaller size (height, width)."""
         pixels, unknown, _ = self.cut(window)
-        # Averages over known pixels only, so that what lay in the hole doesn't bleed out of it.
-        known = (1 - unknown).astype(np.float32)
-        share = cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
-        small = cv2.resize(pixels * known[..., None], size[::-1], interpolation=cv2.INTER_AREA)
-        small = np.clip(small / np.maximum(share, 1e-3)[..., None], 0, 255)
-        return np.rint(small).astype(np.uint8), (share < 0.5).astype(np.uint8)
+        small, share = shrink_known(pixels, unknown, size)
+        return np.clip(np.rint(small), 0, 255).astype(np.uint8), (share < 0.5).astype(np.uint8)
 
     def sketch(self, box: Box, pixels: Pixels) -> None:
         """Put `pixels` where they are unknown; they stay so, but are there to start from."""
@@ -107,11 +103,11 @@ class Canvas:
 
     def copy_texture(self, group: Box, rng: np.random.Generator) -> bool:
         """Fill a group by copying from around it, if that is one texture; tell whether it was."""
-        window = group.widen(CONTEXT, LEAST_WINDOW, *self.size)
-        pixels, known = self.pixels[window.slices], self.known[window.slices]
-        if hole_depth(1 - known) < LEAST_DEPTH or not is_texture(pixels, known):
+        around = group.widen(RIM, 0, *self.size)
+        if hole_depth(1 - self.known[around.slices]) < LEAST_DEPTH:
             return False
-        copied = copy_texture(pixels, 1 - known, rng)
+        window = group.widen(CONTEXT, LEAST_WINDOW, *self.size)
+        copied = copy_texture(self.pixels[window.slices], 1 - self.known[window.slices], rng)
         if copied is None:
             return False
         self.fill(group, copied[group.inside(window).slices])

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.image import shrink_known
+
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) {0, 1}
 Plane = NDArray[np.float32]  # (H, W, 3), levels of 255
@@ -35,8 +37,12 @@ ROUNDS = 2  # of voting and spreading, at each size but the photo's own
 STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 4), (0, -4), (4, 0), (-4, 0))  # to neighbours
 NEAR = 1.5  # pixels, sigma of the Gaussian by which neighbours vote
 ROUGH = 0.5  # of the texture's deviation, noise in the first guess, which else is smooth
-LARGEST_HOLE = 2**20  # pixels; a larger one would take too long
 CHUNK = 65536  # pixels compared at a time, for the sake of memory
+
+# What would take more time or memory than a fill is worth is left alone.
+LARGEST = 2**22  # pixels of the photo
+LARGEST_HOLE = 2**20  # pixels
+MOST_PAIRS = 2**25  # of a pixel and a source, compared at the smallest size
 
 
 def is_texture(pixels: Pixels, known: Mask) -> bool:
@@ -49,14 +55,14 @@ def is_texture(pixels: Pixels, known: Mask) -> bool:
     height, width = (side // BLOCK * BLOCK for side in known.shape)
     colors = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)[:height, :width].astype(np.float32)
     share = known[:height, :width, None].astype(np.float32)
-    counts, sums, squares = (
-        _average_blocks(planes) for planes in (share, colors * share, colors**2 * share)
-    )
-    full = counts[:, 0] > 0.5
+    shares = _average_blocks(share)
+    full = shares[:, 0] > 0.5
     if full.sum() < LEAST_BLOCKS:
         return False
-    means, squares = (part[full] / counts[full] for part in (sums, squares))
-    inside = (squares - means**2).sum(axis=1).mean()
+    colors *= share
+    means = _average_blocks(colors)[full] / shares[full]
+    colors *= colors
+    inside = (_average_blocks(colors)[full] / shares[full] - means**2).sum(axis=1).mean()
     return bool(means.var(axis=0).sum() <= UNIFORM * (inside + JUST_SEEN))
 
 
@@ -69,7 +75,7 @@ def _average_blocks(planes: Plane) -> NDArray[np.float64]:
     return small.reshape(-1, planes.shape[2]).astype(np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """A photo at one size.
 
@@ -93,17 +99,18 @@ class Level:
         return cv2.erode(1 - self.hole, square, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
 
     def halve(self) -> "Level":
-        """Return the photo at half its size, where a pixel is known if all of it was."""
-        known = (1 - self.hole).astype(np.float32)
-        size = (self.hole.shape[1] // 2, self.hole.shape[0] // 2)
-        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-        pixels = cv2.resize(self.pixels * known[..., None], size, interpolation=cv2.INTER_AREA)
-        mean = pixels / np.maximum(share, 1e-3)[..., None]
-        return Level(mean.astype(np.float32), (share < 0.999).astype(np.uint8))
+        """Return the photo at half its size, rounded up; a pixel is known if all of it was."""
+        rim = tuple((0, side % 2) for side in self.hole.shape)
+        pixels, hole = (
+            np.pad(self.pixels, (*rim, (0, 0))),
+            np.pad(self.hole, rim, constant_values=1),
+        )
+        small, share = shrink_known(pixels, hole, (hole.shape[0] // 2, hole.shape[1] // 2))
+        return Level(small, (share < 0.999).astype(np.uint8))
 
 
 def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels | None:
-    """Return the photo with its hole filled by copies of what is known.
+    """Return the photo with its hole filled by copies of what is known, if that is one texture.
 
     Args:
         pixels: (H, W, 3) uint8 RGB; what lies in the hole does not matter.
@@ -111,14 +118,13 @@ def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels
         rng: draws what the fill begins with.
 
     Returns:
-        None where too little is known to copy from, or the hole is too large.
+        None where it is no texture, too little is known to copy from, or it would take too long.
     """
-    if hole.sum() > LARGEST_HOLE:
+    if hole.size > LARGEST or hole.sum() > LARGEST_HOLE or not is_texture(pixels, 1 - hole):
         return None
-    finest, *smaller = _make_levels(pixels, hole)
-    if finest.usable.sum() < LEAST_SOURCES:
+    levels = _make_levels(Level(pixels.astype(np.float32), hole))
+    if not 0 < len(levels[0].targets) * np.count_nonzero(levels[0].usable) <= MOST_PAIRS:
         return None
-    levels = [*reversed(smaller), finest]
     guess = _guess(levels[0], rng)
     for _ in range(SEARCHES):
         sources = find_nearest(levels[0], guess)
@@ -127,22 +133,17 @@ def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels
         for _ in range(ROUNDS):
             sources = spread(level, sources)
         sources = enlarge(finer, sources)
-    filled = np.clip(np.rint(complete(finest, sources)), 0, 255)
-    return filled[: hole.shape[0], : hole.shape[1]].astype(np.uint8)
+    return np.clip(np.rint(complete(levels[-1], sources)), 0, 255).astype(np.uint8)
 
 
-def _make_levels(pixels: Pixels, hole: Mask) -> list[Level]:
-    """Return the photo at its size, half of it, a quarter …, as long as there is much to copy."""
-    halvings = max(0, int(np.ceil(np.log2(max(hole.shape) / COARSEST))))
-    (height, width), step = hole.shape, 2**halvings
-    rim = ((0, -height % step), (0, -width % step))
-    padded = np.pad(pixels.astype(np.float32), (*rim, (0, 0)))
-    levels = [Level(padded, np.pad(hole, rim, constant_values=1))]
-    for _ in range(halvings):
-        smaller = levels[-1].halve()
-        if smaller.usable.sum() < LEAST_SOURCES:
+def _make_levels(photo: Level) -> list[Level]:
+    """Return the photo as small as there is enough to copy, twice as large …, and at its size."""
+    levels = [photo]
+    while max(levels[0].hole.shape) > COARSEST:
+        smaller = levels[0].halve()
+        if np.count_nonzero(smaller.usable) < LEAST_SOURCES:
             break
-        levels.append(smaller)
+        levels.insert(0, smaller)
     return levels
 
 
@@ -206,35 +207,25 @@ def enlarge(level: Level, sources: Sources) -> Sources:
 
 
 def complete(level: Level, sources: Sources) -> Plane:
-    """Return the photo with each pixel of its hole as the sources around it vote."""
-    return np.where(level.hole[..., None] > 0, _vote(level, sources), level.pixels)
+    """Return the photo with each pixel of its hole as the sources of those around it vote.
 
-
-def _vote(level: Level, sources: Sources) -> Plane:
-    """Return for each pixel the mean of what lies to its neighbours' sources as it to them.
-
-    Only pixels of the hole vote: the source of a known one is itself.
+    Each votes for what lies to its source as the pixel to itself. Only pixels of the hole vote,
+    since the source of a known one is itself.
     """
-    height, width = level.hole.shape
-    padded = np.pad(level.pixels, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="reflect")
-    total, weight = np.zeros_like(level.pixels), np.full((height, width, 1), 1e-6, np.float32)
-    for down in range(-REACH, REACH + 1):
-        for right in range(-REACH, REACH + 1):
-            rows, columns = (
-                slice(max(0, shift), side + min(0, shift))
-                for shift, side in ((down, height), (right, width))
-            )
-            from_rows = slice(rows.start - down, rows.stop - down)
-            from_columns = slice(columns.start - right, columns.stop - right)
-            voters = sources[from_rows, from_columns]
-            share = level.hole[from_rows, from_columns, None] * np.float32(
-                np.exp(-(down**2 + right**2) / (2 * NEAR**2))
-            )
-            total[rows, columns] += (
-                share * padded[voters[..., 0] + REACH + down, voters[..., 1] + REACH + right]
-            )
-            weight[rows, columns] += share
-    return total / weight
+    rim = ((REACH, REACH), (REACH, REACH))
+    voters, placed = np.pad(level.hole, rim), np.pad(sources, (*rim, (0, 0))) + REACH
+    pixels = np.pad(level.pixels, (*rim, (0, 0)), mode="reflect")
+    targets = level.targets + REACH
+    total = np.zeros((len(targets), 3), np.float32)
+    weight = np.zeros((len(targets), 1), np.float32)
+    for shift in np.argwhere(np.ones((PATCH, PATCH))).astype(np.int32) - REACH:
+        voter = tuple((targets - shift).T)
+        share = np.float32(np.exp(-(shift**2).sum() / (2 * NEAR**2))) * voters[voter][:, None]
+        total += share * pixels[tuple((placed[voter] + shift).T)]
+        weight += share
+    completed = level.pixels.copy()
+    completed[level.hole == 1] = total / weight
+    return completed
 
 
 def _own_places(level: Level) -> Sources:

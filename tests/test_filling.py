@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from restore.filling import LARGEST_DEPTH, LEAST_WINDOW, Canvas, fill_holes
+from restore.filling import CONTEXT, LARGEST_DEPTH, LEAST_WINDOW, Canvas, fill_holes
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.surroundings import find_grain
-from restore.windows import Box, Window, follow
+from restore.windows import Box, Window, find_groups, follow
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +177,12 @@ def test_a_shallow_hole_in_a_texture_and_one_in_a_scene_are_the_generators(
     mask[100:140, 30:300] = 1
     assert fill(photo, mask, generator)[1] == []
     assert len(fill(draw_shapes(320, 352), mask, generator)[1]) == 1
+
+
+def test_a_deep_hole_near_by_does_not_make_a_shallow_one_deep(
+    generator: RestorerGenerator,
+) -> None:
+    photo, mask = draw_texture(800, 800), np.zeros((800, 800), np.uint8)
+    mask[400:406, 110:780] = mask[240:310, 300:370] = 1
+    assert len(find_groups(mask, CONTEXT, LEAST_WINDOW)) == 2
+    assert fill(photo, mask, generator)[1]

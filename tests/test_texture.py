@@ -62,7 +62,7 @@ def test_little_tells_nothing(size: tuple[int, int]) -> None:
     assert not is_texture(draw_clouds(300, 300), np.zeros((300, 300), np.uint8))
 
 
-@pytest.mark.parametrize("size", [(256, 256), (201, 333), (97, 64), (40, 500)])
+@pytest.mark.parametrize("size", [(256, 256), (201, 333), (97, 140), (40, 500)])
 def test_known_pixels_stay_and_those_of_the_hole_do_not_matter(size: tuple[int, int]) -> None:
     photo, hole = draw_clouds(*size), dig(*size)
     filled = copy_texture(photo, hole, rng())
@@ -115,12 +115,37 @@ def test_sources_are_patches_that_are_wholly_known(size: tuple[int, int]) -> Non
         assert np.array_equal(found[at.hole == 0], own)
 
 
-def test_where_little_is_known_or_much_is_missing_nothing_is_copied(
+def test_gray_stays_gray() -> None:
+    photo, hole = np.repeat(draw_clouds(256, 256)[..., :1], 3, axis=2), dig(256, 256)
+    filled = copy_texture(photo, hole, rng())
+    assert filled is not None and (filled == filled[..., :1]).all()
+
+
+def test_scenes_and_what_would_take_too_long_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    photo, hole = draw_clouds(100, 100), np.ones((100, 100), np.uint8)
-    hole[:10, :10] = 0
+    photo, hole = draw_clouds(200, 200), dig(200, 200)
+    assert copy_texture(draw_scene(200, 200), hole, rng()) is None
+    assert copy_texture(photo, hole, rng()) is not None
+    for limit in ("LARGEST", "LARGEST_HOLE", "MOST_PAIRS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(texture, limit, 1000)
+            assert copy_texture(photo, hole, rng()) is None
+
+
+def test_behind_a_mesh_no_patch_is_compared_with_every_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half the size would leave nothing to copy, so the search would be at the photo's own size."""
+    photo, mesh = draw_clouds(700, 700), np.zeros((700, 700), np.uint8)
+    mesh[::12] = mesh[:, ::12] = 1
+    mesh[300:340, 300:340] = 1
+    monkeypatch.setattr(texture, "find_nearest", None)
+    assert copy_texture(photo, mesh, rng()) is None
+
+
+def test_where_no_patch_is_known_nothing_is_copied() -> None:
+    photo, hole = draw_clouds(300, 300), np.zeros((300, 300), np.uint8)
+    hole[::6] = hole[:, ::6] = 1
+    assert is_texture(photo, 1 - hole)
     assert copy_texture(photo, hole, rng()) is None
-    assert copy_texture(photo, dig(100, 100), rng()) is not None
-    monkeypatch.setattr(texture, "LARGEST_HOLE", 500)
-    assert copy_texture(photo, dig(100, 100), rng()) is None

@@ -14,6 +14,7 @@ from restore.image.photo import (
     to_tensor,
 )
 from restore.image.reading import MAX_PIXELS, open_picture, read_image, to_upright
+from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_target,
     encode_gif,
@@ -39,6 +40,7 @@ __all__ = [
     "open_picture",
     "part_prefix",
     "read_image",
+    "shrink_known",
     "to_eight_bits",
     "to_pixels",
     "to_tensor",
