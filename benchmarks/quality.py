@@ -13,6 +13,7 @@ ratio of a band is mean(ours) / mean(per photo the better of Telea and NS). Sets
     freeform256  kodak256 with such holes
     grainy512    kodak512 with Gaussian noise of sigma 8: does the fill get it, too?
     soft1024     kodak512 enlarged bicubically, as many large photos are: is the fill as soft?
+    textures512  brick, grass and gravel of scikit-image: is more of the same filled in?
 
 "Tex" and "seam" are explained in restore/hole_metrics.py: what no loss of training has seen.
 "Differ" is the LPIPS between the fills of two seeds, in the 25 % band and for free-form holes.
@@ -29,6 +30,7 @@ from statistics import fmean
 
 import cv2
 import numpy as np
+import skimage.data
 
 from restore.cases import Case, crop_mask, read_test_mask
 from restore.evaluation import (
@@ -55,7 +57,17 @@ MASKS_PER_BAND = 2000  # file numbers
 SMALL, LARGE = (6, 15, 25, 35), (44, 55)  # the bands whose ratios are averaged
 SEEDED_BAND = 25  # also filled with another seed
 SLOW_BAND = 6  # the only one that biharmonic is fast enough for
-SETS = ("kodak512", "kodak256", "cbsd68", "freeform512", "freeform256", "grainy512", "soft1024")
+TEXTURES = ("brick", "grass", "gravel")
+SETS = (
+    "kodak512",
+    "kodak256",
+    "cbsd68",
+    "freeform512",
+    "freeform256",
+    "grainy512",
+    "soft1024",
+    "textures512",
+)
 GRAIN = 8  # levels
 
 
@@ -121,11 +133,7 @@ def read_set(
     name: str, data: Path, bands: Iterable[int] = BANDS, limit: int | None = None
 ) -> Iterator[Case]:
     """Yield the cases of a set, band by band; the group is "SET BAND"."""
-    folder = "cbsd68" if name == "cbsd68" else "kodak24"
-    photos = [
-        (path.stem, prepare(read_image(path).pixels, name, index))
-        for index, path in enumerate(sorted((data / folder).glob("*.png"))[:limit])
-    ]
+    photos = [*read_photos(name, data)][:limit]
     if name.startswith("freeform"):
         preset = load_preset("free-form").model_copy(update={"area": (0.6, 0.7)})
         for index, (stem, clean) in enumerate(photos):
@@ -137,6 +145,18 @@ def read_set(
         for (stem, clean), path in zip(photos, masks, strict=False):
             mask = mask_for(read_test_mask(path), clean.shape[:2], name)
             yield Case(stem, f"{name} {band:02d}", clean, mask)
+
+
+def read_photos(name: str, data: Path) -> Iterator[tuple[str, Pixels]]:
+    """Yield name and pixels of each photo of a set."""
+    if name == "textures512":
+        for texture in TEXTURES:
+            gray = getattr(skimage.data, texture)()
+            yield texture, np.repeat(gray[..., None], 3, axis=2)
+        return
+    folder = data / ("cbsd68" if name == "cbsd68" else "kodak24")
+    for index, path in enumerate(sorted(folder.glob("*.png"))):
+        yield path.stem, prepare(read_image(path).pixels, name, index)
 
 
 def prepare(pixels: Pixels, name: str, index: int) -> Pixels:

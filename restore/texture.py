@@ -37,6 +37,7 @@ ROUNDS = 2  # of voting and spreading, at each size but the photo's own
 STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 4), (0, -4), (4, 0), (-4, 0))  # to neighbours
 NEAR = 1.5  # pixels, sigma of the Gaussian by which neighbours vote
 ROUGH = 0.5  # of the texture's deviation, noise in the first guess, which else is smooth
+ALONG, INWARDS = 0.7, 2.0  # pixels that a step at the rim is evened out over, sigma and length
 CHUNK = 65536  # pixels compared at a time, for the sake of memory
 
 # What would take more time or memory than a fill is worth is left alone.
@@ -133,7 +134,7 @@ def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels
         for _ in range(ROUNDS):
             sources = spread(level, sources)
         sources = enlarge(finer, sources)
-    return np.clip(np.rint(complete(levels[-1], sources)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(join(levels[-1], sources)), 0, 255).astype(np.uint8)
 
 
 def _make_levels(photo: Level) -> list[Level]:
@@ -206,26 +207,47 @@ def enlarge(level: Level, sources: Sources) -> Sources:
     return enlarged
 
 
-def complete(level: Level, sources: Sources) -> Plane:
-    """Return the photo with each pixel of its hole as the sources of those around it vote.
+def join(level: Level, sources: Sources) -> Plane:
+    """Return what `complete` does without a step at the rim of the hole.
 
-    Each votes for what lies to its source as the pixel to itself. Only pixels of the hole vote,
-    since the source of a known one is itself.
+    What the votes for the known pixels at the rim miss of them is added inside, less with each
+    pixel: a membrane, as in Pérez et al., section 2 (doi:10.1145/882262.882269), but a narrow one.
+    """
+    rim = cv2.dilate(level.hole, np.ones((3, 3), np.uint8)) - level.hole
+    places = np.argwhere(rim).astype(np.int32)
+    missed = np.zeros_like(level.pixels)
+    missed[rim == 1] = level.pixels[rim == 1] - _vote(level, sources, places)
+    share = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), ALONG)[..., None]
+    lacking = cv2.GaussianBlur(missed, (0, 0), ALONG) / np.maximum(share, 1e-4)
+    depth = cv2.distanceTransform(level.hole, cv2.DIST_L2, 3)
+    fading = level.hole * np.exp(-np.maximum(depth - 1, 0) / np.float32(INWARDS))
+    return np.asarray(complete(level, sources) + fading[..., None] * lacking, np.float32)
+
+
+def complete(level: Level, sources: Sources) -> Plane:
+    """Return the photo with each pixel of its hole as the sources of those around it vote."""
+    completed = level.pixels.copy()
+    completed[level.hole == 1] = _vote(level, sources, level.targets)
+    return completed
+
+
+def _vote(level: Level, sources: Sources, places: Places) -> NDArray[np.float32]:
+    """Return (N, 3) what those around N pixels vote for: what lies to their source as it to them.
+
+    Only pixels of the hole vote, since the source of a known one is itself; each of the N needs
+    one near by.
     """
     rim = ((REACH, REACH), (REACH, REACH))
     voters, placed = np.pad(level.hole, rim), np.pad(sources, (*rim, (0, 0))) + REACH
     pixels = np.pad(level.pixels, (*rim, (0, 0)), mode="reflect")
-    targets = level.targets + REACH
-    total = np.zeros((len(targets), 3), np.float32)
-    weight = np.zeros((len(targets), 1), np.float32)
+    total = np.zeros((len(places), 3), np.float32)
+    weight = np.zeros((len(places), 1), np.float32)
     for shift in np.argwhere(np.ones((PATCH, PATCH))).astype(np.int32) - REACH:
-        voter = tuple((targets - shift).T)
+        voter = tuple((places + REACH - shift).T)
         share = np.float32(np.exp(-(shift**2).sum() / (2 * NEAR**2))) * voters[voter][:, None]
         total += share * pixels[tuple((placed[voter] + shift).T)]
         weight += share
-    completed = level.pixels.copy()
-    completed[level.hole == 1] = total / weight
-    return completed
+    return total / weight
 
 
 def _own_places(level: Level) -> Sources:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from restore import texture
+from restore.hole_metrics import seam
 from restore.texture import Level, copy_texture, enlarge, find_nearest, is_texture, spread
 
 
@@ -113,6 +114,13 @@ def test_sources_are_patches_that_are_wholly_known(size: tuple[int, int]) -> Non
         assert at.usable[tuple(found[at.hole == 1].T)].all()
         own = np.argwhere(at.hole == 0)
         assert np.array_equal(found[at.hole == 0], own)
+
+
+def test_no_step_shows_at_the_rim() -> None:
+    photo, hole = draw_clouds(300, 300), dig(300, 300)
+    filled = copy_texture(photo, hole, rng())
+    assert filled is not None
+    assert 0.7 < seam(filled, photo, hole) < 1.3
 
 
 def test_gray_stays_gray() -> None:
