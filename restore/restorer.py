@@ -22,7 +22,8 @@ from restore.windows import Steps, Window, follow, pad_to
 
 Pixels = NDArray[np.uint8]
 
-MIRRORED = ((), (2,), (3,), (2, 3))  # what `tta` flips: nothing, up and down, left and right, both
+# What is flipped to mend a photo more than once: nothing, left and right, up and down, both.
+MIRRORED = ((), (3,), (2,), (2, 3))
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Restorer:
     settings: Header
     generator: RestorerGenerator
     device: torch.device
-    tta: bool = False
+    ways: int = 1  # of `MIRRORED` that a window is restored in
 
     @classmethod
     def load(
@@ -51,9 +52,11 @@ class Restorer:
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
                 NAME-natural.safetensors beside it, which make up detail that looks real; between
                 the two the weights are mixed (Wang et al., eq. 5, arXiv:1809.00219).
-            tta: mend photos in the four ways that they can be mirrored and take the mean, which is
-                closer to the truth and takes four times as long (test-time augmentation; "self-
-                ensemble" in Lim et al., section 3.4, arXiv:1707.02921).
+            tta: mend photos in all four ways that they can be mirrored and take the mean, which is
+                closer to the truth (test-time augmentation; "self-ensemble" in Lim et al., section
+                3.4, arXiv:1707.02921). It takes twice as long as without, when what mends
+                faithfully does so in two ways, and four times as long as what is natural, which is
+                done in one, since a mean of details is soft.
 
         Raises:
             UsageError: an unknown name or device, a checkpoint that restores no photos, or `tta`
@@ -68,7 +71,9 @@ class Restorer:
             raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
-        return cls(settings.name, settings, generator.to(place), place, tta)
+        faithful = settings.task == "mend" and not natural
+        ways = len(MIRRORED) if tta else 2 if faithful else 1
+        return cls(settings.name, settings, generator.to(place), place, ways)
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -151,12 +156,12 @@ class Restorer:
         return list(restored.float().cpu().split(1))
 
     def _improve(self, base: Tensor, unknown: Tensor, noise: Tensor) -> Tensor:
-        """Return what the generator makes of the base, or with `tta` the mean of its answers."""
-        if not self.tta:
+        """Return what the generator makes of the base, the mean of its answers to mirrored ones."""
+        if self.ways == 1:
             return self.generator.improve(base, unknown, noise)
         answers = (
             self.generator.improve(*(part.flip(ways) for part in (base, unknown, noise))).flip(ways)
-            for ways in MIRRORED
+            for ways in MIRRORED[: self.ways]
         )
         return torch.stack([*answers]).mean(dim=0)
 

@@ -240,24 +240,37 @@ def test_natural_weights_are_mixed_in(mender: Restorer, tmp_path: Path) -> None:
         Restorer.load(path, "cpu", natural=1.5)
 
 
-def test_mirrored_photos_are_mended_alike_with_tta(restorer: Restorer, tmp_path: Path) -> None:
+def test_what_is_faithful_is_the_mean_of_mirrored_photos(
+    restorer: Restorer, tmp_path: Path
+) -> None:
     path = _save_whole(tmp_path / "whole.safetensors", 0)
-    plain, mean = (Restorer.load(path, "cpu", tta=tta) for tta in (False, True))
+    _save_whole(tmp_path / "whole-natural.safetensors", 0)
+    usual, all_ways = (Restorer.load(path, "cpu", tta=tta) for tta in (False, True))
+    natural, all_natural = (Restorer.load(path, "cpu", 0.5, tta=tta) for tta in (False, True))
     photo = _photo(64, 96)
-    ones, noise = torch.ones(1, 1, 64, 96), torch.zeros(plain.generator.noise_shape(1, 64, 96))
+    ones, noise = torch.ones(1, 1, 64, 96), torch.zeros(usual.generator.noise_shape(1, 64, 96))
     pixels = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255
 
     def mend(mender: Restorer, *ways: int) -> torch.Tensor:
         (mended,) = mender.restore([Window(pixels.flip(ways), ones, 0 * ones, noise)])
         return mended.flip(ways)
 
-    assert not torch.allclose(mend(plain), mend(plain, 2), atol=1e-3)
-    answers = [mend(plain, *ways) for ways in ((), (2,), (3,), (2, 3))]
-    for ways in ((), (2,), (3,)):
-        assert torch.allclose(mend(mean, *ways), torch.stack(answers).mean(0), atol=1e-6)
-    assert mean.fix(photo).shape == photo.shape
+    plain, *others = (mend(natural, *ways) for ways in ((), (3,), (2,), (2, 3)))
+    assert not torch.allclose(plain, others[0], atol=1e-3)
+    for mender, answers, alike in (
+        (usual, [plain, others[0]], [(), (3,)]),
+        (all_ways, [plain, *others], [(), (3,), (2,)]),
+        (all_natural, [plain, *others], [(), (3,), (2,)]),
+    ):
+        for ways in alike:
+            assert torch.allclose(mend(mender, *ways), torch.stack(answers).mean(0), atol=1e-6)
+        assert mender.fix(photo).shape == photo.shape
+
+
+def test_what_fills_holes_does_so_in_one_way(restorer: Restorer, tmp_path: Path) -> None:
     filler = tmp_path / "filler.safetensors"
     save_checkpoint(filler, restorer.generator, restorer.settings)
+    assert Restorer.load(filler, "cpu").ways == 1
     with pytest.raises(UsageError, match="tta is for what mends"):
         Restorer.load(filler, "cpu", tta=True)
 

@@ -80,8 +80,8 @@ Examples:
 @click.option(
     "--tta",
     is_flag=True,
-    help="Without a mask: mend the photo mirrored, too, and take the mean; a little better, and "
-    "takes four times as long.",
+    help="Without a mask: mend the photo mirrored in all ways and take the mean; a little better, "
+    "and takes twice as long, with --natural four times.",
 )
 @click.option(
     "--out",

@@ -57,7 +57,7 @@ class FixOptions:
         find: a detector by name, file or run, which marks the damage; what it finds is filled, and
             then the whole is mended where "mend" is installed.
         adapt: seconds for which the restorer practises on a photo before it fills its hole.
-        tta: whether photos are mended mirrored, too, and the mean is taken, see
+        tta: whether photos are mended mirrored in all ways and the mean is taken, see
             `restore.restorer.Restorer.load`.
     """
 
