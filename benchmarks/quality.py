@@ -25,6 +25,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -133,7 +134,7 @@ def read_set(
     name: str, data: Path, bands: Iterable[int] = BANDS, limit: int | None = None
 ) -> Iterator[Case]:
     """Yield the cases of a set, band by band; the group is "SET BAND"."""
-    photos = [*read_photos(name, data)][:limit]
+    photos = list(islice(read_photos(name, data), limit))
     if name.startswith("freeform"):
         preset = load_preset("free-form").model_copy(update={"area": (0.6, 0.7)})
         for index, (stem, clean) in enumerate(photos):

@@ -218,7 +218,7 @@ def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoi
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        # A shell that starts tests in the background has them and their children ignore it.
+        # A shell that starts tests in the background has them and their children ignore SIGINT.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
