@@ -23,9 +23,8 @@ Plane = NDArray[np.float32]
 THRESHOLD = 0.6  # probability from which on a pixel counts as damaged; best F1 on held-out photos
 GROW = 0  # pixels
 LARGEST_TILE = 1024  # pixels, side, without the overlap
-LEAST_SIDE = (
-    256  # pixels, that of training; a photo is looked at in halves down to this shorter side
-)
+LEAST_SIDE = 256  # pixels, that of training; no size looked at has a shorter side below it
+SHRINK = 2**-0.5  # from one size that is looked at to the next
 
 
 @dataclass(frozen=True)
@@ -69,21 +68,28 @@ class Detector:
     def rate(self, photo: Pixels) -> Plane:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].
 
-        A large photo is also looked at in halves of its size, where wide scratches are as thin as
-        those that were learned from; what was found at any size counts.
+        A large photo is also looked at in smaller sizes, where wide scratches are as thin as those
+        that were learned from. What was found at any size counts; for half of it, together with
+        what was found at the sizes next to it, since what stands out at one size alone is mostly
+        no damage.
 
         Raises:
             UsageError: the photo has another shape or type.
         """
         check_pixels(photo)
         height, width = photo.shape[:2]
-        found = self._rate_alone(photo)
-        while min(photo.shape[:2]) >= 2 * LEAST_SIDE:
-            half = (photo.shape[1] // 2, photo.shape[0] // 2)
-            photo = np.asarray(cv2.resize(photo, half, interpolation=cv2.INTER_AREA), np.uint8)
-            coarse = cv2.resize(self._rate_alone(photo), (width, height))
-            np.maximum(found, coarse, out=found)
+        rated = [self._rate_both(smaller) for smaller in _shrink(photo)]  # each of its own size
+        found = np.zeros((height, width), np.float32)
+        for n, here in enumerate(rated):
+            below, above = rated[max(n - 1, 0)], rated[min(n + 1, len(rated) - 1)]
+            mean = (_resize(below, here.shape) + 2 * here + _resize(above, here.shape)) / 4
+            np.maximum(found, _resize(mean, found.shape), out=found)
         return found
+
+    def _rate_both(self, photo: Pixels) -> Plane:
+        """Return the mean of the probabilities of a photo as it is and as in a mirror."""
+        mirrored = self._rate_alone(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
+        return (self._rate_alone(photo) + mirrored) / 2
 
     def _rate_alone(self, photo: Pixels) -> Plane:
         """Return the probabilities of one size, tile by tile; as if there were no tiles."""
@@ -108,3 +114,20 @@ class Detector:
                 *(step * edge for edge in (cells.top, cells.left, cells.bottom, cells.right))
             )
             yield core, core.widen(overlap, 0, height, width)
+
+
+def _shrink(photo: Pixels) -> Iterator[Pixels]:
+    """Yield a photo in all sizes that it is looked at in, the largest first."""
+    yield photo
+    height, width = photo.shape[:2]
+    scale = SHRINK
+    while min(height, width) * scale >= LEAST_SIDE:
+        size = (round(width * scale), round(height * scale))
+        yield np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+        scale *= SHRINK
+
+
+def _resize(rated: Plane, shape: tuple[int, ...]) -> Plane:
+    """Return probabilities at another size (height, width)."""
+    method = cv2.INTER_AREA if rated.shape[0] > shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rated, shape[::-1], interpolation=method), np.float32)
