@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BytesIO
 from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from restore.assets import checkpoint_path
 from restore.draw import make_grid
@@ -33,6 +36,7 @@ DEFAULT_COUNT = 16
 CHUNK = 256  # samples that are held in memory on their way into a folder
 FILES = {".png", ".gif"}  # what --out ends with where it is one file
 _SAMPLE = re.compile(r"\d{3,}\.png")
+_MARK = ("Software", "restore generate")  # text in a sample's file: one's own frames have it not
 _UNFINISHED = re.compile(r"\.restore-\w+\.part")  # what a run that was killed has left
 
 
@@ -284,7 +288,7 @@ def _old_samples(folder: Path, overwrite: bool) -> list[Path]:
     if found and not overwrite:
         raise UsageError(f"{folder} is not empty; add --overwrite, or name another --out.")
     for path in found:
-        if not (_is_sample(path) or (path.is_dir() and all(map(_is_sample, path.iterdir())))):
+        if not (_is_sample(path) or _is_class(path)):
             raise UsageError(
                 f"{folder} holds more than samples ({path.name}), and --overwrite replaces these "
                 f"alone; name another --out."
@@ -292,11 +296,33 @@ def _old_samples(folder: Path, overwrite: bool) -> list[Path]:
     return found
 
 
+def _is_class(path: Path) -> bool:
+    """Tell whether a folder holds samples and nothing else."""
+    if not path.is_dir() or path.is_symlink():
+        return False
+    found = list(path.iterdir())
+    return bool(found) and all(map(_is_sample, found))
+
+
 def _is_sample(path: Path) -> bool:
     """Tell whether a file is one that was written here, or what a killed run has left."""
     if path.is_dir() and not path.is_symlink():
         return bool(_UNFINISHED.fullmatch(path.name))
-    return bool(_SAMPLE.fullmatch(path.name))
+    if path.is_symlink() or not _SAMPLE.fullmatch(path.name):
+        return False
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return picture.info.get(_MARK[0]) == _MARK[1]
+    except OSError:
+        return False
+
+
+def _encode_sample(pixels: Pixels) -> bytes:
+    """Return a PNG of (H, W, 3) RGB or (H, W) gray that `_is_sample` knows again."""
+    mark, file = PngInfo(), BytesIO()
+    mark.add_text(*_MARK)
+    Image.fromarray(pixels).save(file, "PNG", pnginfo=mark)
+    return file.getvalue()
 
 
 def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]) -> list[Found]:
@@ -307,7 +333,7 @@ def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]
             for sample in row.samples:
                 name = next(names)
                 (part / name).parent.mkdir(exist_ok=True)
-                write_bytes(part / name, encode_png(sample.pixels))
+                write_bytes(part / name, _encode_sample(sample.pixels))
                 found.append((target / name, 1, _labels_of([sample])))
         for path in old:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

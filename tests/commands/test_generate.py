@@ -177,6 +177,22 @@ def test_overwriting_takes_samples_only(run, faces: Path, write_picture) -> None
     assert listing("mine") == ["holiday.png"] and Path("mine/holiday.png").read_bytes() == kept
 
 
+@pytest.mark.parametrize("name", ["mine/0001.png", "mine/holiday/0001.png"])
+def test_overwriting_leaves_frames_that_are_named_like_samples(
+    run, faces: Path, write_picture, name: str
+) -> None:
+    kept = write_picture(name).read_bytes()
+    ran = run("generate", faces, "--count", 1, "--out", "mine", "--overwrite")
+    assert ran.code == 2 and "more than samples" in ran.sentence
+    assert Path(name).read_bytes() == kept and len(listing("mine")) == 1
+
+
+def test_overwriting_leaves_an_empty_folder(run, faces: Path) -> None:
+    Path("mine/empty").mkdir(parents=True)
+    assert run("generate", faces, "--count", 1, "--out", "mine", "--overwrite").code == 2
+    assert Path("mine/empty").is_dir()
+
+
 def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
     import restore.generating
 
