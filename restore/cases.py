@@ -16,6 +16,7 @@ from restore.errors import RestoreError
 from restore.image import Pixels, read_image
 from restore.masks import Mask, hole_share, load_preset
 
+LEAST_SIDE = 32  # pixels; LPIPS halves a photo four times
 BLANK = 127  # gray in the hole, so that no method sees what was there
 
 
@@ -97,6 +98,13 @@ def read_photos(
             clean = read_image(path).pixels
         except RestoreError as error:
             warn(f"Left out: {error}")
+            continue
+        if min(clean.shape[:2]) < LEAST_SIDE:
+            height, width = clean.shape[:2]
+            warn(
+                f"Left out: {path} is {width} × {height} pixels, and less than {LEAST_SIDE} on a "
+                f"side can't be scored."
+            )
             continue
         yield index, str(path.relative_to(folder)), clean
 

@@ -72,16 +72,19 @@ def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int)
     ImageDraw.Draw(paper).text(position, text, INK, _font())
 
 
-def check_sheet(path: Path, *inputs: Path) -> None:
+def check_sheet(path: Path, *inputs: Path, overwrite: bool = False) -> None:
     """Refuse a contact sheet that can't be written or lies among what it is drawn from.
 
     Raises:
-        UsageError: it lies in one of the folders `inputs`. RestoreError: no such folder.
+        UsageError: it is no PNG by name, lies in one of the folders `inputs`, or exists and shall
+            not be overwritten. RestoreError: no such folder.
     """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"A sheet is a PNG; call it {path.with_suffix('.png').name}.")
     for folder in inputs:
         if path.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"The sheet {path} would lie among the pictures; name another place.")
-    check_target(path, overwrite=True)
+    check_target(path, overwrite=overwrite)
 
 
 def write_sheet(path: Path, sheet: np.ndarray | None) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from restore.cases import Case
 from restore.draw import draw_mask, make_grid
+from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Pixels, to_tensor
@@ -145,7 +146,7 @@ def evaluate(
 
     Raises:
         UsageError: an unknown baseline.
-        RestoreError: FID and KID can't be measured here.
+        RestoreError: there is no case, or FID and KID can't be measured here.
     """
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
     methods |= fixer_methods(fixer, seeds, whole)
@@ -173,6 +174,8 @@ def _evaluate(
             pool.add(filled[OURS].pixels, case.clean)
         if len(rows) < sheet_rows:
             rows.append(sheet_row(case, filled))
+    if not scores:
+        raise RestoreError("None of the photos could be scored.")
     return Evaluation(scores, make_sheet(rows, list(methods)) if rows else None)
 
 

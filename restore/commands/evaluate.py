@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import say
-from restore.commands.options import FILE, device_option, seed_option
+from restore.commands.options import FILE, device_option, overwrite_option, seed_option
 from restore.commands.scores import show_means, show_resemblance
 from restore.errors import UsageError
 
@@ -57,6 +57,7 @@ DRAWN = 1000  # pictures of a sampler
 )
 @click.option("--fid", is_flag=True, help="FID and KID as well, through torch-fidelity.")
 @click.option("--sheet", type=FILE, metavar="FILE", help="A contact sheet of the first photos.")
+@overwrite_option
 @device_option
 @click.option("--json", "as_json", is_flag=True, help="Print the table as one JSON object.")
 def evaluate(
@@ -72,6 +73,7 @@ def evaluate(
     features: str | None,
     fid: bool,
     sheet: Path | None,
+    overwrite: bool,
     device: str,
     as_json: bool,
 ) -> None:
@@ -98,7 +100,7 @@ def evaluate(
     if sheet is not None:
         from restore.draw import check_sheet
 
-        check_sheet(sheet, data, *([Path(mask)] if mask else []))
+        check_sheet(sheet, data, *([Path(mask)] if mask else []), overwrite=overwrite)
     if task == "generate":
         from restore.resemblance import score
 

@@ -51,10 +51,30 @@ def test_a_sheet_that_would_do_harm_is_refused_at_once(
     photo = next(iter(sorted(photos.iterdir())))
     before = photo.read_bytes()
     words = ["evaluate", tiny_checkpoint, photos, "--mask", "boxes", "--sheet"]
-    for sheet, sentence in ((photo, "among the pictures"), (tmp_path / "no/a.png", "no folder")):
+    (tmp_path / "kept.png").write_bytes(b"mine")
+    for sheet, sentence in (
+        (photo, "among the pictures"),
+        (tmp_path / "no/a.png", "no folder"),
+        (tmp_path / "kept.png", "--overwrite"),
+        (tmp_path / "sheet.jpg", "call it sheet.png"),
+    ):
         ran = run(*words, sheet)
         assert ran.code and sentence in ran.err and not ran.out
-    assert photo.read_bytes() == before
+    assert photo.read_bytes() == before and (tmp_path / "kept.png").read_bytes() == b"mine"
+
+
+def test_photos_too_small_to_score_are_left_out(
+    run, tiny_checkpoint: Path, write_picture, tmp_path: Path
+) -> None:
+    write_picture("few/tiny.png", np.zeros((9, 8, 3), np.uint8))
+    words = ["evaluate", tiny_checkpoint, tmp_path / "few", "--mask", "boxes"]
+    ran = run(*words)
+    assert ran.code == 1 and "tiny.png is 8 × 9 pixels" in ran.err
+    assert "None of the photos could be scored" in ran.err and not ran.out
+    write_picture("few/whole.png", np.zeros((40, 40, 3), np.uint8))
+    ran = run(*words, "--json")
+    assert ran.code == 0 and "Left out" in ran.err
+    assert all(row["count"] == 1 for row in json.loads(ran.out)["means"])
 
 
 def test_a_sheet_goes_into_the_folder_that_one_is_in(
