@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
+from restore.commands.messages import say
 from restore.commands.options import FILE, device_option
+
+STOPPED = 130  # exit code of what Ctrl-C ended
 
 EXAMPLES = """\b
 Examples:
@@ -92,6 +95,7 @@ def train(
     """
     if not dry_run:
         _check_request(photos, pairs, run, check)
+    from restore.checkpoint import read_header
     from restore.training import check_data, load_recipe, plan
     from restore.training import train as run_training
 
@@ -108,6 +112,10 @@ def train(
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
     click.echo(f"{place} -> {checkpoint}")
+    done = read_header(checkpoint).steps
+    if done < settings.steps:
+        say(f"Stopped at step {done} of {settings.steps}; the same command goes on from there.")
+        raise click.exceptions.Exit(STOPPED)
 
 
 def _check_request(

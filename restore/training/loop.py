@@ -24,7 +24,7 @@ from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import FREE_KEYS, Recipe, to_plain
-from restore.training.state import list_states, load_state, save_state
+from restore.training.state import PREVIEWS, list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
 from restore.training.tasks import find_task, list_related
@@ -131,27 +131,33 @@ class Training:
 
     def run_all(self) -> None:
         """Train until all steps are done or someone wants it to stop, then save."""
-        saved = previewed = time.monotonic()
         with self.progress:
-            for batch, started in self._timed_batches():
-                self._update(batch, started)
-                now = time.monotonic()
-                due, self.stopping = self.team.any(
-                    self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
-                )
-                if self.watch.due or due:
-                    self._recover(self.watch.look())
-                if now - previewed > self.recipe.preview_seconds:
-                    self.show()
-                    previewed = now
-                if due:
-                    self.save()
-                    saved = now
-                if self.stopping:
-                    break
-            self._recover(self.watch.look())
+            self._run_steps()
+            while self._recover(self.watch.look()):
+                self._run_steps()
+            self.progress.tell(self.number, self.images)
             self.save()
             self.show()
+
+    def _run_steps(self) -> None:
+        """Train through the steps that are left, saving and showing where it is time to."""
+        saved = previewed = time.monotonic()
+        for batch, started in self._timed_batches():
+            self._update(batch, started)
+            now = time.monotonic()
+            due, self.stopping = self.team.any(
+                self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
+            )
+            if self.watch.due or due:
+                self._recover(self.watch.look())
+            if now - previewed > self.recipe.preview_seconds:
+                self.show()
+                previewed = now
+            if due:
+                self.save()
+                saved = now
+            if self.stopping:
+                break
 
     def _timed_batches(self) -> Iterator[tuple[AnyBatch, float]]:
         """Yield (batch, time at which it was asked for), through all stages that are left."""
@@ -167,10 +173,13 @@ class Training:
                 self.progress.waited(time.monotonic() - started)
                 yield batch.to(self.team.device), started
 
-    def _recover(self, trouble: str | None) -> None:
-        """Go back to the last state, once in a run; photos and noise after it will be others."""
+    def _recover(self, trouble: str | None) -> bool:
+        """Go back to the last state, once in a run; photos and noise after it will be others.
+
+        Returns whether it did; without trouble it does not.
+        """
         if trouble is None:
-            return
+            return False
         states = list_states(self.run / "state")
         if self.falls or not states:
             raise RestoreError(f"Training stopped at step {self.number}: {trouble}; {ADVICE}.")
@@ -178,6 +187,7 @@ class Training:
         self._load(states[-1])
         self.images, self.falls = images, self.falls + 1
         self.progress.say(f"At step {self.number} again, since {trouble}.")
+        return True
 
     def _update(self, batch: AnyBatch, started: float) -> None:
         noise = Noise(self.recipe.seed * 2**40 + self.images, self.team)
@@ -220,7 +230,7 @@ class Training:
         look = self.task.look(self.average, stage)
         self.progress.log({"step": self.number, "images": self.images} | look.scores)
         if look.sheet is not None:
-            path = self.run / "samples" / f"{self.number:08d}.png"
+            path = self.run / PREVIEWS / f"{self.number:08d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, encode_png(look.sheet), overwrite=True)
             self.progress.picture("preview", look.sheet, self.number)

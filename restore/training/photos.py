@@ -1,9 +1,11 @@
 """The photos of a run: found, checked, and the same ones whenever the run goes on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from restore.data import (
+    PhotoSet,
     Report,
     Spoiling,
     check_photos,
@@ -16,7 +18,7 @@ from restore.degradations import load_chain
 from restore.errors import UsageError
 from restore.masks import Preset, load_preset
 from restore.training.recipe import Recipe, RestorerRecipe
-from restore.training.state import list_states
+from restore.training.state import PREVIEWS, list_states
 from restore.training.task import Source
 
 SHOWN = 3  # photos that are named under each heading when a run starts
@@ -31,6 +33,21 @@ def check_source(recipe: Recipe, source: Source) -> Report:
     return check_photos(find_photos(source), _largest(recipe), least=recipe.least_side)
 
 
+def find_for_run(source: Source, run: Path) -> PhotoSet:
+    """Return the photos of a source without the previews of a run that lies in their folder.
+
+    Raises:
+        RestoreError: no such place, or no photo there.
+    """
+    found = find_photos(source)
+    previews = (run / PREVIEWS).resolve()
+    if isinstance(source, tuple) or not previews.is_relative_to(source.resolve()):
+        return found
+    below = f"{previews.relative_to(source.resolve()).as_posix()}/"
+    photos = {name: photo for name, photo in found.photos.items() if not name.startswith(below)}
+    return replace(found, photos=photos)
+
+
 def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str], None]) -> Report:
     """Find and check the photos for a run, and say what is wrong with them.
 
@@ -41,7 +58,8 @@ def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str]
         RestoreError: no such place, or no photo there to train on.
     """
     known = load_facts(_memory(run))
-    report = check_photos(find_photos(source), _largest(recipe), known, say, recipe.least_side)
+    photos = find_for_run(source, run)
+    report = check_photos(photos, _largest(recipe), known, say, recipe.least_side)
     if known and list_states(run / "state"):
         _check_same(usable(known, report.least), usable(report.facts, report.least), run)
     for line in report.lines(SHOWN):

@@ -80,16 +80,22 @@ class Progress:
             self.sums[name] = self.sums.get(name, 0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
         if self.steps >= LOG_STEPS:
-            means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-            speed = self.photos / self.spent
-            line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
-            line["waiting"] = round(self.waiting / self.spent, 3)
-            self.log(line | {name: round(value, 5) for name, value in means.items()})
-            shown = " ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
-            waiting = f"waiting for photos {self.waiting / self.spent:.0%}"
-            facts = f"{speed:.1f} photos/s, {waiting}, {shown}"
-            self.bar.update(self.task, completed=number, facts=facts)
-            self._forget()
+            self.tell(number, images)
+
+    def tell(self, number: int, images: int) -> None:
+        """Write the means of the steps since the last time, if there were any."""
+        if not self.steps:
+            return
+        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+        speed = self.photos / self.spent
+        line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
+        line["waiting"] = round(self.waiting / self.spent, 3)
+        self.log(line | {name: round(value, 5) for name, value in means.items()})
+        shown = " ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
+        waiting = f"waiting for photos {self.waiting / self.spent:.0%}"
+        facts = f"{speed:.1f} photos/s, {waiting}, {shown}"
+        self.bar.update(self.task, completed=number, facts=facts)
+        self._forget()
 
     def log(self, facts: dict[str, Any]) -> None:
         """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""

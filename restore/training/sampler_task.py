@@ -14,7 +14,6 @@ from restore.data import (
     PictureBatch,
     Squares,
     find_idx,
-    find_photos,
     folder_names,
     load_pictures,
     open_idx,
@@ -28,7 +27,12 @@ from restore.image import to_pixels
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import grow
 from restore.training.augment import FEW_PHOTOS
-from restore.training.photos import check_source, gather_photos, remember_photos
+from restore.training.photos import (
+    check_source,
+    find_for_run,
+    gather_photos,
+    remember_photos,
+)
 from restore.training.recipe import SamplerRecipe, Stage
 from restore.training.sampler_step import GanStep, VaeStep
 from restore.training.task import Look, Say, Source, Task, build_discriminator, need_photos
@@ -65,7 +69,7 @@ class SamplerTask(Task):
         """Find and check the pictures for a run."""
         gallery = open_special(source, recipe)
         if gallery is None:
-            found = find_photos(need_photos(source, recipe.name))
+            found = find_for_run(need_photos(source, recipe.name), run)
             check_labels(folder_names(found.photos), found.place, recipe)
             gallery = open_photos(gather_photos(recipe, source, run, say))
         check_labels(gallery.names, gallery.place, recipe)

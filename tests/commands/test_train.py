@@ -3,6 +3,19 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+from restore.checkpoint import Header, NetworkSettings, save_checkpoint
+
+
+def write_checkpoint(run: Path, steps: int) -> Path:
+    """Write what a run leaves that did so many steps."""
+    header = Header(
+        name="inpaint", task="inpaint", network=NetworkSettings(kind="x"), size=8, steps=steps
+    )
+    run.mkdir(exist_ok=True)
+    save_checkpoint(run / "inpaint.safetensors", torch.nn.Linear(1, 1), header)
+    return run / "inpaint.safetensors"
 
 
 def test_everything_reaches_the_training(run, monkeypatch, tmp_path) -> None:
@@ -10,7 +23,7 @@ def test_everything_reaches_the_training(run, monkeypatch, tmp_path) -> None:
 
     def train(recipe, folder, run, device, start) -> Path:
         asked.append((recipe.name, recipe.steps, recipe.optimizer.lr, folder, run, device, start))
-        return run / "inpaint.safetensors"
+        return write_checkpoint(run, 7)
 
     monkeypatch.setattr("restore.training.train", train)
     words = ["--set", "steps=7", "--set", "optimizer.lr=0.5", "--device", "cpu", "--from", "x"]
@@ -25,13 +38,20 @@ def test_pairs_reach_the_training(run, monkeypatch, tmp_path) -> None:
 
     def train(recipe, source, run, device, start) -> Path:
         asked.append(source)
-        return run / "inpaint.safetensors"
+        return write_checkpoint(run, recipe.steps)
 
     monkeypatch.setattr("restore.training.train", train)
     ran = run("train", "--pairs", "old", "new", "--out", tmp_path / "run")
     assert ran.code == 0
     assert asked == [(Path("old"), Path("new"))]
     assert ran.out.startswith("old and new -> ")
+
+
+def test_a_run_that_was_stopped_says_so(run, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("restore.training.train", lambda *_, **__: write_checkpoint(tmp_path, 5))
+    ran = run("train", tmp_path, "--out", tmp_path, "--set", "steps=7")
+    assert ran.code == 130 and "step 5 of 7" in ran.err
+    assert ran.out.endswith("inpaint.safetensors\n")
 
 
 def test_check_lists_what_is_wrong_and_writes_nothing(run, write_picture, tmp_path) -> None:
@@ -97,7 +117,7 @@ def test_a_data_set_is_fetched_only_on_demand(run, monkeypatch, tmp_path) -> Non
 
     def train(recipe, source, run, device, start) -> Path:
         asked.append((str(source), recipe.download))
-        return run / "digits.safetensors"
+        return write_checkpoint(run, recipe.steps)
 
     monkeypatch.setattr("restore.training.train", train)
     words = ["torchvision:MNIST", "--recipe", "digits", "--out", tmp_path / "run"]

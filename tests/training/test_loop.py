@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -235,6 +236,38 @@ def test_a_run_that_dies_goes_back_once_then_stops(
         train(recipe, photos, tmp_path, device="cpu")
     assert not dying
     assert list_states(tmp_path / "state")[-1].name == "00000025"
+
+
+def test_a_run_that_dies_in_its_last_steps_trains_them_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(load_recipe("inpaint", (*TINY, "steps=3")), photos, tmp_path, device="cpu")
+    original, dying = RestorerStep.update, [4]
+
+    def update(self: RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
+        logs = original(self, *arguments)  # type: ignore[arg-type]
+        if arguments[1] in dying:
+            dying.clear()
+            logs["reconstruction"] = torch.tensor(float("nan"))
+        return logs
+
+    monkeypatch.setattr(RestorerStep, "update", update)
+    checkpoint = train(load_recipe("inpaint", (*TINY, "steps=5")), photos, tmp_path, device="cpu")
+    assert not dying and Restorer.load(checkpoint, device="cpu").settings.steps == 5
+
+
+def test_a_short_run_is_in_the_log(done: Path) -> None:
+    lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "photos_per_second" in line] == [6]
+
+
+def test_a_run_among_its_photos_goes_on(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    shutil.copytree(photos, folder)
+    train(load_recipe("inpaint", (*TINY, "steps=1")), folder, folder / "run", device="cpu")
+    assert list((folder / "run/samples").glob("*.png"))
+    train(load_recipe("inpaint", (*TINY, "steps=2")), folder, folder / "run", device="cpu")
+    assert list_states(folder / "run/state")[-1].name == "00000002"
 
 
 @pytest.mark.slow
