@@ -104,13 +104,18 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
-    from restore.image import Photo, check_target, write_image
+    from restore.image import Photo, check_target, format_of, write_image
     from restore.masks import grow_mask, hole_share
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
         raise UsageError("Say what to mark with one of --preset, --box, --color and --find.")
     if threshold is not None and not find:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
+    if size is not None and (color or find):
+        raise UsageError(
+            "--size is for --preset and --box; with --color and --find name the photo and leave "
+            "out --size."
+        )
     target = _target(photo, out)
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
@@ -122,7 +127,10 @@ def mask(
         drawn = _draw_shapes(_size_of(photo, size), preset, seed, boxes)
     drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
-    write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
+    like = Photo(white, gray=True)
+    if preview is not None:
+        format_of(preview, like)  # one that isn't written is refused before the mask is there
+    write_image(target, white, like, overwrite=overwrite)
     click.echo(f"{target} ({hole_share(drawn):.1%} hole)")
     if preview is not None and photo is not None:
         _write_preview(preview, photo, drawn, overwrite)
@@ -141,6 +149,8 @@ def _target(photo: Path | None, out: Path | None) -> Path:
 
 def _check_preview(photo: Path | None, preview: Path | None, target: Path, overwrite: bool) -> None:
     """Refuse a preview that can't be drawn, or would replace something, before work begins."""
+    from restore.image import check_target
+
     if preview is None:
         return
     if photo is None:
@@ -149,8 +159,7 @@ def _check_preview(photo: Path | None, preview: Path | None, target: Path, overw
         raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
     if preview.absolute() == target.absolute():
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
-    if preview.exists() and not overwrite:
-        raise UsageError(f"{preview} exists; add --overwrite, or name another --preview.")
+    check_target(preview, overwrite=overwrite)
 
 
 def _write_preview(path: Path, photo: Path, drawn: "Mask", overwrite: bool) -> None:

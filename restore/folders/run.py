@@ -74,9 +74,12 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     """Return the checkpoint to load; for None the shipped one that does what is asked for.
 
     Raises:
-        UsageError: it is not installed, or there is no mask and it fills holes.
+        UsageError: it is not installed; there is no mask and it fills holes; what --find finds
+            is to be filled and it fills no holes.
     """
-    if not is_whole(options, pattern) or options.find is not None:
+    if options.find is not None:
+        return _pick_filler(model)
+    if not is_whole(options, pattern):
         return model or "inpaint"
     if model is None:
         if not _can_mend():
@@ -85,15 +88,34 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
                 "what to fill with --mask MASK, or with --mask-is alpha if it is transparent."
             )
         return "mend"
-    path = checkpoint_path(model)
+    name, task = _read_task(model)
+    if task == "inpaint":
+        raise UsageError(
+            f"{name} fills holes and needs a mask; add --mask MASK, or leave out --model."
+        )
+    return model
+
+
+def _pick_filler(model: str | None) -> str:
+    """Return the checkpoint that fills what --find finds."""
+    if model is None:
+        return "inpaint"
+    name, task = _read_task(model)
+    if task != "inpaint":
+        raise UsageError(
+            f"--find fills what it finds, and {name} fills no holes; leave out --model, or name a "
+            "restorer of holes, such as inpaint."
+        )
+    return model
+
+
+def _read_task(model: str) -> tuple[str, str]:
+    """Return the name of a checkpoint and its task."""
+    path = checkpoint_path(model)  # an unknown name shall be told before torch is imported
     from restore.checkpoint import read_header
 
     header = read_header(path)
-    if header.task == "inpaint":
-        raise UsageError(
-            f"{header.name} fills holes and needs a mask; add --mask MASK, or leave out --model."
-        )
-    return model
+    return header.name, header.task
 
 
 def name_checkpoints(model: str, options: FixOptions) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ def _find_masks(tree: Tree, names: Sequence[str]) -> dict[str, list[Path]]:
     if folder is None:
         return {}
     if folder != tree.folder:
-        names = _list_files(folder, [tree.out]).files
+        names = _list_files(folder, [tree.out, tree.folder]).files  # which it may hold
     owner_of = _read_pattern(pattern)
     masks: dict[str, list[Path]] = {}
     for name in names:

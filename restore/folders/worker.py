@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
@@ -84,12 +84,15 @@ class Worker:
         fixer: fills the holes.
         model_sha256: of its checkpoint; several are joined by "+".
         done: what the report says was done, by result.
+        written: SHA-256 of the results written here: a photo that changes while it is watched
+            replaces its own result, but no other file.
     """
 
     tree: Tree
     fixer: Fixer
     model_sha256: str | None
     done: dict[str, list[Entry]]
+    written: dict[Path, str | None] = field(default_factory=dict)
 
     def fix(self, job: Job, tell: Callable[[News | None], None], stop: Event) -> None:
         """Read a photo, fill and write each result, and tell warnings, entries and the end."""
@@ -134,13 +137,20 @@ class Worker:
         job, options = opened.job, self.tree.options
         try:
             refuse_unwritable(result, self.tree.out)
-            overwrite = options.overwrite or self.tree.resume
+            overwrite = options.overwrite or self.tree.resume or self._wrote(result)
             write_result(result, pixels, opened, overwrite=overwrite)
         except Exception as error:
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
-        return replace(self._describe(job, result, seed), seconds=seconds)
+        entry = replace(self._describe(job, result, seed), seconds=seconds)
+        self.written[result] = entry.out_sha256
+        return entry
+
+    def _wrote(self, result: Path) -> bool:
+        """Return whether a result was written here and is still as it was then."""
+        sha256 = self.written.get(result)
+        return sha256 is not None and sha256 == hash_file(result)
 
     def fail_all(self, failures: Iterable[tuple[str, str]]) -> Iterator[Entry]:
         """Yield an entry for each photo that a plan says can't be fixed."""

@@ -62,12 +62,15 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
             "one of --preset, --box, --color and --find",
         ),
         (["--find", "scratches", "--out", "m.png"], "name the photo"),
+        (["p.png", "--color", "red", "--size", "9x9"], "leave out --size"),
+        (["p.png", "--find", "scratches", "--size", "9x9"], "leave out --size"),
         (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
         (["p.png", "--find", "inpaint"], "restore fix"),
         (["p.png", "--box", "1,1,5,5", "--threshold", "0.3"], "add --find"),
         (["p.png", "--box", "1,1,5,5", "--preview", "p.png"], "can't replace p.png"),
         (["p.png", "--box", "1,1,5,5", "--preview", "old.png"], "old.png exists"),
         (["p.png", "--box", "1,1,5,5", "--preview", "p-mask.png"], "name two files"),
+        (["p.png", "--box", "1,1,5,5", "--preview", "look.gif"], "look.gif"),
         (["--box", "1,1,5,5", "--size", "9x9", "--out", "m.png", "--preview", "q.png"], "name the"),
         (["p.png", "--preset", "wode"], "Did you mean 'wide'?"),
         (["p.png", "--color", "rde"], "'rde' is no colour"),
@@ -128,6 +131,14 @@ def test_damage_is_found_and_shown(run, write_picture, bright_detector, tmp_path
     shown = np.array(Image.open(tmp_path / "look.png"))
     assert (shown[20] == (255, 0, 255)).all() and (shown[:20] == 90).all()
     assert "look.png" in ran.out
+
+
+def test_no_mask_is_left_where_its_preview_has_no_folder(run, write_picture, tmp_path) -> None:
+    photo = write_picture("p.png")
+    ran = run("mask", photo, "--box", "1,1,5,5", "--preview", tmp_path / "nowhere/look.png")
+    assert ran.code == 1
+    assert "no folder" in ran.sentence
+    assert list(tmp_path.iterdir()) == [photo]
 
 
 def test_how_sure_the_detector_has_to_be_can_be_said(

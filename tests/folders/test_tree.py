@@ -111,6 +111,16 @@ def test_results_and_masks_inside_the_folder_are_not_photos(make_album, write_pi
     assert list(pairs(plan(PHOTOS / "masks", out=PHOTOS / "out"))) == ["photos/a.png"]
 
 
+def test_masks_may_lie_around_the_folder(make_album) -> None:
+    make_album("a.png", "deep/b.jpg")
+    for mask in ("a.png", "deep/b.png"):
+        Path(mask).parent.mkdir(exist_ok=True)
+        (MASKS / mask).rename(mask)
+    found = plan(Path())
+    assert pairs(found) == {"photos/a.png": "a.png", "photos/deep/b.jpg": "deep/b.png"}
+    assert found.idle_masks == ()
+
+
 def test_linked_folders_are_told_and_not_followed(make_album) -> None:
     make_album("a.png")
     (PHOTOS / "loop").symlink_to(".")

@@ -1,13 +1,15 @@
 """Photos that arrive while a folder is watched."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from restore.folders import FixOptions, Tree, fix_folder, plan_folder
+from restore.folders import Entry, FixOptions, Tree, fix_folder, plan_folder
 from restore.folders.watch import watch_tree
 
 TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
@@ -91,3 +93,42 @@ def test_photos_that_arrive_are_fixed(make_album, fake_restorer, write_picture) 
     assert (entry.status, entry.out) == ("done", "new/b.png")
     Image.open("out/new/b.png").load()
     entries.close()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_photo_that_changes_replaces_its_own_results(
+    count: int, make_album, fake_restorer, write_picture
+) -> None:
+    make_album("a.png")
+    tree = replace(TREE, options=replace(TREE.options, count=count))
+    entries = fix_folder(plan_folder(tree), watch=0.01)
+    before = list(islice(entries, count))
+    write_picture("incoming.png", np.full((40, 60, 3), 90, np.uint8))
+    Path("incoming.png").replace("photos/a.png")
+    after = list(islice(entries, count))
+    entries.close()
+    assert [entry.status for entry in after] == ["done"] * count
+    assert [entry.out for entry in after] == [entry.out for entry in before]
+    assert all((read(entry)[0] == 90).all() for entry in after)
+
+
+def test_a_result_of_somebody_else_is_not_replaced(
+    make_album, fake_restorer, write_picture
+) -> None:
+    make_album("a.png")
+    entries = fix_folder(plan_folder(TREE), watch=0.01)
+    next(entries)
+    write_picture("out/a.png", np.full((40, 60, 3), 7, np.uint8))  # retouched
+    write_picture("out/b.png", np.full((40, 60, 3), 7, np.uint8))
+    write_picture("masks/b.png", np.eye(40, 60, dtype=np.uint8) * 255)
+    for name in ("a", "b"):
+        write_picture("incoming.png", np.full((40, 60, 3), 90, np.uint8))
+        Path("incoming.png").replace(f"photos/{name}.png")
+        (entry,) = islice(entries, 1)
+        assert "exists already" in str(entry.sentence)
+        assert (np.array(Image.open(f"out/{name}.png")) == 7).all()
+    entries.close()
+
+
+def read(entry: Entry) -> np.ndarray:
+    return np.array(Image.open(Path("out", str(entry.out))))

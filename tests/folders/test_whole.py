@@ -17,6 +17,7 @@ from restore.checkpoint import (
 )
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Record, Tree, fix_folder, fix_photos, plan_folder
+from restore.folders.run import pick_model
 from restore.nets import RESTORERS
 
 SETTINGS = NetworkSettings(
@@ -160,3 +161,20 @@ def test_what_does_not_go_together_is_refused(
 def test_what_fills_holes_needs_a_mask(write_picture, tiny_checkpoint) -> None:
     with pytest.raises(UsageError, match=r"^tiny fills holes and needs a mask; add --mask MASK"):
         list(fix_photos([write_picture("p.png")], None, FixOptions(), model=str(tiny_checkpoint)))
+
+
+def test_what_is_found_is_filled_by_what_fills_holes(
+    write_picture, mender: str, tmp_path: Path
+) -> None:
+    photo, options = write_picture("photos/p.png"), FixOptions(find="scratches")
+    tree = Tree(photo.parent, tmp_path / "fixed", options)
+    with pytest.raises(UsageError, match=r"tiny-mend fills no holes; .*such as inpaint\.$"):
+        list(fix_photos([photo], None, options, model=mender))
+    with pytest.raises(UsageError, match="tiny-mend fills no holes"):
+        list(fix_folder(plan_folder(tree), model=mender))
+    assert list(tmp_path.rglob("*.*")) == [photo]
+
+
+def test_what_is_found_may_be_filled_by_another_restorer(tiny_checkpoint) -> None:
+    model = str(tiny_checkpoint)
+    assert pick_model(model, FixOptions(find="scratches")) == model
