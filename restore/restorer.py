@@ -129,6 +129,7 @@ class Restorer:
 
         So the windows of several photos can be restored side by side.
         """
+        seed = int(seed)  # PyTorch takes no integers of NumPy
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:

@@ -95,7 +95,7 @@ class Sampler:
             batch: how many to compute at once, which changes no picture by more than rounding.
 
         Raises:
-            UsageError: an unknown label, a truncation outside of 0 to 1, a negative count.
+            UsageError: an unknown label, a truncation outside of 0 to 1, a negative count or seed.
         """
         if count < 0 or batch < 1:
             raise UsageError(f"Pictures are drawn 0 or more at a time, not {count} by {batch}.")
@@ -193,6 +193,8 @@ class Sampler:
 
     def draw_noise(self, seed: int, number: int = 0) -> Tensor:
         """Return the noise (1, D) of a sample, N(0, 1), from the seed and its number alone."""
+        if seed < 0:
+            raise UsageError(f"A seed is 0 or more, not {seed}.")
         shape = self.generator.noise_shape(1)
         values = np.random.default_rng([seed, number]).standard_normal(shape, np.float32)
         return torch.from_numpy(values)

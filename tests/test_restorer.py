@@ -69,6 +69,7 @@ def test_equal_seeds_give_equal_fills_and_others_different_ones(restorer: Restor
     photo, mask = _photo(128, 128), _mask(128, 128)
     first = restorer.fix(photo, mask, seed=3)
     assert np.array_equal(first, restorer.fix(photo, mask, seed=3))
+    assert np.array_equal(first, restorer.fix(photo, mask, seed=np.int64(3)))
     another = restorer.fix(photo, mask, seed=4)
     assert (first != another)[mask == 1].any()
 

@@ -142,6 +142,8 @@ def test_what_can_not_be_drawn_is_told(faces: Sampler, digits: Sampler) -> None:
         faces.draw(1, truncation=1.5)
     with pytest.raises(UsageError, match="not -1"):
         faces.draw(-1)
+    with pytest.raises(UsageError, match="0 or more, not -2"):
+        faces.draw(1, seed=-2)
     with pytest.raises(UsageError, match="5 dimensions, 0 to 4; there is no 5"):
         faces.traverse(5, 3)
     with pytest.raises(UsageError, match="one picture or more, not 0"):

@@ -27,7 +27,7 @@ DRAWN = 1000  # pictures of a sampler
     "--mask",
     metavar="PRESET|FOLDER",
     help="For a restorer, the holes: a preset, drawn anew for each photo, or a folder of masks, "
-    "white = hole.",
+    "white = hole, that the photos take in turn, both sorted by name.",
 )
 @click.option(
     "--degrade",

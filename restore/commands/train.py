@@ -6,6 +6,7 @@ import click
 
 from restore.commands.messages import say
 from restore.commands.options import FILE, device_option
+from restore.errors import UsageError
 
 STOPPED = 130  # exit code of what Ctrl-C ended
 
@@ -126,3 +127,7 @@ def _check_request(
         raise click.UsageError("Name a folder or zip of photos, or two with --pairs DAMAGED CLEAN.")
     if run is None and not check:
         raise click.UsageError("Missing option '--out'.")
+    if run is not None and run.is_file():
+        raise UsageError(
+            f"{run} is a file where the folder of a run should go; name another --out."
+        )

@@ -47,6 +47,12 @@ def test_pairs_reach_the_training(run, monkeypatch, tmp_path) -> None:
     assert ran.out.startswith("old and new -> ")
 
 
+def test_a_run_goes_into_no_file(run, write_picture, tmp_path) -> None:
+    file = write_picture("photos/a.png")
+    ran = run("train", file.parent, "--out", file)
+    assert ran.code == 2 and "is a file where the folder" in ran.sentence
+
+
 def test_a_run_that_was_stopped_says_so(run, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("restore.training.train", lambda *_, **__: write_checkpoint(tmp_path, 5))
     ran = run("train", tmp_path, "--out", tmp_path, "--set", "steps=7")
