@@ -86,7 +86,7 @@ def test_a_scratch_that_is_wide_in_a_large_scan_is_found_in_a_smaller_one() -> N
     assert not detector.find(scan[:700, 600:1300]).any()  # as wide, but no larger than in training
 
 
-@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 4)])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 4), (0, 5, 3)])
 def test_what_is_no_photo_is_refused(detector: Detector, shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="height, width, 3"):
         detector.find(np.zeros(shape, np.uint8))

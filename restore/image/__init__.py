@@ -1,6 +1,6 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
-from restore.image.deep import to_eight_bits
+from restore.image.deep import is_inverted, to_eight_bits
 from restore.image.enlarging import enlarge
 from restore.image.photo import (
     ACCEPTED,
@@ -13,7 +13,7 @@ from restore.image.photo import (
     to_pixels,
     to_tensor,
 )
-from restore.image.reading import MAX_PIXELS, open_picture, read_image, to_upright
+from restore.image.reading import MAX_PIXELS, open_picture, read_image, read_samples, to_upright
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_target,
@@ -37,9 +37,11 @@ __all__ = [
     "encode_png",
     "enlarge",
     "format_of",
+    "is_inverted",
     "open_picture",
     "part_prefix",
     "read_image",
+    "read_samples",
     "shrink_known",
     "to_eight_bits",
     "to_pixels",

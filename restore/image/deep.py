@@ -21,6 +21,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from restore.image.photo import DeepPixels, Pixels
 
 _UNCOMPRESSED, _DEFLATE = 1, 8
+_WHITE_IS_ZERO = 0
 
 # Gray with alpha, of which Pillow reads the directory only; it can't decode ";16", so that nobody
 # takes half a sample for a pixel.
@@ -43,10 +44,29 @@ def is_deep(picture: Image.Image) -> bool:
         return False
     if not isinstance(picture, TiffImageFile):
         return True
-    tags = picture.tag_v2
-    plain = tags.get(tiff.PHOTOMETRIC_INTERPRETATION) in {1, 2}
-    unsigned = set(tags.get(tiff.SAMPLEFORMAT, (1,))) == {1}
-    return plain and unsigned and tags.get(tiff.EXTRASAMPLES, (2,)) == (2,)
+    plain = picture.tag_v2.get(tiff.PHOTOMETRIC_INTERPRETATION) in {1, 2}
+    return plain and not name_oddity(picture)
+
+
+def name_oddity(picture: Image.Image) -> str:
+    """Say what keeps a TIFF's samples from being ours though its colour mode is; "" if nothing."""
+    if not isinstance(picture, TiffImageFile):
+        return ""
+    if is_inverted(picture):
+        return "inverted gray, where 0 is white"
+    if set(picture.tag_v2.get(tiff.SAMPLEFORMAT, (1,))) != {1}:
+        return "signed or fractional samples"
+    extra = picture.tag_v2.get(tiff.EXTRASAMPLES, (2,))
+    if extra == (1,):
+        return "premultiplied alpha"
+    return "" if extra == (2,) else "channels besides colours and transparency"
+
+
+def is_inverted(picture: Image.Image) -> bool:
+    """Tell whether 0 is white in the file, which Pillow minds with 8 bits per channel or fewer."""
+    if not isinstance(picture, TiffImageFile):
+        return False
+    return bool(picture.tag_v2.get(tiff.PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO)
 
 
 _MODES = {"I;16", "I;16B", "LA", "RGB", "RGBA"}
@@ -69,7 +89,8 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
     if not isinstance(picture, TiffImageFile):
         # OpenCV reserves the memory that a chunk asks for, so it is shown none but whole ones.
         data = _join_png((kind, body) for kind, body in _split_png(data) if kind in _PIXEL_CHUNKS)
-        samples = _turn(_decode(data, gray=data[25] in _GRAY_PNG), orientation)
+        samples = _decode(data, gray=data[25] in _GRAY_PNG)
+        samples = _turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
     elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
         samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
         samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
@@ -95,6 +116,14 @@ def _decode(data: bytes, gray: bool = False) -> DeepPixels:
         return deep
     order = ([0] if gray else [2, 1, 0]) + ([3] if deep.shape[2] == 4 else [])
     return deep[:, :, order]
+
+
+def _add_alpha(samples: DeepPixels, transparent: int | None) -> DeepPixels:
+    """Return gray (H, W) with the alpha that a transparent level makes; OpenCV does it for RGB."""
+    if samples.ndim > 2 or transparent is None:
+        return samples
+    alpha = np.where(samples == transparent, np.uint16(0), np.uint16(65_535))
+    return np.dstack([samples, alpha])
 
 
 def _turn(samples: DeepPixels, orientation: int) -> DeepPixels:

@@ -12,7 +12,14 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
-from PIL.TiffImagePlugin import PREDICTOR, X_RESOLUTION, XMP, TiffImageFile
+from PIL.TiffImagePlugin import (
+    IMAGELENGTH,
+    IMAGEWIDTH,
+    PREDICTOR,
+    X_RESOLUTION,
+    XMP,
+    TiffImageFile,
+)
 
 from restore.image.jpeg import HALF_HEIGHT
 
@@ -27,17 +34,27 @@ _EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA00
 
 
 def read_exif(picture: Image.Image) -> bytes:
-    """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF)."""
+    """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF).
+
+    Where that turns the photo by 90 degrees, the width and height in it are those it has then.
+    """
     exif = picture.info.get("exif") or b""
     try:
         if isinstance(picture, TiffImageFile):
-            return _tiff_description(picture)
+            exif = _tiff_description(picture)
+            as_stored = picture.size == tuple(
+                picture.tag_v2[tag] for tag in (IMAGEWIDTH, IMAGELENGTH)
+            )
+            return exif if as_stored else set_exif_size(exif, *picture.size)
         raw = picture.info.get("Raw profile type exif")  # ImageMagick's way in older PNGs
         if not exif and isinstance(raw, str):
             exif = bytes.fromhex("".join(raw.split("\n")[3:]))
     except Exception:  # what can't be read can't be kept, and the photo is still there
         return b""
-    return _upright_exif(exif.removeprefix(b"Exif\0\0"))
+    upright = _upright_exif(exif.removeprefix(b"Exif\0\0"))
+    if 5 <= read_orientation(picture) <= 8:
+        return set_exif_size(upright, picture.height, picture.width)
+    return upright
 
 
 def _tiff_description(picture: TiffImageFile) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import features
 
 from restore.errors import UsageError
 
@@ -31,11 +31,12 @@ FORMATS = {  # by extension
 }
 if features.check("avif"):
     FORMATS[".avif"] = "AVIF"
+_HEIC = (".heic", ".heif", ".hif")
 with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    FORMATS |= {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF"}
+    FORMATS |= dict.fromkeys(_HEIC, "HEIF")
 ACCEPTED = (
     "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "
     "AVIF, and HEIC where pillow-heif is installed"
@@ -43,13 +44,13 @@ ACCEPTED = (
 
 
 def check_pixels(photo: AnyPixels, *, deep: bool = False) -> None:
-    """Refuse what is no photo: (H, W, 3) uint8, where `deep` is set also uint16.
+    """Refuse what is no photo: (H, W, 3) uint8 with a pixel or more; if `deep`, also uint16.
 
     Raises:
         UsageError: another shape or type.
     """
     kinds = ("uint8", "uint16") if deep else ("uint8",)
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype not in kinds:
+    if photo.ndim != 3 or photo.shape[2] != 3 or not photo.size or photo.dtype not in kinds:
         raise UsageError(
             f"A photo must be (height, width, 3) {' or '.join(kinds)}, not {photo.shape} "
             f"{photo.dtype}."
@@ -85,19 +86,21 @@ class Photo:
 def format_of(path: str | Path, like: Photo) -> str:
     """Return the format that the extension of `path` names, "PNG" for ".png".
 
-    Where it names none, or is the one that `like` was read under, it is the format of `like`: a PNG
+    Where there is none, or the one that `like` was read under, it is the format of `like`: a PNG
     that goes by the name of photo.jpg stays a PNG.
 
     Raises:
-        UsageError: the extension is that of a picture format that isn't written here.
+        UsageError: the extension is that of no format that is written here.
     """
     extension = Path(path).suffix.lower()
-    if extension == like.extension:
+    if extension in {"", like.extension}:
         return like.format
-    if extension not in FORMATS and extension in Image.registered_extensions():
-        known = ", ".join(FORMATS)
-        raise UsageError(f"{path}: pictures are not written as {extension}; known: {known}.")
-    return FORMATS.get(extension, like.format)
+    if extension in FORMATS:
+        return FORMATS[extension]
+    if extension in _HEIC:
+        raise UsageError(f"{path}: {extension} needs pillow-heif; pip install 'restore-gan[heic]'.")
+    known = ", ".join(FORMATS)
+    raise UsageError(f"{path}: pictures are not written as {extension}; known: {known}.")
 
 
 def to_tensor(pixels: AnyPixels) -> "torch.Tensor":

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from restore.errors import RestoreError
-from restore.image.deep import count_bits, is_deep, read_deep, to_eight_bits
+from restore.image.deep import count_bits, is_deep, name_oddity, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.quiet import stderr_silenced
@@ -49,7 +49,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     with open_picture(path, max_pixels) as picture:
         _check_accepted(path, picture)
-        deep = _read_deep(Path(path), picture) if is_deep(picture) else None
+        deep = read_samples(Path(path), picture)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
         icc = picture.info.get("icc_profile") or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
@@ -134,7 +134,8 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     elif is_deep(picture):
         return
     elif count_bits(picture) > 8:
-        problem = f"has {count_bits(picture)} bits per channel and the colour mode {mode}"
+        reason = name_oddity(picture) or f"the colour mode {mode}"
+        problem = f"has {count_bits(picture)} bits per channel and {reason}"
     elif mode == "CMYK" and not picture.info.get("icc_profile"):
         problem = "is CMYK without a colour profile that would say how to make it RGB"
     elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr", "CMYK"}:
@@ -194,8 +195,15 @@ def to_upright(picture: Image.Image) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
-def _read_deep(path: Path, picture: Image.Image) -> DeepPixels:
-    """Return 16-bit samples (H, W, C) as displayed, of a file that is whole."""
+def read_samples(path: Path, picture: Image.Image) -> DeepPixels | None:
+    """Return the samples (H, W, C) uint16 of a whole file as displayed; None where it has 8 bits.
+
+    Args:
+        path: the file.
+        picture: the same, opened by `open_picture`.
+    """
+    if not is_deep(picture):
+        return None
     orientation = read_orientation(picture)
     with stderr_silenced():
         if picture.format == "PNG":

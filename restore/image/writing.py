@@ -26,7 +26,7 @@ from restore.errors import RestoreError, UsageError
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
-from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, format_of
+from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, check_pixels, format_of
 
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 
@@ -46,21 +46,23 @@ def write_image(
 
     Args:
         path: the file; its extension says the format, see `format_of`.
-        pixels: (H, W, 3) RGB, uint8; written as gray (luma) where `like` is gray. Where `like` has
-            16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as its, or
-            all those of `pixels` where these are uint16.
+        pixels: (H, W, 3) RGB, uint8 or uint16; written as gray (luma) where `like` is gray. Where
+            `like` has 16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as
+            its, or all those of `pixels` where these are uint16.
         like: the photo whose file gives everything but the pixels.
-        alpha: (H, W) uint8; `like.alpha` by default. A JPEG has none: only an opaque one passes.
+        alpha: (H, W) uint8, as large as `pixels`; `like.alpha` by default. A JPEG has none: only an
+            opaque one passes.
         overwrite: replace an existing file.
 
     Raises:
         UsageError: the file exists, or the format is none of ours or can't hold transparency or
-            metadata of such length.
+            metadata of such length, or the pixels or the transparency are of another kind or size.
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
+    _check_samples(pixels, alpha)
     if format == "JPEG" and alpha is not None:
         if alpha.min() < 255:
             raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
@@ -75,6 +77,16 @@ def write_image(
     except Exception as error:  # what a format can't hold, Pillow tells with various types
         raise RestoreError(f"Can't write {path} as {format}: {str(error).rstrip('.')}.") from None
     write_bytes(path, data, overwrite=overwrite)
+
+
+def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
+    """Refuse arrays that would be written as something else than they show."""
+    check_pixels(pixels, deep=True)
+    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != np.uint8):
+        raise UsageError(
+            f"The transparency of a photo of {pixels.shape[:2]} must be (height, width) uint8 of "
+            f"its size, not {alpha.shape} {alpha.dtype}."
+        )
 
 
 def _check_lengths(path: Path, like: Photo) -> None:

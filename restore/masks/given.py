@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from restore.errors import UsageError
-from restore.image import MAX_PIXELS, Pixels, open_picture, to_upright
+from restore.image import (
+    MAX_PIXELS,
+    Pixels,
+    is_inverted,
+    open_picture,
+    read_samples,
+    to_eight_bits,
+    to_upright,
+)
 from restore.masks.kinds import Mask
 
 
@@ -23,8 +31,8 @@ def read_mask(
     """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
 
     Any picture will do, as it is displayed; gray from 50 % up counts as white, and transparent
-    parts mark nothing. A picture of another size is fitted so that whatever the hole touches is
-    hole.
+    parts mark nothing. Samples of 32 bits are taken to go up to 1, 255 or 65535, whichever they
+    fit. A picture of another size is fitted so that whatever the hole touches is hole.
 
     Args:
         path: the picture.
@@ -39,7 +47,9 @@ def read_mask(
     if mask_is not in {"hole", "known"}:
         raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
     with open_picture(path, max_pixels) as picture:
-        white = _read_white(to_upright(picture), beneath=0 if mask_is == "hole" else 255)
+        deep = read_samples(Path(path), picture)
+        shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
+        white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
     mask = (white if mask_is == "hole" else ~white).view(np.uint8)
     (height, width), (tall, broad) = mask.shape, size
     if abs(width * tall / (height * broad) - 1) > 0.01:
@@ -50,11 +60,18 @@ def read_mask(
     return fit_mask(mask, size)
 
 
+def _to_picture(levels: Pixels) -> Image.Image:
+    """Return levels (H, W, C), C = 1 to 4: gray or RGB, then alpha, as a picture."""
+    return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
+
+
 def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
     """Return where a picture is at least 50 % gray, transparent parts laid over `beneath`."""
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         levels = np.asarray(picture)
-        return levels >= (0.5 if picture.mode == "F" and levels.max(initial=0) <= 1 else 32768)
+        most = levels.max(initial=0)  # a mask made smaller may be somewhat over its scale
+        scale = next((scale for scale in (1, 255) if most < 2 * scale), 65_535)
+        return (levels >= scale / 2) ^ is_inverted(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, (beneath, beneath, beneath, 255))

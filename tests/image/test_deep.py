@@ -113,6 +113,28 @@ def test_16_bits_are_turned(tmp_path: Path, channels: int, orientation: int, kin
     assert np.array_equal(read_image(tmp_path / "b").deep, shown)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_of_16_bits_becomes_alpha(
+    tmp_path: Path, channels: int, orientation: int
+) -> None:
+    samples = draw(channels)
+    samples[HOLE] = 4660
+    samples[0, 1] = 4661  # the same in 8 bits
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    extra = chunk(b"tRNS", struct.pack(">H", 4660) * channels)
+    extra += chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    (tmp_path / "a.png").write_bytes(encode_png(samples, extra))
+    photo = read_image(tmp_path / "a.png")
+    clear = (samples == 4660).all(axis=2)
+    shown = clear if orientation == 1 else np.rot90(clear, -1)
+    assert photo.gray == (channels == 1)
+    assert np.array_equal(photo.alpha, np.where(shown, 0, 255))
+    write_image(tmp_path / "b.png", photo.pixels, photo)
+    assert np.array_equal(read_image(tmp_path / "b.png").deep, photo.deep)
+
+
 @pytest.mark.parametrize("channels", [2, 3])
 def test_a_tiff_with_its_channels_apart_is_read(tmp_path: Path, channels: int) -> None:
     samples = draw(channels)
@@ -155,6 +177,28 @@ def test_other_depths_are_refused(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / "a.tif", samples, photometric=colours)
         with pytest.raises(RestoreError, match=rf"{bits} bits per channel|not a picture that"):
             read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "sentence"),
+    [
+        (draw(1)[..., 0], {"photometric": "miniswhite"}, "inverted gray, where 0 is white"),
+        (draw(4), {"photometric": "rgb", "extrasamples": [1]}, "premultiplied alpha"),
+        (draw(4), {"photometric": "rgb", "extrasamples": [0]}, "channels besides colours"),
+        (
+            draw(1)[..., 0].view(np.int16),
+            {"photometric": "minisblack"},
+            "signed or fractional samples",
+        ),
+    ],
+    ids=["inverted", "premultiplied", "more channels", "signed"],
+)
+def test_the_reason_against_a_tiff_of_16_bits_is_told(
+    tmp_path: Path, samples: Deep, options: dict, sentence: str
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", samples, **options)
+    with pytest.raises(RestoreError, match=f"has 16 bits per channel and {sentence}.*; accepted"):
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,8 +251,24 @@ def test_a_chunk_that_asks_for_a_gigabyte_gets_none(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_a_mask_takes_no_half_samples_for_pixels(tmp_path: Path, order: str) -> None:
-    (tmp_path / "mask.tif").write_bytes(encode_tiff(draw(2), byteorder=order))
-    with pytest.raises(RestoreError, match="damaged or cut short"):
-        read_mask(tmp_path / "mask.tif", (24, 40))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_mask_has_16_bits_as_a_photo_has(tmp_path: Path, channels: int, kind: str) -> None:
+    samples = np.zeros((24, 40, channels), np.uint16)
+    samples[:, :20], samples[HOLE] = 32_767, 32_768  # just below half, and half
+    if channels in {2, 4}:
+        samples[..., -1] = 65_535
+    (tmp_path / "mask").write_bytes(encode(kind, samples))
+    hole = np.zeros((24, 40), np.uint8)
+    hole[HOLE] = 1
+    assert np.array_equal(read_mask(tmp_path / "mask", (24, 40)), hole)
+
+
+def test_transparent_parts_of_a_mask_of_16_bits_mark_nothing(tmp_path: Path) -> None:
+    samples = np.full((24, 40, 2), 65_535, np.uint16)
+    samples[HOLE][..., 1] = 0
+    (tmp_path / "mask.tif").write_bytes(encode_tiff(samples))
+    for mask_is in ("hole", "known"):
+        marked = read_mask(tmp_path / "mask.tif", (24, 40), mask_is)
+        assert (marked[HOLE] == 0).all()
+        assert marked[0, 0] == (mask_is == "hole")

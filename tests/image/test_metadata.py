@@ -95,6 +95,21 @@ def test_exif_is_patched_in_place(tmp_path: Path, name: str) -> None:
     assert (before[different[0]], after[different[0]]) == (6, 1)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_the_size_in_the_exif_turns_with_the_photo(
+    tmp_path: Path, name: str, orientation: int
+) -> None:
+    exif = exif_of(orientation)
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = RGB.size
+    RGB.save(tmp_path / name, exif=exif.tobytes())
+    with Image.open(rewrite(tmp_path / name)) as picture:
+        inner = picture.getexif().get_ifd(0x8769)
+        assert (inner[0xA002], inner[0xA003]) == picture.size
+        assert picture.size == (RGB.size[::-1] if orientation >= 5 else RGB.size)
+        assert inner[0x927C] == MAKER_NOTE
+
+
 def test_the_thumbnail_is_unlinked(tmp_path: Path) -> None:
     # Little-endian TIFF: one directory with the orientation, then one of a thumbnail at 26.
     head = b"II*\0" + struct.pack("<L", 8)

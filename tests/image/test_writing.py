@@ -3,15 +3,17 @@ import os
 from dataclasses import replace
 from io import BufferedWriter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from restore.errors import RestoreError, UsageError
-from restore.image import Photo, read_image, write_bytes, write_image
+from restore.image import FORMATS, Photo, read_image, write_bytes, write_image
 from restore.image.writing import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
@@ -122,13 +124,52 @@ def test_the_extension_decides_the_format(tmp_path: Path, extension: str) -> Non
 def test_an_extension_that_says_nothing_keeps_the_format(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "wrong.jpg", "PNG")
     photo = read_image(tmp_path / "wrong.jpg")
-    for name in ("wrong-fixed.jpg", "noextension", "a.backup"):
+    for name in ("wrong-fixed.jpg", "noextension"):
         write_image(tmp_path / name, photo.pixels, photo)
         assert np.array_equal(read_image(tmp_path / name).pixels, PIXELS)
     write_image(tmp_path / "a.jpeg", photo.pixels, photo)
     assert read_image(tmp_path / "a.jpeg").format == "JPEG"
-    with pytest.raises(UsageError, match=r"not written as \.gif; known: \.png, \.jpg"):
-        write_image(tmp_path / "a.gif", PIXELS, PHOTO)
+
+
+@pytest.mark.parametrize("extension", [".gif", ".jxl", ".xyz", ".backup"])
+def test_an_extension_of_no_format_of_ours_is_refused(tmp_path: Path, extension: str) -> None:
+    with pytest.raises(UsageError, match=rf"not written as \{extension}; known: \.png, \.jpg"):
+        write_image(tmp_path / f"a{extension}", PIXELS, PHOTO)
+    write_image(tmp_path / f"a{extension}", PIXELS, replace(PHOTO, extension=extension))
+    assert read_image(tmp_path / f"a{extension}").format == "PNG"
+
+
+@pytest.mark.parametrize("extension", [".heic", ".HEIF", ".hif"])
+def test_heic_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str
+) -> None:
+    monkeypatch.delitem(FORMATS, extension.lower(), raising=False)
+    with pytest.raises(UsageError, match=r"needs pillow-heif; pip install 'restore-gan\[heic\]'"):
+        write_image(tmp_path / f"a{extension}", PIXELS, PHOTO)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [PIXELS / np.float32(255), PIXELS.astype(np.int32), PIXELS[..., 0], PIXELS[..., :2]],
+    ids=["float", "int", "2-D", "two channels"],
+)
+def test_what_is_no_photo_is_not_written(tmp_path: Path, pixels: NDArray[Any]) -> None:
+    with pytest.raises(UsageError, match=r"must be \(height, width, 3\) uint8 or uint16, not"):
+        write_image(tmp_path / "a.png", pixels, PHOTO)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("extension", ["png", "bmp", "jpg"])
+@pytest.mark.parametrize("alpha", [np.full((24, 35), 255, np.uint8), np.ones((24, 36))])
+def test_transparency_of_another_kind_is_refused(
+    tmp_path: Path, extension: str, alpha: NDArray[Any]
+) -> None:
+    sentence = r"The transparency of a photo of \(24, 36\) must be .*, not \(24, 3.\) \w+\.$"
+    for like, given_alpha in ((PHOTO, alpha), (Photo(PIXELS, alpha), None)):
+        with pytest.raises(UsageError, match=sentence):
+            write_image(tmp_path / f"a.{extension}", PIXELS, like, alpha=given_alpha)
+    assert names_in(tmp_path) == []
 
 
 def test_a_jpeg_holds_only_what_is_opaque(tmp_path: Path) -> None:

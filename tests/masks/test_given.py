@@ -3,6 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from restore.errors import RestoreError, UsageError
@@ -74,6 +75,33 @@ def test_gray_counts_from_half_up(tmp_path: Path) -> None:
     path = write(tmp_path / "mask.png", Image.fromarray(levels))
     assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
     assert read_mask(path, (1, 4), "known").tolist() == [[1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize("white", [1, 255, 65_535])
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_samples_of_32_bits_have_a_scale_of_their_own(
+    tmp_path: Path, kind: type, white: int
+) -> None:
+    path = write(tmp_path / "mask.tif", Image.fromarray(HOLE.astype(kind) * kind(white)))
+    assert np.array_equal(read_mask(path, HOLE.shape), HOLE)
+    assert np.array_equal(read_mask(path, HOLE.shape, "known"), 1 - HOLE)
+    write(path, Image.fromarray(np.zeros_like(HOLE, kind)))
+    assert not read_mask(path, HOLE.shape).any()
+
+
+def test_a_float_mask_may_overshoot_its_scale(tmp_path: Path) -> None:
+    for white in (1, 255):
+        levels = np.float32([[-0.1 * white, 0.49 * white, 0.5 * white, 1.1 * white]])
+        path = write(tmp_path / "mask.tif", Image.fromarray(levels))
+        assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_a_mask_where_0_is_white_is_turned_round(tmp_path: Path, kind: type) -> None:
+    black = 255 if kind == np.uint8 else 65_535
+    levels = ((1 - HOLE) * float(black)).astype(kind)
+    tifffile.imwrite(tmp_path / "mask.tif", levels, photometric="miniswhite")
+    assert np.array_equal(read_mask(tmp_path / "mask.tif", HOLE.shape), HOLE)
 
 
 def test_the_orientation_of_a_mask_counts(tmp_path: Path) -> None:
