@@ -81,15 +81,19 @@ class Detector:
         rated = [self._rate_both(smaller) for smaller in _shrink(photo)]  # each of its own size
         found = np.zeros((height, width), np.float32)
         for n, here in enumerate(rated):
-            below, above = rated[max(n - 1, 0)], rated[min(n + 1, len(rated) - 1)]
-            mean = (_resize(below, here.shape) + 2 * here + _resize(above, here.shape)) / 4
+            mean = 2 * here
+            for other in (rated[max(n - 1, 0)], rated[min(n + 1, len(rated) - 1)]):
+                mean += _resize(other, here.shape)
+            mean /= 4
             np.maximum(found, _resize(mean, found.shape), out=found)
         return found
 
     def _rate_both(self, photo: Pixels) -> Plane:
         """Return the mean of the probabilities of a photo as it is and as in a mirror."""
-        mirrored = self._rate_alone(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
-        return (self._rate_alone(photo) + mirrored) / 2
+        rated = self._rate_alone(photo)
+        rated += self._rate_alone(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
+        rated /= 2
+        return rated
 
     def _rate_alone(self, photo: Pixels) -> Plane:
         """Return the probabilities of one size, tile by tile; as if there were no tiles."""
@@ -128,6 +132,8 @@ def _shrink(photo: Pixels) -> Iterator[Pixels]:
 
 
 def _resize(rated: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return probabilities at another size (height, width)."""
+    """Return probabilities at a size (height, width)."""
+    if rated.shape == shape:
+        return rated
     method = cv2.INTER_AREA if rated.shape[0] > shape[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(rated, shape[::-1], interpolation=method), np.float32)
