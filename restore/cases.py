@@ -12,7 +12,7 @@ from restore.assets import preset_names
 from restore.data import list_photos
 from restore.degradations import load_chain
 from restore.draw import draw_mask
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.image import Pixels, read_image
 from restore.masks import Mask, hole_share, load_preset
 
@@ -133,5 +133,7 @@ def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]
     if Path(masks).is_dir() and str(masks) not in preset_names():
         paths = list_photos(Path(masks))
         return lambda index, size: crop_mask(read_test_mask(paths[index % len(paths)]), size)
+    if Path(masks).is_file() and Path(masks).suffix != ".toml":
+        raise UsageError(f"{masks} is one file; name a folder of masks, or a preset.")
     preset = load_preset(masks)
     return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))

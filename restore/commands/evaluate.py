@@ -143,6 +143,10 @@ def evaluate(
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
     """Refuse what is for another kind of model, and ask for what this one needs."""
+    if task == "detect":
+        raise UsageError(
+            f"{model} finds damage; what restores photos or draws pictures is scored here."
+        )
     if task == "generate":
         for option in given:
             if given[option]:

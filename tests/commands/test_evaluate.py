@@ -128,6 +128,10 @@ def test_wrong_names_are_told(run, tiny_checkpoint: Path, photos: Path, tmp_path
     assert ran.code == 2 and "Did you mean 'wide'" in ran.sentence
     ran = run("evaluate", model, str(tmp_path / "absent"), "--mask", "wide")
     assert ran.code == 1 and "absent" in ran.sentence
+    ran = run("evaluate", model, str(photos), "--mask", next(photos.iterdir()))
+    assert ran.code == 2 and "name a folder of masks" in ran.sentence
+    ran = run("evaluate", "scratches", str(photos), "--mask", "wide")
+    assert ran.code == 2 and "finds damage" in ran.sentence
 
 
 @pytest.fixture
