@@ -99,6 +99,11 @@ class Chain(Degradation):
     name: str
     stages: tuple[Stage, ...] = Field(min_length=1)
 
+    @property
+    def damages(self) -> bool:
+        """Whether any step is local damage, so that there is something for a mask to mark."""
+        return any(isinstance(s.degradation, Damage) for stage in self.stages for s in stage.steps)
+
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo after all stages."""
         spoiled = pixels.copy()

@@ -14,7 +14,7 @@ from restore.degradations import Chain, load_chain
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
 from restore.draw import make_grid
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.image import to_pixels
 from restore.losses import Outputs
 from restore.nets import DETECTORS, DetectorNetwork
@@ -65,6 +65,11 @@ class DetectorTask(PhotoTask):
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
         self.chain = load_chain(recipe.degrade)
+        if not self.chain.damages:
+            raise UsageError(
+                f"The preset {recipe.degrade} damages photos as a whole and nowhere in particular, "
+                f"so there is nothing to find; name one with scratches, cracks, dust or the like."
+            )
         super().__init__(recipe, found, self.chain)
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)

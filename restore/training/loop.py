@@ -128,6 +128,8 @@ class Training:
             if header.network == self.recipe.discriminator:
                 adversary = self.step.networks["discriminator"]
                 adversary.load_state_dict(discriminator.state_dict())
+            else:
+                self.progress.say(f"{beside.name} is another discriminator: a new one is trained.")
 
     def run_all(self) -> None:
         """Train until all steps are done or someone wants it to stop, then save."""
@@ -263,7 +265,8 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
     old = read_toml(path)
     new = to_plain(recipe)
     for key in sorted(old.keys() | new.keys()):
-        if key not in FREE_KEYS and json.dumps(old.get(key)) != json.dumps(new.get(key)):
+        before, now = (json.dumps(plain.get(key), sort_keys=True) for plain in (old, new))
+        if key not in FREE_KEYS and before != now:
             raise UsageError(
                 f"{path.parent} is a run with another '{key}' ({old.get(key)!r}, not "
                 f"{new.get(key)!r}); give the same recipe or another --out."

@@ -101,10 +101,12 @@ def check_begins_with_photo(recipe: RestorerRecipe) -> None:
     Raises:
         UsageError: it is one that fills holes.
     """
-    if recipe.generator.arguments.get("base") != "damaged" or recipe.hint:
+    begins = recipe.generator.arguments.get("base") == "damaged" and not recipe.hint
+    if recipe.task != "mend" or not begins:
         raise UsageError(
             f"The recipe {recipe.name} fills holes, and photos that are damaged as a whole have "
-            f"none; for those add --set generator.arguments.base=damaged --set hint=0."
+            f"none; for those take --recipe mend, or one of your own with task=mend, "
+            f"generator.arguments.base=damaged and hint=0."
         )
 
 

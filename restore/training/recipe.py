@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from restore.assets import recipe_path
 from restore.checkpoint import NetworkSettings
 from restore.config import Settings, apply_overrides, read_toml, validate
+from restore.errors import UsageError
 from restore.losses import LOSSES, FeatureMatching, Loss, Penalty, Played
 from restore.tables import look_up
 
@@ -17,6 +18,9 @@ from restore.tables import look_up
 PLAYED = ("adversarial", "r1", "r2", "gradient_penalty", "feature_matching")
 PIXELS = ("reconstruction", "total_variation")
 FREE = ("weight_size",)
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Stage(Settings):
@@ -33,7 +37,7 @@ class OptimizerSettings(Settings):
     kind: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = Field(3e-4, gt=0)  # of the generator
     discriminator_lr: float = Field(4.5e-4, gt=0)
-    betas: tuple[float, float] = (0.5, 0.99)  # (momentum, -) for sgd
+    betas: tuple[Beta, Beta] = (0.5, 0.99)  # (momentum, -) for sgd
     weight_decay: float = Field(0.01, ge=0)
 
 
@@ -42,7 +46,7 @@ class Recipe(Settings):
 
     least_side: ClassVar[int] = 32  # pixels; photos that are less wide or high are left out
     fitting: ClassVar[tuple[str, ...]] = tuple(LOSSES)  # losses that the task can compute
-    name: str
+    name: str = Field(pattern=r"^\w[\w .-]*$")  # of the checkpoint's file, too
     task: str
     seed: int = Field(1, ge=0, lt=2**20)
     steps: int = Field(ge=1)  # generator updates in all
@@ -75,7 +79,8 @@ class Recipe(Settings):
                 if name not in LOSSES:
                     raise ValueError(f"there is no loss '{name}'; known: {', '.join(LOSSES)}")
                 built[name] = LOSSES[name].model_validate(settings)
-            data = data | {"losses": built}
+            # In one order, so that their sum does not depend on that of a file.
+            data = data | {"losses": {name: built[name] for name in LOSSES if name in built}}
         return data
 
     @model_validator(mode="after")
@@ -86,6 +91,8 @@ class Recipe(Settings):
                     f"the loss '{name}' makes no sense for the task '{self.task}'; it takes "
                     f"{', '.join(self.fitting)}"
                 )
+        if all(isinstance(loss, Penalty) for loss in self.losses.values() if loss.weight):
+            raise ValueError("no loss of a weight above 0 says what to learn")
         return self
 
     @model_validator(mode="after")
@@ -163,6 +170,12 @@ class SamplerRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
+    def _check_mixing(self) -> Self:
+        if self.mixing and self.generator.kind != "style":
+            raise ValueError("'mixing' is for a generator of kind style")
+        return self
+
+    @model_validator(mode="after")
     def _check_growth(self) -> Self:
         networks = (self.generator, self.discriminator)
         able = all(n is None or n.arguments.get("growing") or n.kind == "style" for n in networks)
@@ -176,7 +189,8 @@ class SamplerRecipe(Recipe):
     def growth_at(self, step: int) -> tuple[int, float]:
         """Return the size of the pictures in `step`, and how far that size has come in, 0 to 1."""
         stage, first, end = self.stage_at(step)
-        if first == 0 or not isinstance(stage, SamplerStage):
+        is_new = first > 0 and self.stage_at(first - 1)[0].size != stage.size
+        if not is_new or not isinstance(stage, SamplerStage):
             return stage.size, 1.0
         return stage.size, min(1.0, (step - first + 1) / max(1.0, stage.fade * (end - first)))
 
@@ -190,6 +204,12 @@ class RestorerRecipe(Recipe):
     mask: str = "mixed"  # preset of holes
     degrade: str = ""  # preset of degradations that spoil whole photos, instead of holes
     gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white
+
+    @model_validator(mode="after")
+    def _check_gray(self) -> Self:
+        if self.gray and not self.degrade:
+            raise ValueError("'gray' is for photos that 'degrade' spoils, and it names no preset")
+        return self
 
 
 class DetectorRecipe(Recipe):
@@ -229,4 +249,16 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     path = recipe_path(name)
     data = apply_overrides(read_toml(path), overrides)
     kind = look_up(RECIPES, str(data.get("task", "inpaint")), "task")
+    losses = data.get("losses")
+    if isinstance(losses, dict):  # each by itself, so that a mistake is told with its own keys
+        data["losses"] = {name: _load_loss(name, losses[name], path) for name in losses}
     return validate(kind, data, path)
+
+
+def _load_loss(name: str, settings: Any, path: Path) -> Any:
+    """Return the settings of a loss, built; those of an unknown one as they are."""
+    if name not in LOSSES:
+        return settings
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path}: 'losses.{name}' is a table, as in losses.{name}.weight=1.")
+    return validate(LOSSES[name], settings, f"{path}, losses.{name}")

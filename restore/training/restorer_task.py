@@ -7,6 +7,8 @@ from torch import nn
 
 from restore.checkpoint import build_network
 from restore.data import Batch, Report
+from restore.errors import RestoreError
+from restore.losses import Penalty, Perceptual
 from restore.lpips import load_lpips
 from restore.nets import RESTORERS
 from restore.training.augment import FEW_PHOTOS
@@ -39,6 +41,12 @@ class RestorerTask(PhotoTask):
         discriminator = build_discriminator(recipe, team.device)
         lpips = load_lpips()
         if lpips is None and "perceptual" in recipe.losses:
+            weighted = [loss for loss in recipe.losses.values() if loss.weight]
+            if all(isinstance(loss, Penalty | Perceptual) for loss in weighted):
+                raise RestoreError(
+                    "The LPIPS backbone is absent, and without it there is nothing to learn by; "
+                    "fetch it with: restore models --fetch lpips."
+                )
             say("The LPIPS backbone is absent, so training goes on without that term.")
         elif lpips is not None:
             lpips = lpips.to(team.device).to(memory_format=torch.channels_last)

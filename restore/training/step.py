@@ -105,8 +105,13 @@ class Step(ABC, Generic[B]):
         return torch.stack(terms).sum()
 
     def move_generator(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
-        """Update the generator by the losses that are due and return them, with the gradient."""
+        """Update the generator by the losses that are due and return them, with the gradient.
+
+        Where none is due in this step, or what is due is constant, the generator stays as it is.
+        """
         losses = {n: self.recipe.losses[n](outputs) for n in due if not self.is_penalty(n)}
+        if not any(loss.requires_grad for loss in losses.values()):
+            return losses
         self.weigh(losses).backward(inputs=self.generator_weights)
         self.team.average([weight.grad for weight in self.generator_weights])
         size = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)

@@ -22,6 +22,8 @@ class Watch:
 
     def add(self, logs: dict[str, Tensor]) -> None:
         """Take note of a step's losses."""
+        if not logs:  # a step in which no loss was due
+            return
         self.seen.append(torch.stack([value.float() for value in logs.values()]).sum())
         if "discriminator" in logs:
             self.played.append(logs["discriminator"].float())

@@ -47,6 +47,11 @@ def test_a_detector_learns_from_photos_alone(photos: Path, tmp_path: Path) -> No
         train(load_recipe("scratches", TINY), (photos, photos), tmp_path / "run", device="cpu")
 
 
+def test_where_nothing_is_damaged_there_is_nothing_to_find(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to find"):
+        train(load_recipe("scratches", (*TINY, "degrade=noisy")), photos, tmp_path, device="cpu")
+
+
 def test_what_a_run_would_take_can_be_told() -> None:
     found = estimate(load_recipe("scratches", TINY), "cpu")
     assert found.generator > 0 and found.stages[0].gigaflop > 0

@@ -256,6 +256,31 @@ def test_a_run_that_dies_in_its_last_steps_trains_them_again(
     assert not dying and Restorer.load(checkpoint, device="cpu").settings.steps == 5
 
 
+def test_steps_in_which_no_loss_is_due_change_nothing(photos: Path, tmp_path: Path) -> None:
+    lazy = ("losses.reconstruction.every=3", "steps=5")
+    train(load_recipe("mend", (*MEND, *lazy)), photos, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == "00000005"
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert any("reconstruction" in line for line in lines)
+
+
+def test_by_lpips_alone_nothing_is_learned_without_it(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restore.training.restorer_task.load_lpips", lambda: None)
+    alone = ("losses.reconstruction.weight=0", "losses.perceptual.weight=1")
+    with pytest.raises(RestoreError, match="fetch lpips"):
+        train(load_recipe("mend", (*MEND, *alone)), photos, tmp_path, device="cpu")
+
+
+def test_the_order_of_losses_is_no_other_recipe(photos: Path, tmp_path: Path) -> None:
+    train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path, device="cpu")
+    text = (tmp_path / "recipe.toml").read_text()
+    tables = text.split("[losses.")
+    (tmp_path / "recipe.toml").write_text("[losses.".join([tables[0], *tables[:0:-1]]))
+    train(load_recipe("mend", (*MEND, "steps=2")), photos, tmp_path, device="cpu")
+
+
 def test_a_short_run_is_in_the_log(done: Path) -> None:
     lines = [json.loads(line) for line in (done / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "photos_per_second" in line] == [6]

@@ -91,13 +91,18 @@ def _recipe(*overrides: str) -> Recipe:
     return load_recipe("inpaint", overrides)
 
 
-@pytest.mark.parametrize("overrides", [(), ("generator.arguments.base=damaged",), ("hint=0",)])
+BEGINS = ("generator.arguments.base=damaged", "hint=0")
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), BEGINS, ("task=mend", BEGINS[0]), ("task=mend", "hint=0")]
+)
 def test_pairs_need_a_recipe_that_begins_with_the_damaged_photo(
     photos: Path, tmp_path: Path, overrides: Sequence[str]
 ) -> None:
-    with pytest.raises(UsageError, match=r"--set generator.arguments.base=damaged --set hint=0"):
+    with pytest.raises(UsageError, match="take --recipe mend"):
         RestorerTask.gather(_recipe(*overrides), (photos, photos), tmp_path / "run", _silent)
-    recipe = _recipe("generator.arguments.base=damaged", "hint=0")
+    recipe = _recipe("task=mend", *BEGINS)
     assert len(RestorerTask.gather(recipe, (photos, photos), tmp_path / "run", _silent).photos) == 5
 
 
@@ -124,11 +129,14 @@ def test_a_restorer_is_trained_on(kind: str, photos: Path, tmp_path: Path) -> No
     with ZipFile(tmp_path / "photos.zip", "w") as archive:
         for path in sorted(photos.iterdir())[: 1 if kind == "one photo" else None]:
             archive.write(path, path.name)
-    checkpoint = train(_recipe(*TINY), source, tmp_path / "run", device="cpu")
-    assert Restorer.load(checkpoint, device="cpu").settings.images == 6
+    task = "mend" if kind == "pairs" else "inpaint"
+    checkpoint = train(_recipe(*TINY, f"task={task}"), source, tmp_path / "run", device="cpu")
+    restorer = Restorer.load(checkpoint, device="cpu")
+    assert (restorer.settings.task, restorer.settings.images) == (task, 6)
     assert len(list((tmp_path / "run" / "samples").iterdir())) == 1
     log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert np.isfinite(json.loads(log[-1])["held_out_l1"])
+    score = json.loads(log[-1])["held_out_l1" if task == "inpaint" else "held_out_psnr"]
+    assert np.isfinite(score)
 
 
 def test_photos_that_vanish_do_not_end_a_run(
