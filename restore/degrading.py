@@ -67,7 +67,8 @@ def degrade_photos(
 def make_rng(seed: int, name: str) -> np.random.Generator:
     """Return the generator of one photo, from the seed and its relative path with "/".
 
-    So a photo is spoiled in the same way alone, in its folder, and beside others that come or go.
+    So a photo is spoiled in the same way whatever lies beside it. Alone its path is its name, so
+    that it becomes what it is at the top of a folder, but not what it is in a sub-folder of one.
     """
     return np.random.default_rng([seed, *os.fsencode(name)])
 

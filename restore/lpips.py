@@ -8,6 +8,7 @@ gives NaN gradients at dead pixels and keeps a graph for both pictures.
 
 import os
 from collections.abc import Iterable
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
@@ -155,16 +156,18 @@ def fetch_lpips() -> Path:
     """Download the backbone (5 MB) into PyTorch's cache and return its path.
 
     Raises:
-        RestoreError: there is no network, or the file that came is not the one expected.
+        RestoreError: there is no network, the answer breaks off, or the file that came is not the
+            one expected.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE_FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = BACKBONE_FILE.removesuffix(".pth").split("-")[1]
         torch.hub.download_url_to_file(BACKBONE_URL, str(path), prefix, progress=False)
-    except (URLError, OSError, RuntimeError) as error:
+    except (URLError, OSError, RuntimeError, HTTPException) as error:
+        why = " ".join(str(error).split())  # a bad answer is quoted with its end of line
         raise RestoreError(
-            f"{BACKBONE_URL} could not be fetched ({error}); put it into {path.parent} by hand."
+            f"{BACKBONE_URL} could not be fetched ({why}); put it into {path.parent} by hand."
         ) from error
     return path
 

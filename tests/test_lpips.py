@@ -1,5 +1,7 @@
 """LPIPS-squeeze against published values, the package it stands in for, and numerical gradients."""
 
+import socket
+import threading
 import warnings
 from pathlib import Path
 
@@ -142,6 +144,39 @@ def test_fetching_without_a_network_is_one_sentence(
     with pytest.raises(RestoreError, match="could not be fetched"):
         lpips.fetch_lpips()
     assert not list(tmp_path.rglob("*.pth"))
+
+
+def _answer_once(listener: socket.socket, answer: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"rubbish\r\n\r\n", r"\(rubbish\)"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nabc", "IncompleteRead"),
+    ],
+    ids=["no status", "cut off"],
+)
+def test_an_answer_that_is_no_whole_http_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        thread = threading.Thread(target=_answer_once, args=(listener, answer))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/weights.pth"
+        monkeypatch.setattr(lpips, "BACKBONE_URL", url)
+        with pytest.raises(RestoreError, match=f"could not be fetched.*{words}") as caught:
+            lpips.fetch_lpips()
+        thread.join()
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("*.p*"))
 
 
 def test_among_many_each_pair_is_at_its_distance(net: Lpips) -> None:

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from restore.data.check import Report
 from restore.data.dataset import load_items, read_training_photo, shuffle
-from restore.data.sources import Pair, Photo, find_photos
+from restore.data.sources import Pair, Photo, find_photos, path_inside
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels
 
@@ -132,14 +132,20 @@ def label_photos(place: str, found: Mapping[str, Photo]) -> Gallery:
     if not names:
         return Gallery(place, photos)
     number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[name.split("/")[0]] for name in found], np.int64)
+    labels = np.array([number[_first_folder(*photo)] for photo in found.items()], np.int64)
     return Gallery(place, photos, labels, names)
 
 
-def folder_names(photos: Iterable[str]) -> tuple[str, ...]:
-    """Return the folders that photos, given by relative path, lie in, if all do and they differ."""
-    names = tuple(sorted({name.split("/")[0] if "/" in name else "" for name in photos}))
+def folder_names(photos: Mapping[str, Photo]) -> tuple[str, ...]:
+    """Return the folders that photos, by relative path, lie in, if all do and they differ."""
+    names = tuple(sorted({_first_folder(*photo) for photo in photos.items()}))
     return () if len(names) < 2 or "" in names else names
+
+
+def _first_folder(name: str, photo: Photo) -> str:
+    """Return the first folder of a photo's path, for archives below what they wrap all in."""
+    folder, slash, _ = path_inside(name, photo).partition("/")
+    return folder if slash else ""
 
 
 def open_held_out(place: Path) -> Gallery:

@@ -4,9 +4,10 @@ import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 from zipfile import BadZipFile, ZipFile
 
 from PIL import Image
@@ -24,6 +25,7 @@ class ZipMember:
     archive: Path
     name: str
     size: int
+    wrapped: bool = False  # in a first folder that all photos of the archive lie in
 
     def read_bytes(self) -> bytes:
         """Return the file as it was before it was zipped."""
@@ -43,6 +45,7 @@ class TarMember:
     name: str
     size: int
     offset: int
+    wrapped: bool = False  # as in ZipMember
 
     def read_bytes(self) -> bytes:
         """Return the file as it was put into the tar."""
@@ -84,7 +87,8 @@ def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
     """Return the photos of a folder of any depth, of a zip or tar of one, or of pairs.
 
     A folder that holds no photos may hold tars (shards, as of WebDataset). Of (damaged, clean)
-    those are pairs that have one relative path but for the extension.
+    those are pairs that have one relative path but for the extension; a folder that all photos of
+    an archive lie in counts only if there are pairs with it.
 
     Raises:
         RestoreError: no such place, a damaged archive, no photos there, no two that are a pair.
@@ -116,6 +120,24 @@ def stamp_of(photo: Photo) -> list[int]:
     except OSError:  # gone
         return []
     return [facts.st_size, facts.st_mtime_ns]
+
+
+def path_inside(name: str, photo: Photo, *, unwrap: bool = True) -> str:
+    """Return a photo's relative path as it was in the folder that its archive was made of.
+
+    `tar` puts "./" before it and `zip -r` that folder's name. Both stay in the names of photos,
+    which runs remember, but say nothing about the photo.
+
+    Args:
+        name: the photo's relative path as `find_photos` gives it.
+        photo: the photo.
+        unwrap: leave out the first folder if all photos of the archive lie in it.
+    """
+    if isinstance(photo, Path | Pair):
+        return name
+    parts = PurePosixPath(photo.name).parts
+    inside = PurePosixPath(*parts[1 if unwrap and photo.wrapped else 0 :])
+    return name.removesuffix(photo.name) + str(inside)  # before it is the tar of a folder of tars
 
 
 def shown(name: str) -> str:
@@ -197,7 +219,9 @@ def _list_zip(place: Path) -> list[ZipMember]:
         raise RestoreError(
             f"{place} is not a zip that can be read ({error}); name a folder or a zip of photos."
         ) from None
-    return [ZipMember(place, m.filename, m.file_size) for m in members if _is_photo(m.filename)]
+    return _mark_wrapped(
+        [ZipMember(place, m.filename, m.file_size) for m in members if _is_photo(m.filename)]
+    )
 
 
 def _open_zip(place: Path) -> ZipFile:
@@ -219,18 +243,25 @@ def _list_tar(place: Path) -> list[TarMember]:
             f"{place} is not a tar that can be read in place ({error}); it has to be whole and "
             f"uncompressed."
         ) from None
-    return [TarMember(place, m.name, m.size, m.offset_data) for m in members]
+    return _mark_wrapped([TarMember(place, m.name, m.size, m.offset_data) for m in members])
+
+
+Member = TypeVar("Member", ZipMember, TarMember)
+
+
+def _mark_wrapped(members: list[Member]) -> list[Member]:
+    """Return the photos of an archive, with a mark if they all lie in one first folder."""
+    paths = [PurePosixPath(member.name).parts for member in members]
+    wrapped = len({parts[0] for parts in paths}) == 1 and all(len(parts) > 1 for parts in paths)
+    return [replace(member, wrapped=True) for member in members] if wrapped else members
 
 
 def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
     first, second = _find_at(damaged), _find_at(clean)
-    partners = {_stem(name): first[name] for name in sorted(first, reverse=True)}
-    pairs = {
-        name: Pair(partners.pop(_stem(name)), photo)  # popped: of a.jpg and a.png one has to do
-        for name, photo in second.items()
-        if _stem(name) in partners
-    }
-    if not pairs:
+    # As they are comes first: two archives of photos in sub-folders may share all but one of these.
+    ways = ((False, False), (True, True), (True, False), (False, True))
+    pairs = next(filter(None, (_match(first, second, way) for way in ways)), None)
+    if pairs is None:
         raise RestoreError(
             f"No photo in {damaged} has the relative path of one in {clean}; pairs are found by "
             f"it, whatever the extension."
@@ -238,6 +269,22 @@ def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
     used = {file for pair in pairs.values() for file in (pair.damaged, pair.clean)}
     unpaired = [shown(str(f)) for f in (*first.values(), *second.values()) if f not in used]
     return PhotoSet(f"{damaged} and {clean}", pairs, unpaired)
+
+
+def _match(
+    damaged: Mapping[str, PhotoFile], clean: Mapping[str, PhotoFile], unwrap: tuple[bool, bool]
+) -> dict[str, Pair]:
+    """Return the pairs by the names of the clean photos."""
+    first, second = (
+        {name: _stem(path_inside(name, photo, unwrap=inside)) for name, photo in photos.items()}
+        for photos, inside in zip((damaged, clean), unwrap, strict=True)
+    )
+    partners = {first[name]: damaged[name] for name in sorted(first, reverse=True)}
+    return {
+        name: Pair(partners.pop(second[name]), photo)  # popped: of a.jpg and a.png one has to do
+        for name, photo in clean.items()
+        if second[name] in partners
+    }
 
 
 def _stem(name: str) -> str:

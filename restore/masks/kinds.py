@@ -14,6 +14,8 @@ from pydantic import AfterValidator, Field
 
 from restore.config import Settings
 
+MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
+
 Mask = NDArray[np.uint8]
 Rng = np.random.Generator
 
@@ -24,9 +26,16 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _at_most_1(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[1] > 1:
+        raise ValueError(f"must be [smallest, largest] with largest <= 1, not {bounds}")
+    return bounds
+
+
 Count = Annotated[tuple[int, int], AfterValidator(_ordered)]  # both ends may be drawn
 Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Shares = Annotated[Span, AfterValidator(_at_most_1)]
 
 
 class Kind(Settings, ABC):
@@ -54,7 +63,7 @@ class Strokes(Kind):
             points = _draw_walk(height, width, rng, self.pieces, self.length, self.turn)
             widths = rng.uniform(*self.width, size=len(points) - 1) * side
             for (start, end), brush in zip(pairwise(points), widths, strict=True):
-                cv2.line(mask, start, end, 1, max(1, round(brush)))
+                cv2.line(mask, start, end, 1, _whole_brush(brush))
         return mask
 
 
@@ -108,7 +117,7 @@ class Scratches(Kind):
             widths = rng.uniform(*self.width) * side * rng.uniform(0.6, 1.4, size=pieces)
             for (start, end), brush in zip(pairwise(points), widths, strict=True):
                 if rng.random() >= self.gaps:
-                    cv2.line(mask, start, end, 1, max(1, round(brush)))
+                    cv2.line(mask, start, end, 1, _whole_brush(brush))
         for _ in range(_draw_count(rng, self.specks)):
             radius = max(0, round(rng.uniform(*self.width) * side))
             cv2.circle(mask, rng.integers(0, (width, height)).tolist(), radius, 1, cv2.FILLED)
@@ -118,7 +127,7 @@ class Scratches(Kind):
 class Blobs(Kind):
     """Smooth patches: where smooth noise is high, as large as `share` of the picture."""
 
-    share: Span = (0.05, 0.6)
+    share: Shares = (0.05, 0.6)
     grain: Span = (0.15, 0.5)  # size of the patches
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
@@ -135,7 +144,7 @@ class Irregular(Kind):
     """
 
     grain: Span = (0.06, 0.4)  # size of the patches that are outlined
-    kept: Span = (0.15, 0.7)  # share of the outlines that is kept
+    kept: Shares = (0.15, 0.7)  # share of the outlines that is kept
     width: Span = (0.012, 0.08)  # of the brush
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
@@ -160,6 +169,10 @@ class Irregular(Kind):
 
 def _draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
     return int(rng.integers(bounds[0], bounds[1] + 1))
+
+
+def _whole_brush(width: float) -> int:
+    return min(max(1, round(width)), MAX_BRUSH)
 
 
 def _draw_walk(

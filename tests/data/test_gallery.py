@@ -1,12 +1,22 @@
 import gzip
 import struct
+import tarfile
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from restore.data import Squares, check_photos, find_idx, find_photos, open_idx, open_photos
+from restore.data import (
+    Squares,
+    check_photos,
+    find_idx,
+    find_photos,
+    folder_names,
+    open_idx,
+    open_photos,
+)
 from restore.data.gallery import cut_middle, load_pictures, open_torchvision, read_idx
 from restore.errors import RestoreError, UsageError
 
@@ -81,6 +91,40 @@ def test_a_folder_for_each_class_gives_labels(folders: Path) -> None:
     assert gallery.labels is not None and gallery.labels.tolist() == [0, 0, 1]
     assert gallery.lines()[-1] == "2 classes: cat, dog"
     assert gallery.without_labels().labels is None
+
+
+def test_an_archive_gives_the_labels_of_the_folder_that_it_was_made_of(folders: Path) -> None:
+    """`zip -r animals.zip animals` puts animals/ before each name, `tar -C animals .` puts ./."""
+    zipped, tarred = folders.with_suffix(".zip"), folders.with_suffix(".tar")
+    with ZipFile(zipped, "w") as archive, tarfile.open(tarred, "w") as tar:
+        for path in sorted(folders.rglob("*.png")):
+            archive.write(path, path.relative_to(folders.parent))
+        tar.add(folders, ".")
+    for place, first in ((zipped, "animals/cat/1.png"), (tarred, "./cat/1.png")):
+        report = check_photos(find_photos(place), 32)
+        assert next(iter(report.facts)) == first  # runs remember photos by their names
+        gallery = open_photos(report)
+        assert gallery.names == folder_names(find_photos(place).photos) == ("cat", "dog")
+        assert gallery.labels is not None and gallery.labels.tolist() == [0, 0, 1]
+
+
+def test_the_folder_around_an_archive_is_that_of_all_its_photos(folders: Path) -> None:
+    """Not of those that are good enough: cat/deep is no class where the dog is left out."""
+    Image.fromarray(PIXELS[0]).save(folders / "dog/1.png")
+    with ZipFile(folders.with_suffix(".zip"), "w") as archive:
+        for path in sorted(folders.rglob("*.png")):
+            name = path.relative_to(folders).as_posix().replace("cat/1", "cat/flat/1")
+            archive.write(path, name)
+    report = check_photos(find_photos(folders.with_suffix(".zip")), 32)
+    assert list(report.photos) == ["cat/deep/2.png", "cat/flat/1.png"]
+    assert open_photos(report).names == ()
+
+
+def test_a_folder_of_one_class_has_no_classes(folders: Path) -> None:
+    (folders / "dog/1.png").rename(folders / "cat/flat.png")
+    (folders / "cat/deep").rename(folders / "cat/a")
+    for place in (folders, folders.parent):
+        assert folder_names(find_photos(place).photos) == ()
 
 
 def test_photos_beside_folders_have_no_classes(folders: Path) -> None:

@@ -104,6 +104,72 @@ def test_of_two_photos_with_one_partner_the_first_is_taken(
     assert found.unpaired == [str(damaged / "a.png"), str(clean / "a.png")]
 
 
+def _pack(folder: Path, target: Path, top: str) -> Path:
+    """Put a folder into a zip or tar, below `top`."""
+    files = [(path, f"{top}/{path.relative_to(folder)}") for path in sorted(folder.rglob("*.*"))]
+    if target.suffix == ".zip":
+        with ZipFile(target, "w") as zipped:
+            for path, name in files:
+                zipped.write(path, name)
+    else:
+        with tarfile.open(target, "w") as tarred:
+            for path, name in files:
+                tarred.add(path, name)
+    return target
+
+
+@pytest.fixture
+def halves(tmp_path: Path, write_photo: Callable[..., Path]) -> tuple[Path, Path]:
+    """Two folders of two pairs, with different extensions."""
+    for name in ("p1", "deep/p2"):
+        write_photo(tmp_path / "damaged" / f"{name}.jpg")
+        write_photo(tmp_path / "clean" / f"{name}.png")
+    return tmp_path / "damaged", tmp_path / "clean"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("a.zip", "damaged"), ("b.zip", "clean")),
+        (("a.tar", "./damaged"), ("b.tar", "./clean")),
+        (("a.zip", "damaged"), ("b.tar", ".")),
+        (("a.tar", "."), ("b.zip", "clean")),
+    ],
+)
+def test_archives_made_of_two_folders_are_paired_below_the_names_of_these(
+    halves: tuple[Path, Path], tmp_path: Path, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    damaged = _pack(halves[0], tmp_path / first[0], first[1])
+    clean = _pack(halves[1], tmp_path / second[0], second[1])
+    for sources in ((damaged, clean), (halves[0], clean), (damaged, halves[1])):
+        found = find_photos(sources)
+        assert found.unpaired == []
+        assert list(found.photos) == list(find_photos(sources[1]).photos)  # names stay as they are
+        for pair in found.photos.values():
+            assert isinstance(pair, Pair)
+            assert Path(str(pair.damaged)).stem == Path(str(pair.clean)).stem
+
+
+def test_a_folder_that_one_archive_has_alone_still_pairs_its_photos(
+    halves: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """All damaged photos lie in deep/, so that it could be taken for what wraps the archive."""
+    (halves[0] / "p1.jpg").unlink()
+    with ZipFile(tmp_path / "a.zip", "w") as zipped:
+        zipped.write(halves[0] / "deep/p2.jpg", "deep/p2.jpg")
+    for clean in (halves[1], _pack(halves[1], tmp_path / "b.tar", ".")):
+        found = find_photos((tmp_path / "a.zip", clean))
+        assert [Path(name).as_posix() for name in found.photos] == ["deep/p2.png"]
+
+
+def test_a_folder_in_a_folder_counts_in_pairs(halves: tuple[Path, Path], tmp_path: Path) -> None:
+    for number, half in enumerate(halves):
+        (tmp_path / str(number)).mkdir()
+        half.rename(tmp_path / str(number) / half.name)
+    with pytest.raises(RestoreError, match="No photo in"):
+        find_photos((tmp_path / "0", tmp_path / "1"))
+
+
 def test_what_holds_no_photos_is_told(folder: Path, zipped: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.zip").write_bytes(zipped.read_bytes()[:-100])

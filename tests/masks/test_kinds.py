@@ -65,6 +65,13 @@ def test_strokes_follow_their_ranges() -> None:
     assert residual[0] < 30  # straight
 
 
+@pytest.mark.parametrize("kind", [Strokes, Scratches])
+def test_a_brush_may_be_wider_than_opencv_draws(kind: type[Strokes | Scratches]) -> None:
+    """Its limit is 32767 pixels, and a large photo times a wide brush is more."""
+    wide = kind.model_validate({"count": (2, 2), "width": (500, 500)})
+    assert wide.draw(100, 80, np.random.default_rng(0)).all()
+
+
 def test_boxes_are_boxes() -> None:
     mask = Boxes(count=(1, 1), side=(0.3, 0.5)).draw(80, 120, np.random.default_rng(3))
     rows, columns = mask.any(axis=1), mask.any(axis=0)
@@ -94,3 +101,11 @@ def test_irregular_masks_mix_widths() -> None:
 def test_impossible_ranges_are_refused(settings: dict) -> None:
     with pytest.raises(UsageError, match="must be"):
         validate(Strokes, settings, "test")
+
+
+@pytest.mark.parametrize(("kind", "key"), [(Blobs, "share"), (Irregular, "kept")])
+def test_a_share_above_1_is_refused(kind: type[Blobs | Irregular], key: str) -> None:
+    with pytest.raises(UsageError, match=f"{key}.*largest <= 1"):
+        validate(kind, {key: [0.5, 1.5]}, "test")
+    whole = validate(kind, {key: [1, 1]}, "test")
+    assert hole_share(whole.draw(64, 48, np.random.default_rng(0))) > 0.2
