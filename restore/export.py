@@ -24,6 +24,7 @@ from restore.nets import (
     RestorerGenerator,
     SamplerGenerator,
 )
+from restore.sampler import grow_as_trained
 
 TOLERANCE = 1e-3  # largest difference to torch that passes; pictures are in [0, 1]
 TRACED = (2, 3, 5)  # photos, and their sides in multiples of `multiple_of`
@@ -80,6 +81,8 @@ def export_onnx(
     """
     path = checkpoint_path(name)
     header, network = load_network(path, {**GENERATORS, **DETECTORS})
+    if isinstance(network, SamplerGenerator):
+        grow_as_trained(network, header)
     target = Path(f"{header.name}.onnx" if out is None else out)
     if target.suffix.lower() != ".onnx":
         raise UsageError(f"An ONNX file ends with .onnx, not as {target.name}.")

@@ -15,6 +15,8 @@ from restore.device import pick_device
 from restore.errors import UsageError
 from restore.image import Pixels, to_pixels, to_tensor
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
+from restore.nets.growing import Growing
+from restore.nets.levels import level_sizes
 from restore.tables import look_up
 
 BATCH = 64  # pictures drawn at once
@@ -46,6 +48,7 @@ class Sampler:
         place = pick_device(device)
         check_task(path, "generate")
         settings, generator = load_network(path, SAMPLERS)
+        grow_as_trained(generator, settings)
         return cls(settings.name, settings, generator.to(place), place)
 
     @property
@@ -249,6 +252,17 @@ class Sampler:
     def _check(self, truncation: float) -> None:
         if not 0 <= truncation <= 1:
             raise UsageError(f"A truncation lies between 0 and 1, not at {truncation}.")
+
+
+def grow_as_trained(generator: SamplerGenerator, settings: Header) -> None:
+    """Let a generator draw at the size that its training had reached, as the previews do.
+
+    Where a run was stopped while pictures grew, the levels beyond that size have learned nothing
+    and would add noise.
+    """
+    if isinstance(generator, Growing) and settings.size in level_sizes(generator.size)[:-1]:
+        generator.grow(settings.size, 1.0)
+        generator.size = settings.size
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:

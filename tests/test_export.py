@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.export import compare, contract_of, export_onnx, find_dimensions, to_onnx
-from restore.nets import DETECTORS, GENERATORS, SamplerGenerator
+from restore.nets import DETECTORS, GENERATORS, SAMPLERS, SamplerGenerator
 from restore.restorer import Restorer
+from restore.sampler import Sampler
 
 onnx = pytest.importorskip("onnx", reason="restore-gan[onnx] is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="restore-gan[onnx] is not installed")
@@ -147,6 +148,24 @@ def test_a_sampler_takes_noise_and_labels(tmp_path: Path) -> None:
     content = to_onnx(network, contract, {"name": "drawer"})
     assert compare(network, contract, content) < 1e-5
     assert [port.name for port in onnx.load_from_string(content).graph.input] == ["noise", "label"]
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "style"])
+def test_a_sampler_stopped_while_pictures_grew_is_exported_as_it_draws(
+    kind: str, tmp_path: Path
+) -> None:
+    arguments = {"size": 16, "latent": 8, "width": 4, "widest": 8}
+    arguments |= {"growing": True} if kind == "dcgan" else {}
+    settings = NetworkSettings(kind=kind, arguments=arguments)
+    header = Header(name="young", task="generate", network=settings, size=8)
+    save_checkpoint(tmp_path / "a.safetensors", _awake(build_network(SAMPLERS, settings)), header)
+    out = export_onnx(tmp_path, tmp_path / "young.onnx").out
+    sampler = Sampler.load(tmp_path, device="cpu")
+    noise = sampler.draw_noise(1)
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    (image,) = session.run(["image"], {"noise": noise.numpy()})
+    assert image.shape == (1, 3, 8, 8)
+    assert (torch.from_numpy(image) - sampler.generator(noise)).abs().max() < 1e-4
 
 
 def test_a_file_for_one_size_only_is_refused() -> None:

@@ -9,7 +9,8 @@ import torch
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import UsageError
-from restore.nets import SAMPLERS, Autoencoder
+from restore.image import to_pixels
+from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.sampler import REACH, Sampler, slerp
 
 DIGITS = tuple("01234567")
@@ -183,3 +184,36 @@ def test_every_generator_draws_the_same_in_any_batch(kind: str, tmp_path: Path) 
     if isinstance(sampler.generator, Autoencoder):
         assert sampler.reconstruct(whole[0], "a").shape == (32, 32, 3)
     assert len(sampler.interpolate(3, (1, 2), "b")) == len(sampler.traverse(15, 3)) == 3
+
+
+def _save_growing(folder: Path, kind: str, reached: int) -> SamplerGenerator:
+    """Save a generator of 32 pixels whose training had reached fewer; return it."""
+    arguments = {"size": 32, "channels": 3, "latent": 16}
+    arguments |= {"growing": True} if kind == "dcgan" else {}
+    settings = NetworkSettings(kind=kind, arguments=arguments)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_network(SAMPLERS, settings)
+        for weight in network.parameters():  # those that start at zero would hide new levels
+            torch.nn.init.normal_(weight, std=0.1)
+    network.half().float().eval()  # as in the file
+    header = Header(name=kind, task="generate", network=settings, size=reached)
+    save_checkpoint(folder / "a.safetensors", network, header)
+    return network
+
+
+@pytest.mark.parametrize("reached", [8, 16, 32])
+@pytest.mark.parametrize("kind", ["dcgan", "style"])
+def test_a_sampler_stopped_while_pictures_grew_draws_what_it_learned(
+    kind: str, reached: int, tmp_path: Path
+) -> None:
+    network = _save_growing(tmp_path, kind, reached)
+    sampler = Sampler.load(tmp_path, device="cpu")
+    network.grow(reached, 1.0)
+    with torch.inference_mode():
+        expected = to_pixels(network(sampler.draw_noise(3)))
+    drawn = sampler.draw(2, seed=3)
+    assert drawn.shape == (2, reached, reached, 3) and sampler.generator.size == reached
+    assert np.abs(drawn[0].astype(int) - expected).max() <= 1
+    assert sampler.draw(0).shape == (0, reached, reached, 3)
+    assert sampler.interpolate(3, (1, 2)).shape == (3, reached, reached, 3)

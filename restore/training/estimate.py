@@ -4,6 +4,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from math import lcm
 
 import tomli_w
 import torch
@@ -68,7 +69,7 @@ def estimate(recipe: Recipe, device: str = "auto") -> Estimate:
     stages, first = [], 0
     while first < recipe.steps:
         stage, _, end = recipe.stage_at(first)
-        stages.append(_estimate_stage(task, stage, end - first, team))
+        stages.append(_estimate_stage(task, stage, first, end, team))
         first = end
     sizes = {n: sum(w.numel() for w in net.parameters()) for n, net in task.step.networks.items()}
     discriminator = sizes.get("discriminator", 0)
@@ -81,21 +82,34 @@ def plan(recipe: Recipe, device: str = "auto") -> list[str]:
     return [*text.splitlines(), "", *estimate(recipe, device).lines()]
 
 
-def _estimate_stage(task: Task, stage: Stage, steps: int, team: Team) -> StageEstimate:
+def _estimate_stage(task: Task, stage: Stage, first: int, end: int, team: Team) -> StageEstimate:
     batch = task.make_probe(stage).to(team.device)
     noise = Noise(0, team)
+    numbers = late_steps(task.recipe, first, end)
+    for number in numbers[:WARM_STEPS]:  # networks that grow have the stage's size from here on
+        task.step.update(batch, number, noise)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         task.run_generator(batch, noise)
-    started = 0.0
-    for number in range(WARM_STEPS + TIMED_STEPS):
-        if number == WARM_STEPS:
-            _finish(team.device)
-            started = time.perf_counter()
-        task.step.update(batch, number + 1, noise)
+    _finish(team.device)
+    started = time.perf_counter()
+    for number in numbers[WARM_STEPS:]:
+        task.step.update(batch, number, noise)
     _finish(team.device)
     seconds = (time.perf_counter() - started) / TIMED_STEPS / len(batch)
     work = counter.get_total_flops() / 1e9
-    return StageEstimate(stage.size, len(batch), steps, work, seconds)
+    return StageEstimate(stage.size, len(batch), end - first, work, seconds)
+
+
+def late_steps(recipe: Recipe, first: int, end: int) -> list[int]:
+    """Return the numbers of the steps to try, late in a stage, when its size has come in.
+
+    In a stage that is long enough the lazy losses are due in them as in the steps 1, 2, 3, so that
+    stages can be compared. A stage of fewer steps has its last one tried again.
+    """
+    count = WARM_STEPS + TIMED_STEPS
+    period = lcm(*(loss.every for loss in recipe.losses.values() if loss.weight))
+    start = max(first, (end - 1 - count) // period * period + 1)
+    return [min(start + number, end - 1) for number in range(count)]
 
 
 def _finish(device: torch.device) -> None:

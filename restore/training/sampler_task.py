@@ -131,7 +131,7 @@ class SamplerTask(Task):
         return PictureBatch(image, label)
 
     def run_generator(self, probe: PictureBatch, noise: Noise) -> None:
-        """Draw one picture of the largest size."""
+        """Draw one picture of the size of the stage."""
         drawn = noise.normal(*self.step.generator.noise_shape(1))
         self.step.generator.eval()(drawn, None if probe.label is None else probe.label[:1])
         self.step.generator.train()
