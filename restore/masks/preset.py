@@ -10,7 +10,7 @@ from pydantic import Field
 from restore.assets import preset_path
 from restore.config import Settings, read_toml, validate
 from restore.errors import UsageError
-from restore.masks.kinds import MASKS, Kind, Mask, Rng, Span
+from restore.masks.kinds import MASKS, Kind, Mask, Rng, Shares
 from restore.tables import look_up
 
 TRIES = 12
@@ -28,7 +28,7 @@ class Preset(Settings):
 
     name: str
     parts: tuple[Part, ...] = Field(min_length=1)
-    area: Span = (0.0, 1.0)
+    area: Shares = (0.0, 1.0)
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole.

@@ -88,6 +88,7 @@ def test_a_preset_is_one_toml_file(tmp_path: Path) -> None:
         ('[[parts]]\nkind = "boxes"\nweight = 0', "'parts.0.weight' must be greater than 0"),
         ('aera = [0, 1]\n[[parts]]\nkind = "boxes"', "Did you mean 'area'?"),
         ('area = [0.5, 0.1]\n[[parts]]\nkind = "boxes"', "smallest <= largest"),
+        ('area = [0.5, 50]\n[[parts]]\nkind = "boxes"', "largest <= 1"),
     ],
 )
 def test_a_mistake_in_a_preset_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
