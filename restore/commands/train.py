@@ -8,8 +8,6 @@ from restore.commands.messages import say
 from restore.commands.options import FILE, device_option
 from restore.errors import UsageError
 
-STOPPED = 130  # exit code of what Ctrl-C ended
-
 EXAMPLES = """\b
 Examples:
   restore train photos/ --out runs/mine
@@ -116,7 +114,7 @@ def train(
     done = read_header(checkpoint).steps
     if done < settings.steps:
         say(f"Stopped at step {done} of {settings.steps}; the same command goes on from there.")
-        raise click.exceptions.Exit(STOPPED)
+        raise click.Abort
 
 
 def _check_request(
