@@ -1,0 +1,53 @@
+import pytest
+import torch
+from torch import Tensor
+
+from restore.checkpoint import build_network
+from restore.data import Batch
+from restore.lpips import GRID, Lpips
+from restore.nets import RESTORERS
+from restore.training import load_recipe
+from restore.training.recipe import RestorerRecipe
+from restore.training.restorer_step import RestorerStep
+from restore.training.team import Noise, Team
+
+
+class _Witness(Lpips):
+    """Keeps what it is shown and finds all pictures equally wrong."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
+        self.seen.append((restored.detach(), clean))
+        return restored.flatten(1).mean(1)
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
+    small = ("generator.arguments={channels=[8, 16], dilations=[1], attention=[]}", "hint=0")
+    alone = ("losses.adversarial.weight=0", "losses.feature_matching.weight=0", "precision=fp32")
+    recipe = load_recipe("inpaint", (*small, *alone))
+    assert isinstance(recipe, RestorerRecipe)
+    witness = _Witness()
+    generator = build_network(RESTORERS, recipe.generator)
+    step = RestorerStep(generator, None, recipe, witness, Team("cpu"))
+    clean = torch.rand(2, 3, size, size)
+    mask = torch.zeros(2, 1, size, size)
+    mask[..., 8:16, 8:16] = 1
+    noise = Noise(0, step.team)
+    for number in range(4):
+        step.update(Batch(clean, mask), number, noise)
+    places = set()
+    for restored, shown in witness.seen:
+        assert restored.shape == shown.shape == (2, 3, size + GRID, size + GRID)
+        offsets = [(y, x) for y in range(GRID) for x in range(GRID)]
+        (place,) = [
+            (y, x) for y, x in offsets if torch.equal(shown[..., y : y + size, x : x + size], clean)
+        ]
+        known = (mask == 0).expand_as(clean)
+        inner = restored[..., place[0] : place[0] + size, place[1] : place[1] + size]
+        torch.testing.assert_close(inner[known], clean[known])
+        places.add(place)
+    assert len(places) > 1
