@@ -104,6 +104,8 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
+    import numpy as np
+
     from restore.image import Photo, check_target, format_of, write_image
     from restore.masks import grow_mask, hole_share
 
@@ -119,6 +121,8 @@ def mask(
     target = _target(photo, out)
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
+    for path in filter(None, (target, preview)):  # finding takes long, so refuse before it
+        format_of(path, Photo(np.zeros((1, 1, 3), np.uint8)))
     if find:
         drawn = _find(photo, find, threshold, device)
     elif color:
@@ -127,10 +131,7 @@ def mask(
         drawn = _draw_shapes(_size_of(photo, size), preset, seed, boxes)
     drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
-    like = Photo(white, gray=True)
-    if preview is not None:
-        format_of(preview, like)  # one that isn't written is refused before the mask is there
-    write_image(target, white, like, overwrite=overwrite)
+    write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
     click.echo(f"{target} ({hole_share(drawn):.1%} hole)")
     if preview is not None and photo is not None:
         _write_preview(preview, photo, drawn, overwrite)
