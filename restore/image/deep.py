@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from restore.image.photo import DeepPixels, Pixels
+from restore.image.turning import turn
 
 _UNCOMPRESSED, _DEFLATE = 1, 8
 _WHITE_IS_ZERO = 0
@@ -90,11 +91,11 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         # OpenCV reserves the memory that a chunk asks for, so it is shown none but whole ones.
         data = _join_png((kind, body) for kind, body in _split_png(data) if kind in _PIXEL_CHUNKS)
         samples = _decode(data, gray=data[25] in _GRAY_PNG)
-        samples = _turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
+        samples = turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
     elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
         samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
         samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
-        samples = _turn(samples, orientation)
+        samples = turn(samples, orientation)
     else:
         samples = _decode(data)  # which has turned it, as Pillow does with its size
     if samples.dtype != np.uint16 or sorted(samples.shape[:2]) != sorted(picture.size):
@@ -124,15 +125,6 @@ def _add_alpha(samples: DeepPixels, transparent: int | None) -> DeepPixels:
         return samples
     alpha = np.where(samples == transparent, np.uint16(0), np.uint16(65_535))
     return np.dstack([samples, alpha])
-
-
-def _turn(samples: DeepPixels, orientation: int) -> DeepPixels:
-    """Return the samples upright (EXIF 2.32, tag 0x0112)."""
-    if orientation in {5, 6, 7, 8}:
-        samples = samples.swapaxes(0, 1)
-    if orientation in {3, 4, 7, 8}:
-        samples = samples[::-1]
-    return samples[:, ::-1] if orientation in {2, 3, 6, 7} else samples
 
 
 def to_eight_bits(samples: DeepPixels) -> Pixels:

@@ -22,6 +22,7 @@ from PIL.TiffImagePlugin import (
 )
 
 from restore.image.jpeg import HALF_HEIGHT
+from restore.image.turning import cuts_blocks
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
@@ -31,6 +32,7 @@ IPTC = 33723
 
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
 _EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA003), 4
+_SHORT = {"<": b"\3\0", ">": b"\0\3"}  # the type, in either byte order
 
 
 def read_exif(picture: Image.Image) -> bytes:
@@ -51,7 +53,7 @@ def read_exif(picture: Image.Image) -> bytes:
             exif = bytes.fromhex("".join(raw.split("\n")[3:]))
     except Exception:  # what can't be read can't be kept, and the photo is still there
         return b""
-    upright = _upright_exif(exif.removeprefix(b"Exif\0\0"))
+    upright = set_orientation(exif.removeprefix(b"Exif\0\0"), 1)
     if 5 <= read_orientation(picture) <= 8:
         return set_exif_size(upright, picture.height, picture.width)
     return upright
@@ -71,8 +73,11 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
     return exif.tobytes().removeprefix(b"Exif\0\0") if found else b""
 
 
-def _upright_exif(exif: bytes) -> bytes:
-    """Set the orientation to 1 and unlink the thumbnail, which shows the photo as it was."""
+def set_orientation(exif: bytes, orientation: int) -> bytes:
+    """Return EXIF of another orientation, as far as it has any, and without the thumbnail.
+
+    The thumbnail, which shows the photo as it was, is only unlinked; every other byte stays.
+    """
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
         return exif
@@ -82,7 +87,7 @@ def _upright_exif(exif: bytes) -> bytes:
         end = start + 2 + 12 * struct.unpack_from(f"{order}H", data, start)[0]
         for entry in range(start + 2, end, 12):
             if struct.unpack_from(f"{order}H", data, entry)[0] == ExifTags.Base.Orientation:
-                struct.pack_into(f"{order}HLHH", data, entry + 2, 3, 1, 1, 0)
+                struct.pack_into(f"{order}HLHH", data, entry + 2, 3, 1, orientation, 0)
         struct.pack_into(f"{order}L", data, end, 0)
     except struct.error:
         pass  # cut short: what could be set is set
@@ -106,7 +111,9 @@ def set_exif_size(exif: bytes, width: int, height: int) -> bytes:
             entries |= _find_entries(data, inner, order)
         for tags, side in ((_WIDTHS, width), (_HEIGHTS, height)):
             for place in (entries[tag] for tag in tags if tag in entries):
-                struct.pack_into(f"{order}HLL", data, place + 2, _LONG, 1, side)
+                short, long = (struct.unpack_from(order + f, data, place + 8)[0] for f in "HL")
+                if side != (short if data[place + 2 : place + 4] == _SHORT[order] else long):
+                    struct.pack_into(f"{order}HLL", data, place + 2, _LONG, 1, side)
     except struct.error:
         return exif
     return bytes(data)
@@ -125,7 +132,12 @@ def read_xmp(picture: Image.Image) -> bytes:
     if isinstance(picture, TiffImageFile):
         xmp = picture.tag_v2.get(XMP)  # from the above Pillow has cut the orientation out
     data = xmp.encode() if isinstance(xmp, str) else xmp or b""
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", data)
+    return set_xmp_orientation(data, 1)
+
+
+def set_xmp_orientation(xmp: bytes, orientation: int) -> bytes:
+    """Return XMP of another orientation, as far as it has any; every other byte stays."""
+    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[1-8]", rb"\g<1>%d" % orientation, xmp)
 
 
 def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
@@ -173,31 +185,46 @@ def _is_lossless_webp(path: Path) -> bool:
     return False
 
 
+STORED = "orientation"  # in a JPEG's encoding: under which its pixels have to be written
+
+
 def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
-    """Return tables and subsampling, transposed where the picture will be, and further markers."""
-    swapped = read_orientation(picture) >= 5
-    tables = [picture.quantization[layer[3]] for layer in picture.layer]
-    if len(tables) == 3 and tables[1] == tables[2]:
-        del tables[2]
-    if swapped:
-        tables = [np.reshape(table, (8, 8)).T.ravel().tolist() for table in tables]
+    """Return tables and subsampling, transposed where the picture will be, and further markers.
+
+    A picture whose blocks would be cut by turning it stays turned: it has `STORED`.
+    """
     kept = [(0xED, data) for name, data in picture.applist if name == "APP13"]  # IPTC
     kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
     encoding: dict[str, Any] = {
-        "qtables": tables,
         "progressive": bool(picture.info.get("progressive")),
         "comment": picture.info.get("comment", b""),
         "extra": b"".join(struct.pack(">BBH", 255, code, len(d) + 2) + d for code, d in kept),
     }
     if len(picture.layer) == 4:  # CMYK, which becomes RGB
-        del encoding["qtables"]
-        encoding |= LOSSY["JPEG"]
+        return encoding | LOSSY["JPEG"]
+    orientation = read_orientation(picture)
+    if cuts_blocks(picture.size, _block(picture.layer), orientation):
+        encoding[STORED] = orientation
+    swapped = orientation >= 5 and STORED not in encoding
+    tables = [picture.quantization[layer[3]] for layer in picture.layer]
+    if len(tables) == 3 and tables[1] == tables[2]:
+        del tables[2]
+    if swapped:
+        tables = [np.reshape(table, (8, 8)).T.ravel().tolist() for table in tables]
+    encoding["qtables"] = tables
     if len(picture.layer) == 3:
         ids = bytes(layer[0] for layer in picture.layer)
         is_rgb = ids == b"RGB" or picture.info.get("adobe_transform") == 0
         encoding["keep_rgb"] = is_rgb
         encoding["subsampling"] = 0 if is_rgb else _subsampling(picture.layer, swapped)
     return encoding
+
+
+def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
+    """Return the width and height of the pixels that a JPEG stores together."""
+    if len(layers) == 1:  # whose sampling says nothing (ITU-T T.81, A.2.2)
+        return 8, 8
+    return 8 * max(layer[1] for layer in layers), 8 * max(layer[2] for layer in layers)
 
 
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"

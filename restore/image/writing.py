@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
@@ -25,8 +26,19 @@ from PIL.TiffImagePlugin import (
 from restore.errors import RestoreError, UsageError
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
-from restore.image.metadata import DESCRIPTION, DIRECTORIES, LOSSLESS_WEBP, LOSSY, PNG_XMP
+from restore.image.metadata import (
+    DESCRIPTION,
+    DIRECTORIES,
+    LOSSLESS_WEBP,
+    LOSSY,
+    PNG_XMP,
+    STORED,
+    set_exif_size,
+    set_orientation,
+    set_xmp_orientation,
+)
 from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, check_pixels, format_of
+from restore.image.turning import turn_back
 
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 
@@ -174,6 +186,8 @@ def _told_of(path: Path) -> Iterator[None]:
 
 def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
     """Return the bytes of the file."""
+    if format == like.format and STORED in like.encoding:
+        pixels, like = _as_stored(pixels, like)
     fine = pixels if pixels.dtype == np.uint16 else None
     pixels = pixels.astype(np.uint8) if fine is None else to_eight_bits(fine)
     picture = Image.fromarray(pixels)
@@ -200,6 +214,19 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
         return memoryview(fill_jpeg(frame.getvalue(), pixels, options["qtables"]))
     file = _save(picture, format, options)
     return _rewrite_tiff(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
+
+
+def _as_stored(pixels: AnyPixels, like: Photo) -> tuple[AnyPixels, Photo]:
+    """Return pixels and metadata turned back as the file had them."""
+    orientation = like.encoding[STORED]
+    pixels = np.ascontiguousarray(turn_back(pixels, orientation))
+    exif = set_exif_size(like.exif, pixels.shape[1], pixels.shape[0])
+    return pixels, replace(
+        like,
+        encoding={name: value for name, value in like.encoding.items() if name != STORED},
+        exif=set_orientation(exif, orientation),
+        xmp=set_xmp_orientation(like.xmp, orientation),
+    )
 
 
 def _save(picture: Image.Image, format: str, options: dict[str, Any]) -> BytesIO:

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
-from restore.image import read_image, write_image
+from restore.image import enlarge, read_image, write_image
 
 # Pytest shows the warnings of Pillow that restore.image keeps off stderr.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -223,6 +223,37 @@ def test_a_jpeg_keeps_tables_and_subsampling(
     again = read_image(tmp_path / "again.jpg")
     assert np.abs(again.pixels.astype(int) - photo.pixels).mean() < 0.3
     assert again.exif == photo.exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(144, 96), (136, 90), (131, 96), (130, 83)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_turning_cuts_no_block_of_a_jpeg(
+    tmp_path: Path, mode: str, size: tuple[int, int], orientation: int
+) -> None:
+    path = tmp_path / "a.jpg"
+    exif = exif_of(orientation)
+    exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003] = size
+    picture = RGB.crop((0, 0, *size)).convert(mode)
+    picture.save(path, quality=75, exif=exif, xmp=XMP.replace(b"6", b"%d" % orientation))
+    out = rewrite(path)
+    before, after = read_image(path), read_image(out)
+    assert np.abs(before.pixels.astype(int) - after.pixels).mean() < 0.2
+    assert after.exif == before.exif and after.xmp == before.xmp
+    with Image.open(out) as written:
+        found = written.getexif()
+        inner = found.get_ifd(0x8769)
+        assert (inner[0xA002], inner[0xA003]) == written.size
+        assert b'Orientation="%d"' % found[0x0112] in written.info["xmp"]
+        assert found[0x0112] in {1, orientation}
+        if size == (144, 96):
+            assert found[0x0112] == 1
+    enlarged = enlarge(before, 2)
+    write_image(tmp_path / "b.jpg", enlarged.pixels, enlarged)
+    assert read_image(tmp_path / "b.jpg").pixels.shape == enlarged.pixels.shape
+    write_image(tmp_path / "b.png", before.pixels, before)
+    again = read_image(tmp_path / "b.png")
+    assert np.array_equal(again.pixels, before.pixels) and again.exif == before.exif
 
 
 def test_an_rgb_coded_jpeg_stays_one(tmp_path: Path) -> None:
