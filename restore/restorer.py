@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -93,8 +94,8 @@ class Restorer:
             those of a mended photo were.
 
         Raises:
-            UsageError: photo or mask has another shape or type, nothing is known, or the restorer
-                fills holes and there is no mask.
+            UsageError: photo or mask has another shape or type, nothing is known, the seed is
+                negative or too large, or the restorer fills holes and there is no mask.
             RestoreError: there is not enough memory.
         """
         return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
@@ -111,9 +112,11 @@ class Restorer:
             seed: of what it practises on.
 
         Raises:
-            UsageError: as `fix`, or the restorer fills no holes.
+            UsageError: as `fix`, or the restorer fills no holes, or the seconds are none.
             RestoreError: the network that LPIPS measures with is not on disk.
         """
+        if not 0 < seconds < inf:
+            raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
@@ -130,6 +133,8 @@ class Restorer:
         So the windows of several photos can be restored side by side.
         """
         seed = int(seed)  # PyTorch takes no integers of NumPy
+        if not 0 <= seed < 2**63:
+            raise UsageError(f"A seed is a whole number from 0 to 2**63 - 1, not {seed}.")
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:

@@ -70,6 +70,9 @@ def test_equal_seeds_give_equal_fills_and_others_different_ones(restorer: Restor
     first = restorer.fix(photo, mask, seed=3)
     assert np.array_equal(first, restorer.fix(photo, mask, seed=3))
     assert np.array_equal(first, restorer.fix(photo, mask, seed=np.int64(3)))
+    for wrong in (-1, 2**70):
+        with pytest.raises(UsageError, match="A seed is"):
+            restorer.fix(photo, mask, seed=wrong)
     another = restorer.fix(photo, mask, seed=4)
     assert (first != another)[mask == 1].any()
 

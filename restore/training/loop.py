@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+import torch
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network, save_checkpoint
@@ -166,7 +167,7 @@ class Training:
         while self.number < self.recipe.steps and not self.stopping:
             stage, first, end = self.recipe.stage_at(self.number)
             whole = self.task.batch_of(stage)
-            share = self.team.share(whole)
+            share = self.team.share(stage.batch) * (whole // stage.batch)
             turns = Turns(self.images, whole, self.team.rank, self.team.size)
             batches = self.task.load_batches(stage, share, turns, self.progress.say)
             while first <= self.number < end:
@@ -192,7 +193,8 @@ class Training:
         return True
 
     def _update(self, batch: AnyBatch, started: float) -> None:
-        noise = Noise(self.recipe.seed * 2**40 + self.images, self.team)
+        noise = Noise((self.recipe.seed, self.images), self.team)
+        torch.manual_seed(noise.seed + self.team.rank)  # of dropout, which asks nobody
         self.step.set_rate(self.recipe.rate_at(self.number))
         logs = self.step.update(batch, self.number, noise)
         follow(

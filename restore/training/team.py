@@ -1,14 +1,17 @@
 """The processes that train one run together, each on its share of every batch.
 
 Started by `accelerate launch -m restore train …`, one process for each GPU or machine. Gradients
-are averaged over the processes, so a run learns the same as in one process with the whole batch.
-Only the first process writes.
+are averaged over the processes, so a run learns the same as in one process with the whole batch,
+but for what looks at several pictures at once, which are those of a process then: batch norm, the
+`deviation` of a discriminator, the repulsion of a sampler, and which pictures each of several
+`discriminator_steps` gets. Only the first process writes.
 """
 
 import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +26,8 @@ class Team:
         """Join the processes that accelerate has launched, or be alone.
 
         Raises:
-            UsageError: accelerate is not installed, or there is no such device.
+            UsageError: accelerate is not installed, or does not see the other processes, or there
+                is no such device.
         """
         self.accelerator: Any = None
         self.rank, self.size = 0, 1
@@ -36,7 +40,13 @@ class Team:
             raise UsageError(
                 "Several processes need accelerate; pip install 'restore-gan[cluster]'."
             ) from None
-        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
+        on_cpu = pick_device(device).type == "cpu"
+        self.accelerator = Accelerator(cpu=on_cpu, mixed_precision="no")
+        if self.accelerator.num_processes != int(os.environ["WORLD_SIZE"]):
+            raise UsageError(
+                f"{os.environ['WORLD_SIZE']} processes were started, and accelerate finds "
+                f"{self.accelerator.num_processes}; start them with accelerate launch."
+            )
         self.rank, self.size = self.accelerator.process_index, self.accelerator.num_processes
         self.device = self.accelerator.device
 
@@ -88,10 +98,14 @@ class Noise:
     """Random numbers of one step: drawn for the whole batch, of which each process takes its part.
 
     So they are the same however many processes share the batch.
+
+    Attributes:
+        seed: 32 bits made of all numbers of the seed; on a CPU PyTorch takes no more.
     """
 
-    def __init__(self, seed: int, team: Team) -> None:
-        self.generator = torch.Generator().manual_seed(seed)
+    def __init__(self, seed: int | Sequence[int], team: Team) -> None:
+        self.seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        self.generator = torch.Generator().manual_seed(self.seed)
         self.team = team
 
     def normal(self, *shape: int) -> Tensor:

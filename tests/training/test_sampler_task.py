@@ -29,6 +29,7 @@ JUDGE = "discriminator={kind='dcgan', arguments={width=4, widest=8, norm='none'}
 SHARED = ("workers=0", "precision=fp32", "warmup=2", "channels=1", "conditional=false")
 STAGE = "stages=[{size=16, batch=4, share=1}]"
 TINY = (*SHARED, SMALL["dcgan"], JUDGE, STAGE, "steps=6", "losses.r1.every=2", "mirror=true")
+LABELLED = (*TINY, "conditional=true", "generator.arguments.dropout=0.3")
 
 
 def _make_step(*overrides: str) -> SamplerTask:
@@ -116,7 +117,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "whole"
-    train(load_recipe("cgan", (*TINY, "conditional=true")), pictures, run, device="cpu")
+    train(load_recipe("cgan", LABELLED), pictures, run, device="cpu")
     return run
 
 
@@ -138,7 +139,7 @@ def test_a_run_ends_with_a_sampler_that_knows_its_labels(done: Path) -> None:
 def test_a_stopped_gan_resumes_to_the_bit(
     pictures: Path, done: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = load_recipe("cgan", (*TINY, "conditional=true"))
+    recipe = load_recipe("cgan", LABELLED)
     original = Training._update
 
     def update_then_stop(self: Training, *arguments: object) -> None:
@@ -193,7 +194,7 @@ def test_a_mistake_in_a_recipe_is_told(
 
 
 def test_fine_tuning_starts_from_given_weights(pictures: Path, done: Path, tmp_path: Path) -> None:
-    recipe = load_recipe("cgan", (*TINY, "conditional=true", "steps=1", "optimizer.lr=1e-12"))
+    recipe = load_recipe("cgan", (*LABELLED, "steps=1", "optimizer.lr=1e-12"))
     train(recipe, pictures, tmp_path, device="cpu", start=done)
     given, tuned = (load_file(run / "cgan.safetensors") for run in (done, tmp_path))
     weights = [name for name in given if "running" not in name and "num_" not in name]
@@ -224,4 +225,4 @@ def test_a_check_names_the_classes(pictures: Path) -> None:
 
 
 def test_a_plan_is_made_without_pictures() -> None:
-    assert "hours in all" in plan(load_recipe("cgan", (*TINY, "conditional=true")), "cpu")[-1]
+    assert "hours in all" in plan(load_recipe("cgan", LABELLED), "cpu")[-1]

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +45,21 @@ def test_noise_is_shared_out() -> None:
         parts = [getattr(noise, draw)(2, 5) for noise in (first, second)]
         assert torch.equal(getattr(whole, draw)(4, 5), torch.cat(parts))
     assert whole.one_of(1000) == first.one_of(1000) == second.one_of(1000)
+
+
+def test_every_part_of_the_seed_counts() -> None:
+    seeds = [(1, 16), (2, 16), (1, 17), 3, 3 + 2**32, 3 + 2**70]
+    drawn = [Noise(seed, _team(0, 1)).normal(4) for seed in seeds]
+    for index, one in enumerate(drawn):
+        assert not any(torch.equal(one, other) for other in drawn[index + 1 :])
+
+
+def test_processes_that_do_not_see_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("accelerate", reason="accelerate is an extra")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("accelerate.Accelerator", lambda **_: SimpleNamespace(num_processes=1))
+    with pytest.raises(UsageError, match="2 processes were started, and accelerate finds 1"):
+        Team("auto")
 
 
 def test_a_batch_that_can_not_be_shared_is_told() -> None:
