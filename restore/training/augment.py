@@ -4,8 +4,8 @@ It can't learn few photos by heart then (Zhao et al., eq. 4 and 5, arXiv:2006.10
 of one photo are changed alike, so that their features stay comparable.
 """
 
-import kornia.enhance as enhance
 import kornia.geometry.transform as transform
+import torch
 from torch import Tensor
 
 from restore.training.team import Noise
@@ -21,18 +21,20 @@ class Augment:
     """One draw of random changes for each photo of a batch."""
 
     def __init__(self, count: int, size: int, noise: Noise) -> None:
-        drawn = 2 * noise.uniform(count, 5).T - 1
-        self.brightness = drawn[0] * BRIGHTNESS
-        self.saturation = 1 + drawn[1] * SATURATION
-        self.contrast = 1 + drawn[2] * CONTRAST
-        self.shift = (drawn[3:].T * SHIFT * size).round()  # (N, 2) pixels
+        drawn = 2 * noise.uniform(count, 5, 1, 1) - 1
+        self.brightness = drawn[:, :1] * BRIGHTNESS
+        self.saturation = 1 + drawn[:, 1:2] * SATURATION
+        self.contrast = 1 + drawn[:, 2:3] * CONTRAST
+        self.shift = (drawn[:, 3:, 0, 0] * SHIFT * size).round()  # (N, 2) pixels
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Return the changed photos (N, 3 or 1, H, W); gradients flow through."""
-        image = enhance.adjust_brightness(image, self.brightness, clip_output=False)
-        if image.shape[1] == 3:
-            image = enhance.adjust_saturation_with_gray_subtraction(image, self.saturation)
-        image = enhance.adjust_contrast_with_mean_subtraction(image, self.contrast)
+        """Return the changed photos (N, 3 or 1, H, W); gradients flow through.
+
+        Nothing is cut off at 0 and 1, so that they flow from what lies beyond, too.
+        """
+        image = image + self.brightness
+        image = torch.lerp(image.mean(1, keepdim=True), image, self.saturation)
+        image = torch.lerp(image.mean((1, 2, 3), keepdim=True), image, self.contrast)
         return self.move(image)
 
     def move(self, image: Tensor) -> Tensor:

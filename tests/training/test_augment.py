@@ -29,6 +29,17 @@ def test_the_mask_moves_with_the_photo() -> None:
     assert (bright[moved == 1].mean() > bright[moved == 0].mean()).all()
 
 
+def test_nothing_is_cut_off_where_values_lie_beyond_0_and_1() -> None:
+    photo = (torch.rand(2, 3, 32, 32) * 2 - 0.5).requires_grad_()
+    change = _augment(1)
+    change(photo).square().sum().backward()
+    assert photo.grad is not None
+    inner = photo.grad[:, :, 8:24, 8:24]  # what no shift moves out
+    assert (inner != 0).all()
+    gray = torch.rand(2, 1, 32, 32)
+    assert change(gray).shape == gray.shape
+
+
 def test_equal_noise_gives_equal_changes() -> None:
     photo = torch.rand(2, 3, 32, 32)
     assert torch.equal(_augment(5)(photo), _augment(5)(photo))
