@@ -12,6 +12,7 @@ from restore.checkpoint import NetworkSettings
 from restore.config import Settings, apply_overrides, read_toml, validate
 from restore.errors import UsageError
 from restore.losses import LOSSES, FeatureMatching, Loss, Penalty, Played
+from restore.nets.levels import level_sizes
 from restore.tables import look_up
 
 # Which losses are for what.
@@ -97,8 +98,20 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _check_discriminator(self) -> Self:
-        if self.plays and self.discriminator is None:
+        if not self.plays:
+            return self
+        if self.discriminator is None:
             raise ValueError("its losses need a discriminator, and it names none")
+        if "adversarial" not in self.losses:
+            raise ValueError(
+                "its losses need a discriminator that learns, by the loss 'adversarial', whose "
+                "weight may be 0"
+            )
+        if self.losses["adversarial"].every > 1:
+            raise ValueError(
+                "'adversarial' is due in every step; 'discriminator_steps' says how many of them "
+                "are the discriminator's alone"
+            )
         return self
 
     @property
@@ -183,6 +196,13 @@ class SamplerRecipe(Recipe):
             raise ValueError(
                 "stages of several sizes need networks that grow; add --set generator.arguments."
                 "growing=true --set discriminator.arguments.growing=true"
+            )
+        sizes = [stage.size for stage in self.stages]
+        levels = level_sizes(sizes[-1])
+        if len({*sizes}) > 1 and not (sizes == sorted(sizes) and {*sizes} <= {*levels}):
+            raise ValueError(
+                f"networks that grow to {sizes[-1]} pixels double their size from {levels[0]} on, "
+                f"so the stages have sizes of {', '.join(map(str, levels))}, rising"
             )
         return self
 

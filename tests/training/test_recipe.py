@@ -1,10 +1,13 @@
 """Recipes: what is refused when one is loaded, and how the mistake is told."""
 
+from pathlib import Path
+
 import pytest
+import tomli_w
 
 from restore.errors import UsageError
 from restore.training import load_recipe
-from restore.training.recipe import SamplerRecipe
+from restore.training.recipe import SamplerRecipe, to_plain
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,9 @@ from restore.training.recipe import SamplerRecipe
         ("inpaint", ["optimizer.betas=[0.9, 1.0]"], "betas"),
         ("inpaint", ["gray=0.5"], "'gray' is for photos that 'degrade' spoils"),
         ("dcgan", ["mixing=0.5"], "'mixing' is for a generator of kind style"),
+        ("inpaint", ["losses.adversarial.every=2"], "'adversarial' is due in every step"),
+        ("style", ["stages=[{size=20,batch=2,share=1},{size=32,batch=2,share=1}]"], "4, 8, 16, 32"),
+        ("style", ["stages=[{size=32,batch=2,share=1},{size=16,batch=2,share=1}]"], "rising"),
     ],
 )
 def test_what_makes_no_sense_is_told_by_its_key(
@@ -28,6 +34,16 @@ def test_what_makes_no_sense_is_told_by_its_key(
     with pytest.raises(UsageError) as caught:
         load_recipe(name, overrides)
     assert sentence.casefold() in str(caught.value).casefold()
+
+
+def test_a_discriminator_has_to_learn(tmp_path: Path) -> None:
+    recipe = to_plain(load_recipe("inpaint"))
+    del recipe["losses"]["adversarial"]
+    path = tmp_path / "mute.toml"
+    path.write_text(tomli_w.dumps(recipe))
+    with pytest.raises(UsageError, match="a discriminator that learns"):
+        load_recipe(path)
+    assert load_recipe(path, ["losses.adversarial.weight=0"]).plays
 
 
 def test_the_order_of_losses_changes_nothing() -> None:
