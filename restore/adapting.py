@@ -11,7 +11,7 @@ from torch import Tensor
 
 from restore.device import autocast
 from restore.errors import RestoreError
-from restore.lpips import Lpips, load_lpips
+from restore.lpips import LEAST_SIDE, Lpips, load_lpips
 from restore.masks import Preset, load_preset
 from restore.nets import RestorerGenerator
 
@@ -60,7 +60,7 @@ def adapt_generator(
         RestoreError: the network that LPIPS measures with is not on disk.
     """
     sides = [min(CROP, n - n % generator.multiple_of) for n in photo.shape[2:]]
-    if not all(sides) or not hole.any():
+    if min(sides) < LEAST_SIDE or not hole.any():
         return generator  # too small to practise on, or nothing to fill
     lpips = _load_lpips().to(photo.device)
     preset = load_preset(PRACTICE)

@@ -24,6 +24,7 @@ from restore.errors import RestoreError
 BACKBONE_FILE = "squeezenet1_1-b8a52dc0.pth"
 BACKBONE_URL = f"https://download.pytorch.org/models/{BACKBONE_FILE}"
 GRID = 16  # pixels from one place that the last stages look at to the next
+LEAST_SIDE = 32  # pixels of a picture that all stages can look at
 STAGE_ENDS = (1, 4, 7, 9, 10, 11, 12)  # layers of SqueezeNet's `features` that LPIPS looks at
 SHIFT = (-0.030, -0.088, -0.188)  # ImageNet mean and deviation per channel for input in [-1, 1]
 SCALE = (0.458, 0.448, 0.450)

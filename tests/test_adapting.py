@@ -94,8 +94,9 @@ def test_squares_lie_near_the_hole_and_their_holes_beside_it() -> None:
 
 
 def test_too_small_a_photo_is_left_as_it_is(generator, mean_square) -> None:
-    photo, hole = torch.rand(1, 3, 9, 40), torch.ones(1, 1, 9, 40)
-    assert adapt_generator(generator, photo, hole, seconds=60) is generator
+    for side in (9, 20, 31):  # LPIPS looks at 32 pixels or more
+        photo, hole = torch.rand(1, 3, side, 40), torch.ones(1, 1, side, 40)
+        assert adapt_generator(generator, photo, hole, seconds=60) is generator
     photo, hole = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     assert adapt_generator(generator, photo, hole, seconds=60) is generator
 
@@ -117,5 +118,8 @@ def test_a_restorer_adapts_to_one_photo_and_stays_what_it_was(
     assert (fixed != before)[mask == 1].any()
     assert np.array_equal(fixed[mask == 0], photo[mask == 0])
     assert np.array_equal(restorer.fix(photo, mask), before)
+    for seconds in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="makes no sense"):
+            restorer.adapt(photo, mask, seconds=seconds)
     with pytest.raises(UsageError, match="as the photo"):
         restorer.adapt(photo, mask[1:], seconds=1)

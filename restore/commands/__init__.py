@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
     try:
         code = cli.main(arguments, prog_name="restore", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # closed by whoever started us
+            sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import report, to_printable
-from restore.commands.options import overwrite_option, seed_option
+from restore.commands.options import FILE, overwrite_option, seed_option
 
 EXAMPLES = """\b
 Examples:
@@ -15,7 +15,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("source", metavar="PHOTO|FOLDER", type=click.Path(path_type=Path))
+@click.argument("source", metavar="PHOTO|FOLDER", type=FILE)
 @click.option(
     "--preset",
     metavar="NAME|FILE",

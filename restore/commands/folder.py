@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from restore.commands.messages import say
+from restore.commands.messages import say, to_printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -45,9 +45,9 @@ def fix_plan(
                 bar.update(bar.task_ids[0], advance=1, facts=_facts(bar, counts))
                 _tell(entry, as_json)
     except KeyboardInterrupt:
-        click.echo(_summary(plan, counts), err=as_json)
+        click.echo(to_printable(_summary(plan, counts)), err=as_json)
         raise
-    click.echo(_summary(plan, counts), err=as_json)
+    click.echo(to_printable(_summary(plan, counts)), err=as_json)
     return int(counts["failed"] > 0)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.commands.options import FILE, device_option, overwrite_option, seed_option
+from restore.commands.messages import to_printable
+from restore.commands.options import FILE, Range, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Numbers(click.ParamType):
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Range(0, 1),
     metavar="0-1",
     help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.6]",
 )
@@ -132,7 +133,7 @@ def mask(
     drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
     write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
-    click.echo(f"{target} ({hole_share(drawn):.1%} hole)")
+    click.echo(to_printable(f"{target} ({hole_share(drawn):.1%} hole)"))
     if preview is not None and photo is not None:
         _write_preview(preview, photo, drawn, overwrite)
 
@@ -169,7 +170,7 @@ def _write_preview(path: Path, photo: Path, drawn: "Mask", overwrite: bool) -> N
 
     shown = draw_mask(read_image(photo).pixels, drawn)
     write_image(path, shown, Photo(shown), overwrite=overwrite)
-    click.echo(f"{path} (what is marked is magenta)")
+    click.echo(to_printable(f"{path} (what is marked is magenta)"))
 
 
 def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int]:

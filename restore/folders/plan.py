@@ -86,7 +86,7 @@ def identity_of(path: Path) -> object:
     try:
         status = path.stat()
     except OSError:
-        return os.path.normcase(path.resolve())
+        return os.path.normcase(os.path.realpath(path))  # which bears links that loop
     return status.st_dev, status.st_ino
 
 
