@@ -1,7 +1,8 @@
 """Photo files in, spoiled files out: pairs for training and tests."""
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,13 @@ class Failure:
 
 
 def degrade_photos(
-    source: Path, out: str, degradation: Degradation, *, seed: int = 0, overwrite: bool = False
+    source: Path,
+    out: str,
+    degradation: Degradation,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Iterator[Job | Failure]:
     """Spoil a photo or all photos of a folder; one that fails does not stop the others.
 
@@ -44,6 +51,7 @@ def degrade_photos(
         degradation: a kind or a chain.
         seed: another one spoils otherwise.
         overwrite: whether results that exist are replaced.
+        warn: is told what a file will not be again, as CMYK.
 
     Yields:
         A job for each result as soon as it is written, and a failure for each photo without one.
@@ -55,6 +63,8 @@ def degrade_photos(
     for job in plan_degrading(source, out, overwrite=overwrite):
         try:
             photo = read_image(job.photo)
+            if photo.warning:
+                warn(photo.warning)
             spoiled = degradation(photo.pixels, make_rng(seed, job.name))
             job.out.parent.mkdir(parents=True, exist_ok=True)
             write_image(job.out, spoiled, photo, overwrite=overwrite)
@@ -78,13 +88,13 @@ def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[J
 
     Raises:
         UsageError: a result exists and may not be replaced, or would lie among the photos.
-        RestoreError: no such folder, or no photo in it.
+        RestoreError: no such folder, no photo in it, or a folder in it can't be looked into.
     """
     target = Path(out)
     if source.is_dir():
         from restore.data import list_photos  # brings torch, which takes seconds
 
-        if target.resolve().is_relative_to(source.resolve()):
+        if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(source)):
             raise UsageError(f"{out} lies in {source} among the photos; name another --out.")
         if target.exists() and not target.is_dir():
             raise UsageError(f"{out} is a file; a folder of photos needs a folder as --out.")

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,28 @@ def test_a_folder_keeps_relative_paths_and_each_photo_has_its_numbers(photos, tm
     a, b = read(tmp_path / "out" / "a.png"), read(tmp_path / "out" / "sub" / "b.png")
     assert np.array_equal(a, NOISE(read(photos / "a.png"), make_rng(0, "a.png")))
     assert (a != b).any()
+
+
+def test_a_folder_that_can_not_be_looked_into_is_told(photos, tmp_path, monkeypatch) -> None:
+    original = os.scandir
+
+    def scan(path: str) -> object:
+        if Path(path).name == "sub":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(RestoreError, match=r"Can't look into .*sub: Permission denied\."):
+        degrade(photos, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_file_will_not_be_again_is_told(tmp_path) -> None:
+    first = Image.fromarray(np.full((32, 48, 3), 90, np.uint8))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[first.reduce(2)])
+    told: list[str] = []
+    degrade(tmp_path / "a.jpg", tmp_path / "b.jpg", warn=told.append)
+    assert len(told) == 1 and "holds more than the photo" in told[0]
 
 
 def test_a_photo_is_spoiled_alone_as_in_its_folder(photos, tmp_path) -> None:

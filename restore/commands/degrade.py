@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from restore.commands.messages import report, to_printable
+from restore.commands.messages import report, say, to_printable
 from restore.commands.options import FILE, overwrite_option, seed_option
 
 EXAMPLES = """\b
@@ -38,7 +38,7 @@ def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> 
 
     codes = []
     chain = load_chain(preset)
-    for result in degrade_photos(source, out, chain, seed=seed, overwrite=overwrite):
+    for result in degrade_photos(source, out, chain, seed=seed, overwrite=overwrite, warn=say):
         if isinstance(result, Failure):
             codes.append(report(result.error))
         else:

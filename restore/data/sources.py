@@ -201,8 +201,13 @@ def _check_any(found: object, place: Path) -> None:
 
 
 def _walk(folder: Path) -> list[Path]:
-    found = (p for p in folder.rglob("*") if _is_photo(p.relative_to(folder).as_posix()))
-    return sorted(path for path in found if path.is_file())
+    def refuse(error: OSError) -> None:
+        raise RestoreError(f"Can't look into {error.filename}: {error.strerror}.")
+
+    walked = os.walk(folder, onerror=refuse)
+    found = (Path(parent, name) for parent, _, names in walked for name in names)
+    photos = (path for path in found if _is_photo(path.relative_to(folder).as_posix()))
+    return sorted(path for path in photos if path.is_file())
 
 
 def _is_photo(name: str) -> bool:

@@ -156,11 +156,13 @@ def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
         case JpegImageFile():
             return _jpeg_encoding(picture)
         case PngImageFile():
-            return {"pnginfo": _png_chunks(picture)}
+            return {"pnginfo": _png_chunks(picture, path)}
         case TiffImageFile():
             return _tiff_encoding(picture)
     if picture.format == "WEBP" and _is_lossless_webp(path):
         return {**LOSSLESS_WEBP}
+    if picture.format == "AVIF" and (code := _read_nclx(path)):
+        return LOSSY["AVIF"] | {NCLX: code}
     return {**LOSSY.get(str(picture.format), {})}
 
 
@@ -246,9 +248,11 @@ def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> 
 PNG_XMP = "XML:com.adobe.xmp"
 
 
-def _png_chunks(picture: PngImageFile) -> PngInfo:
-    """Return the text and the colour description (gamma, primaries, intent) of a PNG."""
+def _png_chunks(picture: PngImageFile, path: Path) -> PngInfo:
+    """Return the text and the colour description (gamma, primaries, intent, cICP) of a PNG."""
     chunks = PngInfo()
+    if code := _read_cicp(path):
+        chunks.add(b"cICP", code)
     info = picture.info
     if "srgb" in info:
         chunks.add(b"sRGB", struct.pack("B", info["srgb"]))
@@ -260,6 +264,33 @@ def _png_chunks(picture: PngImageFile) -> PngInfo:
         if key not in {"Raw profile type exif", PNG_XMP}:  # written from Photo.exif and .xmp
             chunks.add_text(key, text)
     return chunks
+
+
+def _read_cicp(path: Path) -> bytes:
+    """Return which colours and curves a PNG has by number (PNG 3, 11.3.2.6), which Pillow omits."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8 and header[4:] != b"IDAT":
+            length = struct.unpack(">L", header[:4])[0]
+            if header[4:] == b"cICP":
+                return file.read(length)
+            file.seek(length + 4, os.SEEK_CUR)
+    return b""
+
+
+NCLX = "nclx"  # in an AVIF's encoding: which primaries and curve it has, by number (ITU-T H.273)
+
+
+def _read_nclx(path: Path) -> bytes:
+    with path.open("rb") as file:
+        _, found, code = file.read(65_536).partition(b"colrnclx")
+    return code[:4] if found else b""
+
+
+def set_nclx(avif: bytes, code: bytes) -> bytes:
+    """Return an AVIF that says other primaries and another curve; Pillow says sRGB's."""
+    before, found, after = avif.partition(b"colrnclx")
+    return before + found + code + after[4:] if found else avif
 
 
 def _tiff_encoding(picture: TiffImageFile) -> dict[str, Any]:

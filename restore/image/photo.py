@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import features
 
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,7 @@ FORMATS = {  # by extension
 }
 if features.check("avif"):
     FORMATS[".avif"] = "AVIF"
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 65_536}  # pixels, of what writes them
 _HEIC = (".heic", ".heif", ".hif")
 with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
     import pillow_heif
@@ -81,6 +82,20 @@ class Photo:
             return None
         colours = self.deep[..., : 1 if self.gray else 3]
         return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
+
+
+def check_sides(path: str | Path, format: str, shape: tuple[int, ...]) -> None:
+    """Refuse a picture of `shape` (H, W, ...) that is too wide or high for its format.
+
+    Raises:
+        RestoreError: naming the format's limit.
+    """
+    longest = _LONGEST_SIDE.get(format, 2**31 - 1)
+    if max(shape[:2]) > longest:
+        raise RestoreError(
+            f"{path} would be {shape[1]} x {shape[0]} pixels, and a {format} has at most "
+            f"{longest} across or down; write a PNG or TIFF."
+        )
 
 
 def format_of(path: str | Path, like: Photo) -> str:

@@ -8,10 +8,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import EXTRASAMPLES, TiffImageFile
 
 from restore.errors import RestoreError
+from restore.image.colours import SRGB, to_srgb
 from restore.image.deep import count_bits, is_deep, name_oddity, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
@@ -50,6 +52,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     with open_picture(path, max_pixels) as picture:
         _check_accepted(path, picture)
         deep = read_samples(Path(path), picture)
+        _scale_transparency(picture)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
         icc = picture.info.get("icc_profile") or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
@@ -145,31 +148,38 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     raise RestoreError(f"{path} {problem}; accepted are {ACCEPTED}, with one page.")
 
 
+def _scale_transparency(picture: Image.Image) -> None:
+    """Bring the transparent level of a gray PNG of 2 or 4 bits to the 8 that Pillow reads it in."""
+    args = str(picture.tile[0].args) if isinstance(picture, PngImageFile) and picture.tile else ""
+    level = picture.info.get("transparency")
+    if args in {"L;2", "L;4"} and isinstance(level, int):
+        picture.info["transparency"] = level * 255 // (2 ** int(args[-1]) - 1)
+
+
 def _read_rgb(path: str | Path, picture: Image.Image) -> Image.Image:
     """Return the picture as displayed; a CMYK one in sRGB, by its own profile."""
     upright = to_upright(picture)
     if upright.mode != "CMYK":
         return upright
     try:
-        inks = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
-        converted = ImageCms.profileToProfile(
-            upright, inks, SRGB, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB", flags=_BLACK_POINT
-        )
-    except (ImageCms.PyCMSError, OSError):
+        return to_srgb(upright, picture.info["icc_profile"])
+    except ValueError:
         message = f"{path} is CMYK with a colour profile that can't be used; convert it to RGB."
         raise RestoreError(message) from None
-    assert converted is not None, "only in place there is no result"
-    return converted
-
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-_BLACK_POINT = ImageCms.Flags.BLACKPOINTCOMPENSATION  # so that the darkest ink is black
 
 
 def _warning_of(path: Path, picture: Image.Image) -> str:
     """Return what the file will not be again when it is written, "" if nothing."""
     if picture.mode == "CMYK":
         return f"{path} is CMYK and is written as RGB (sRGB), converted by its own colour profile."
+    if picture.format == "MPO":
+        return f"{path} holds more than the photo (a depth or gain map); that is not written."
+    if isinstance(picture, TiffImageFile):
+        extra = picture.tag_v2.get(EXTRASAMPLES, ())
+        if 1 in extra[:1]:
+            return f"{path} has premultiplied transparency, which is written as plain transparency."
+        if extra and extra != (2,):
+            return f"{path} has channels besides colours and transparency; they are not written."
     if picture.format in {"AVIF", "HEIF"} and _has_more_bits(path, picture):
         return f"{path} has more than 8 bits per channel and is written with 8."
     return ""

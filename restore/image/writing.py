@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from itertools import accumulate
@@ -24,6 +24,7 @@ from PIL.TiffImagePlugin import (
 )
 
 from restore.errors import RestoreError, UsageError
+from restore.image.colours import to_srgb
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import (
@@ -31,13 +32,23 @@ from restore.image.metadata import (
     DIRECTORIES,
     LOSSLESS_WEBP,
     LOSSY,
+    NCLX,
     PNG_XMP,
     STORED,
     set_exif_size,
+    set_nclx,
     set_orientation,
     set_xmp_orientation,
 )
-from restore.image.photo import AnyPixels, DeepPixels, Photo, Pixels, check_pixels, format_of
+from restore.image.photo import (
+    AnyPixels,
+    DeepPixels,
+    Photo,
+    Pixels,
+    check_pixels,
+    check_sides,
+    format_of,
+)
 from restore.image.turning import turn_back
 
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
@@ -75,6 +86,7 @@ def write_image(
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
+    check_sides(path, format, pixels.shape)
     if format == "JPEG" and alpha is not None:
         if alpha.min() < 255:
             raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
@@ -134,6 +146,8 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
         UsageError: it is a folder, or exists and shall not be overwritten.
         RestoreError: there is no folder to write it into, or none that can be looked into.
     """
+    if str(path) == "-":
+        raise UsageError("Pictures are written to files, not to standard output; name a file.")
     with _told_of(path):
         if path.is_dir():
             raise UsageError(f"{path} is a folder; name a file in it.")
@@ -144,8 +158,22 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
                 raise UsageError(
                     f"{path} exists already; replace it with --overwrite (overwrite=True)."
                 )
-            if path.exists() and not path.is_file():
+            if (path.exists() and not path.is_file()) or _leads_to_a_process(path):
                 raise UsageError(f"{path} is not a file that could be replaced.")
+
+
+def _leads_to_a_process(path: Path) -> bool:
+    """Tell whether a link leads to what a process has open, as /dev/stdout does.
+
+    It looks like a file where that is redirected to one.
+    """
+    for _ in range(40):  # links, as many as the system follows
+        if path.parent.resolve().is_relative_to("/proc") or path.parent == Path("/dev/fd"):
+            return True
+        if not path.is_symlink():
+            return False
+        path = path.parent / path.readlink()
+    return False
 
 
 def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
@@ -194,7 +222,7 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
     if like.gray:
         picture = picture.convert("L")  # exactly v where R = G = B = v
         if format in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
-            picture = picture.convert("RGB")
+            picture = _to_rgb(picture, like.icc)
     if format == "BMP" and alpha is not None:
         return _encode_bmp(pixels, alpha)
     if alpha is not None:
@@ -212,7 +240,10 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
     if options.get("subsampling") == HALF_HEIGHT:
         frame = _save(Image.new("RGB", (1, 1)), format, options | {"subsampling": 0})
         return memoryview(fill_jpeg(frame.getvalue(), pixels, options["qtables"]))
+    nclx = options.pop(NCLX, b"")
     file = _save(picture, format, options)
+    if nclx:
+        return memoryview(set_nclx(file.getvalue(), nclx))
     return _rewrite_tiff(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
 
 
@@ -227,6 +258,14 @@ def _as_stored(pixels: AnyPixels, like: Photo) -> tuple[AnyPixels, Photo]:
         exif=set_orientation(exif, orientation),
         xmp=set_xmp_orientation(like.xmp, orientation),
     )
+
+
+def _to_rgb(gray: Image.Image, icc: bytes) -> Image.Image:
+    """Return a gray picture as RGB that looks alike; a profile of gray can't go with it."""
+    if icc[16:20] == b"GRAY":
+        with suppress(ValueError):
+            return to_srgb(gray, icc)
+    return gray.convert("RGB")
 
 
 def _save(picture: Image.Image, format: str, options: dict[str, Any]) -> BytesIO:

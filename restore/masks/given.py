@@ -41,7 +41,8 @@ def read_mask(
         max_pixels: a larger picture is refused, width times height.
 
     Raises:
-        UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %.
+        UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %
+            and by a pixel or more.
         RestoreError: the file can't be read.
     """
     if mask_is not in {"hole", "known"}:
@@ -52,10 +53,11 @@ def read_mask(
         white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
     mask = (white if mask_is == "hole" else ~white).view(np.uint8)
     (height, width), (tall, broad) = mask.shape, size
-    if abs(width * tall / (height * broad) - 1) > 0.01:
+    rounded = abs(width * tall / broad - height) < 1 or abs(height * broad / tall - width) < 1
+    if abs(width * tall / (height * broad) - 1) > 0.01 and not rounded:
         raise UsageError(
             f"The mask {path} is {width} x {height} and the photo {broad} x {tall} pixels; "
-            "a mask needs the photo's shape, at any size."
+            "a mask needs the shape of the photo as displayed, at any size."
         )
     return fit_mask(mask, size)
 

@@ -113,6 +113,16 @@ def test_a_broken_pipe_is_quiet(words: list[str]) -> None:
     assert ran.returncode == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="file descriptors of POSIX")
+def test_a_closed_output_is_no_failure() -> None:
+    command = [sys.executable, "-m", "restore", "models"]
+    ran = subprocess.run(
+        command, stderr=subprocess.PIPE, check=False, preexec_fn=lambda: os.close(1)
+    )
+    assert ran.stderr == b""
+    assert ran.returncode == 0
+
+
 def test_help_needs_no_heavy_import_and_is_quick() -> None:
     """`restore --help` and a wrong request import neither torch nor numpy; below 0.3 s."""
     program = (

@@ -91,6 +91,15 @@ def test_overwrite_replaces_results_but_never_an_input(write_picture: Write) -> 
         plan_jobs([photo], str(photo), FixOptions(overwrite=True))
 
 
+def test_a_link_that_leads_to_itself_stops_no_plan(write_picture: Write, tmp_path: Path) -> None:
+    loop = tmp_path / "loop.png"
+    loop.symlink_to("loop.png")
+    photos = [loop, write_picture("p.png")]
+    assert len(plan_jobs(photos, f"{tmp_path}/new/", FixOptions())) == 2
+    with pytest.raises(UsageError, match="is an input"):
+        plan_jobs(photos[:1], str(loop), FixOptions(overwrite=True))
+
+
 NAMES = st.sampled_from(["p.png", "p-1.png", "p-2.png", "p-fixed.png", "p-fixed-1.png", "b/p.png"])
 
 

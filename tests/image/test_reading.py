@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -63,6 +64,55 @@ def test_modes_become_rgb_alpha_and_a_mark_for_gray(tmp_path: Path) -> None:
     assert photo.alpha is not None
     assert np.array_equal(photo.pixels, PIXELS[:, :, :3])  # also where alpha is 0
     assert np.array_equal(photo.alpha, PIXELS[:, :, 3])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_level_of_few_bits_becomes_alpha(tmp_path: Path, bits: int) -> None:
+    levels = np.arange(64).reshape(8, 8) % 2**bits
+    rows = np.packbits(
+        np.unpackbits(levels.astype(np.uint8)[..., None], -1)[..., -bits:], axis=None
+    )
+    rows = rows.reshape(8, bits)
+    chunks = {
+        b"IHDR": struct.pack(">LLBBBBB", 8, 8, bits, 0, 0, 0, 0),
+        b"tRNS": struct.pack(">H", 1),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+        b"IEND": b"",
+    }
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in chunks.items():
+        data += struct.pack(">L", len(body)) + kind + body
+        data += struct.pack(">L", zlib.crc32(kind + body))
+    (tmp_path / "a.png").write_bytes(data)
+    photo = read_image(tmp_path / "a.png")
+    assert photo.alpha is not None and np.array_equal(photo.alpha == 0, levels == 1)
+    assert np.array_equal(photo.pixels[..., 0], levels * (255 // (2**bits - 1)))
+
+
+@pytest.mark.parametrize(
+    ("extra", "channels", "words"),
+    [
+        (["unspecified"], 4, "has channels besides colours"),
+        (["unassalpha", "unspecified"], 5, "has channels besides colours"),
+        (["assocalpha"], 4, "has premultiplied transparency"),
+        (["unassalpha"], 4, ""),
+        ([], 3, ""),
+    ],
+)
+def test_what_a_tiff_loses_is_told(
+    tmp_path: Path, extra: list[str], channels: int, words: str
+) -> None:
+    samples = np.full((24, 36, channels), 200, np.uint8)
+    options = {"extrasamples": extra} if extra else {}
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb", **options)
+    photo = read_image(tmp_path / "a.tif")
+    assert words in photo.warning and bool(words) == bool(photo.warning)
+
+
+def test_pictures_behind_a_jpeg_are_told(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[RGB.reduce(2)])
+    photo = read_image(tmp_path / "a.jpg")
+    assert photo.format == "JPEG" and "holds more than the photo" in photo.warning
 
 
 def test_a_transparent_colour_becomes_alpha(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import sys
 from dataclasses import replace
 from io import BufferedWriter
 from pathlib import Path
@@ -282,11 +283,49 @@ def test_an_interruption_leaves_nothing_behind(
     assert names_in(tmp_path) == []
 
 
-def test_what_a_format_cannot_hold_is_a_sentence(tmp_path: Path) -> None:
-    wide = np.zeros((1, 20_000, 3), np.uint8)
-    with pytest.raises(RestoreError, match=r"Can't write .*a\.webp as WEBP: "):
-        write_image(tmp_path / "a.webp", wide, Photo(wide))
+@pytest.mark.parametrize(("name", "side"), [("a.webp", 16_384), ("a.jpg", 65_501)])
+def test_what_a_format_cannot_hold_is_a_sentence(tmp_path: Path, name: str, side: int) -> None:
+    for shape in ((1, side, 3), (side, 1, 3)):
+        large = np.zeros(shape, np.uint8)
+        with pytest.raises(RestoreError, match=f"has at most {side - 1} across or down"):
+            write_image(tmp_path / name, large, Photo(large))
+        assert names_in(tmp_path) == []
+        fitting = large[: side - 1, : side - 1]
+        write_image(tmp_path / name, fitting, Photo(fitting))
+        (tmp_path / name).unlink()
+
+
+def test_what_pillow_cannot_write_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("no such thing.")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    with pytest.raises(RestoreError, match=r"Can't write .*a\.webp as WEBP: no such thing\.$"):
+        write_image(tmp_path / "a.webp", PIXELS, PHOTO)
     assert names_in(tmp_path) == []
+
+
+def test_standard_output_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not to standard output"):
+        write_image("-", PIXELS, PHOTO)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="links of Linux's /proc")
+def test_a_link_to_what_a_process_has_open_is_never_replaced(tmp_path: Path) -> None:
+    with (tmp_path / "redirected.png").open("wb") as file:
+        direct, chained = tmp_path / "direct.png", tmp_path / "chained.png"
+        direct.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        chained.symlink_to("direct.png")
+        for link in (direct, chained):
+            with pytest.raises(UsageError, match="not a file that could be replaced"):
+                write_image(link, PIXELS, PHOTO, overwrite=True)
+            assert link.is_symlink()
+    usual = tmp_path / "usual.png"
+    usual.symlink_to("redirected.png")
+    write_image(usual, PIXELS, PHOTO, overwrite=True)
+    assert not usual.is_symlink() and (tmp_path / "redirected.png").stat().st_size == 0
 
 
 def test_an_impossible_name_is_a_sentence(tmp_path: Path) -> None:
