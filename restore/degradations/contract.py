@@ -61,6 +61,7 @@ def within(low: float, high: float = inf) -> AfterValidator:
 Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn
 Span = Annotated[tuple[float, float], within(0)]
 Share = Annotated[tuple[float, float], within(0, 1)]
+Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import Chance, Count, Plane, Rng, Share, Span, draw_count
+from restore.degradations.contract import Chance, Count, Length, Plane, Rng, Share, draw_count
 from restore.degradations.damage import DIRT, Damage, Layer, Line, draw_lines, draw_smooth
 
 PAPERS = ((250, 248, 244), (238, 226, 198), (214, 188, 140))  # white, aged, soaked with glue
@@ -46,8 +46,8 @@ class Cracks(Damage):
     """Jagged, branching cracks and creases that break off and go on, wide where flakes are lost."""
 
     count: Count = (1, 6)  # cracks, without their branches
-    length: Span = (0.1, 1.3)
-    width: Span = (0.001, 0.009)  # thin ones are more common
+    length: Length = (0.1, 1.3)
+    width: Length = (0.001, 0.009)  # thin ones are more common
     turn: Share = (0.1, 0.6)
     branches: Count = (0, 4)  # of each
     flakes: Count = (0, 12)  # patches of lost emulsion along all of them

@@ -16,12 +16,12 @@ from restore.degradations.contract import (
     Chance,
     Count,
     Degradation,
+    Length,
     Mask,
     Pixels,
     Plane,
     Rng,
     Share,
-    Span,
     draw_count,
     to_levels,
 )
@@ -32,6 +32,7 @@ DIRT = (44, 38, 32)
 TEA = (120, 84, 40)
 
 _FINE = 700  # pixels, shorter side; up to it lines are drawn at twice the size
+_THICKEST = 32_767  # pixels; OpenCV draws no wider line
 _SUBPIXEL = 4  # bits behind the point of the coordinates that OpenCV draws at
 
 
@@ -84,7 +85,7 @@ def draw_lines(size: tuple[int, int], lines: Iterable[Line]) -> Plane:
     for points, widths, opacity in lines:
         places = np.rint(points * scale * 2**_SUBPIXEL).astype(np.int32).tolist()
         levels = np.rint(255 * opacity * np.clip(widths * scale, 0.2, 1)).astype(int).tolist()
-        thick = np.maximum(1, np.rint(widths * scale)).astype(int).tolist()
+        thick = np.clip(np.rint(widths * scale), 1, _THICKEST).astype(int).tolist()
         for (start, end), level, wide in zip(pairwise(places), levels, thick, strict=False):
             cv2.line(canvas, start, end, level, wide, cv2.LINE_AA, _SUBPIXEL)
     if scale > 1:
@@ -122,8 +123,8 @@ class Scratches(Damage):
     """Long thin lines that fade in and out, down to the paper or dark."""
 
     count: Count = (2, 10)
-    length: Span = (0.2, 1.4)
-    width: Span = (0.002, 0.008)
+    length: Length = (0.2, 1.4)
+    width: Length = (0.002, 0.008)
     turn: Share = (0, 0.04)  # bend between two of 16 pieces
     opacity: Share = (0.5, 1)
     dark: Chance = 0.2  # how often they are dark
@@ -147,8 +148,8 @@ class Dust(Damage):
 
     specks: Count = (10, 80)
     hairs: Count = (0, 6)
-    radius: Span = (0.001, 0.006)  # of specks
-    length: Span = (0.03, 0.15)  # of hairs
+    radius: Length = (0.001, 0.006)  # of specks
+    length: Length = (0.03, 0.15)  # of hairs
     opacity: Share = (0.5, 1)
     dark: Chance = 0.3  # how often it is dark
 
@@ -201,7 +202,7 @@ class Folds(Damage):
     """Creases from rim to rim; what broke off shows the paper."""
 
     count: Count = (1, 3)
-    width: Span = (0.003, 0.01)  # of the crack
+    width: Length = (0.003, 0.01)  # of the crack
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the folds."""
@@ -248,7 +249,7 @@ class Stains(Damage):
     """Dried drops of water, coffee or mould, with a darker rim."""
 
     count: Count = (1, 4)
-    radius: Span = (0.04, 0.22)
+    radius: Length = (0.04, 0.22)
     opacity: Share = (0.35, 0.75)
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import Count, Rng, Share, Span, draw_count, within
+from restore.degradations.contract import Count, Rng, Share, draw_count, within
 from restore.degradations.damage import Damage, Layer
 
 Canvas = NDArray[np.uint8]
@@ -54,7 +54,7 @@ class Text(Damage):
 
     lines: Count = (1, 3)
     letters: Count = (4, 24)
-    height: Span = (0.03, 0.1)  # of a capital
+    height: Share = (0.03, 0.1)  # of a capital
     opacity: Share = (0.7, 1)
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
@@ -74,7 +74,7 @@ class Watermark(Damage):
     """One text repeated across the whole picture, half transparent."""
 
     letters: Count = (5, 14)
-    height: Span = (0.04, 0.12)  # of a capital
+    height: Share = (0.04, 0.12)  # of a capital
     angle: Annotated[tuple[float, float], within(0, 360)] = (0, 60)  # degrees
     opacity: Share = (0.2, 0.6)
 

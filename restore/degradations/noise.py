@@ -1,9 +1,20 @@
 """Noise: of electronics, of light itself, of a sensor, and the grain of film."""
 
+from typing import Annotated
+
 import cv2
 import numpy as np
 
-from restore.degradations.contract import Chance, Degradation, Pixels, Plane, Rng, Span, to_levels
+from restore.degradations.contract import (
+    Chance,
+    Degradation,
+    Pixels,
+    Plane,
+    Rng,
+    Span,
+    to_levels,
+    within,
+)
 
 GAMMA = 2.2  # of a photo's levels over the light that they stand for
 _LIGHT = (np.arange(256, dtype=np.float32) / 255) ** GAMMA  # level -> light
@@ -44,7 +55,7 @@ def add_poisson_noise(pixels: Pixels, photons: float, rng: Rng) -> Pixels:
 class PoissonNoise(Degradation):
     """The noise of few photons: stronger in light parts, in levels."""
 
-    photons: Span = (20, 400)  # that make white
+    photons: Annotated[tuple[float, float], within(0, 1e9)] = (20, 400)  # that make white
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with noise."""

@@ -32,8 +32,14 @@ def _at_most_1(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _at_most_10(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[1] > 10:
+        raise ValueError(f"must be [smallest, largest] with largest <= 10, not {bounds}")
+    return bounds
+
+
 Count = Annotated[tuple[int, int], AfterValidator(_ordered)]  # both ends may be drawn
-Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Span = Annotated[tuple[float, float], AfterValidator(_ordered), AfterValidator(_at_most_10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[Span, AfterValidator(_at_most_1)]
 

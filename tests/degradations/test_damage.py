@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from restore.degradations.damage import (
+    Damage,
     Dust,
     Folds,
     Layer,
@@ -84,3 +85,11 @@ def test_a_stain_has_its_radius_and_a_rim() -> None:
     assert opacity[50, 50] == pytest.approx(0.55)
     assert opacity[50, 78] > 0.6
     assert opacity[50, 81:].max() == 0
+
+
+@pytest.mark.parametrize("kind", [Scratches, Dust, Folds, Stains])
+def test_the_largest_damage_is_drawn_too(kind: type[Damage]) -> None:
+    lengths = {n: (10, 10) for n in ("length", "width", "radius") if n in kind.model_fields}
+    assert lengths
+    photo = np.full((300, 4000, 3), 128, np.uint8)
+    assert kind(**lengths)(photo, np.random.default_rng(0)).shape == photo.shape

@@ -126,6 +126,13 @@ def test_another_shape_is_refused(tmp_path: Path) -> None:
         read_mask(path, (400, 394))
 
 
+def test_a_side_may_be_rounded(tmp_path: Path) -> None:
+    path = write(tmp_path / "mask.png", Image.new("L", (100, 7)))
+    assert read_mask(path, (20, 300)).shape == (20, 300)  # 6.67 pixels
+    with pytest.raises(UsageError, match="shape of the photo as displayed"):
+        read_mask(path, (20, 350))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 11), (13, 29), (40, 56), (20, 28), (41, 57)])
 def test_fitting_keeps_every_touch_and_no_more(size: tuple[int, int]) -> None:
     mask = (np.random.default_rng(0).random((20, 28)) < 0.05).astype(np.uint8)

@@ -88,6 +88,7 @@ def test_a_preset_is_one_toml_file(tmp_path: Path) -> None:
         ('[[parts]]\nkind = "boxes"\nweight = 0', "'parts.0.weight' must be greater than 0"),
         ('aera = [0, 1]\n[[parts]]\nkind = "boxes"', "Did you mean 'area'?"),
         ('area = [0.5, 0.1]\n[[parts]]\nkind = "boxes"', "smallest <= largest"),
+        ('[[parts]]\nkind = "strokes"\nlength = [1, 1e9]', "largest <= 10"),
         ('area = [0.5, 50]\n[[parts]]\nkind = "boxes"', "largest <= 1"),
     ],
 )
