@@ -31,7 +31,7 @@ Examples:
     "--mask",
     type=FILE,
     metavar="FILE|FOLDER",
-    help="Picture of what to fill, as large as the photo. For a folder of photos: one for all, or "
+    help="Picture of what to fill, of the photo's shape. For a folder of photos: one for all, or "
     "a folder of masks under the photos' relative paths. Without one the photo is mended as a "
     "whole, by the model 'mend'.",
 )

@@ -21,7 +21,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("photos", metavar="PHOTOS", required=False, type=FILE)
+@click.argument("photos", metavar="[PHOTOS]", required=False, type=FILE)
 @click.option(
     "--pairs",
     nargs=2,

@@ -139,12 +139,12 @@ class Step(ABC, Generic[B]):
         self.team.average(gradients)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
-        nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        size = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         accuracy = {
             "real_accuracy": (outputs.real_logits > 0).float().mean(),
             "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
         }
-        return {"discriminator": game, **accuracy, **penalties}
+        return {"discriminator": game, "discriminator_gradient": size, **accuracy, **penalties}
 
     def move_discriminator(self) -> None:
         """Update the discriminator by the gradients that were set."""
