@@ -50,6 +50,11 @@ def check_pixels(photo: AnyPixels, *, deep: bool = False) -> None:
     Raises:
         UsageError: another shape or type.
     """
+    if not isinstance(photo, np.ndarray):
+        raise UsageError(
+            f"A photo must be a NumPy array of pixels, not {type(photo).__name__}; those of a file "
+            "are read_image(path).pixels."
+        )
     kinds = ("uint8", "uint16") if deep else ("uint8",)
     if photo.ndim != 3 or photo.shape[2] != 3 or not photo.size or photo.dtype not in kinds:
         raise UsageError(

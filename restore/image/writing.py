@@ -89,7 +89,7 @@ def write_image(
     check_sides(path, format, pixels.shape)
     if format == "JPEG" and alpha is not None:
         if alpha.min() < 255:
-            raise UsageError(f"A JPEG can't keep transparency; write {path.stem}.png instead.")
+            raise UsageError("A JPEG can't keep transparency; write a PNG instead.")
         alpha = None
     if format == "JPEG":
         _check_lengths(path, like)

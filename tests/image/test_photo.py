@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
-from restore.image import to_pixels, to_tensor
+from restore.errors import UsageError
+from restore.image import Photo, check_pixels, to_pixels, to_tensor
 
 
 def test_pixels_go_to_torch_and_back() -> None:
@@ -33,3 +35,9 @@ def test_what_is_out_of_range_is_clamped_and_rounded() -> None:
     values.requires_grad_()
     assert to_pixels(values)[0, :, 0].tolist() == [0, 0, 1, 255]
     assert to_pixels(values.to(torch.bfloat16))[0, :, 0].tolist() == [0, 0, 1, 255]
+
+
+@pytest.mark.parametrize("wrong", [Photo(np.zeros((4, 4, 3), np.uint8)), [[0]], None])
+def test_what_is_no_array_is_told(wrong: object) -> None:
+    with pytest.raises(UsageError, match=r"not (Photo|list|NoneType); those of a file"):
+        check_pixels(wrong)
