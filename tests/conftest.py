@@ -1,5 +1,7 @@
 """What every test runs under, and what several of them need."""
 
+import struct
+import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -163,3 +165,28 @@ def make_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         return path
 
     return make
+
+
+@pytest.fixture
+def write_gray_png(tmp_path: Path) -> Callable[[np.ndarray, int, int], Path]:
+    """Write levels (H, W) as a gray PNG of 1, 2 or 4 bits, one level of which is transparent."""
+
+    def write(levels: np.ndarray, bits: int, transparent: int) -> Path:
+        single = np.unpackbits(levels.astype(np.uint8)[..., None], axis=-1)[..., -bits:]
+        rows = np.packbits(single.reshape(len(levels), -1), axis=1)
+        height, width = levels.shape
+        chunks = {
+            b"IHDR": struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0),
+            b"tRNS": struct.pack(">H", transparent),
+            b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+            b"IEND": b"",
+        }
+        data = b"\x89PNG\r\n\x1a\n"
+        for kind, body in chunks.items():
+            data += struct.pack(">L", len(body)) + kind + body
+            data += struct.pack(">L", zlib.crc32(kind + body))
+        path = tmp_path / f"{bits}.png"
+        path.write_bytes(data)
+        return path
+
+    return write

@@ -46,9 +46,21 @@ def test_a_folder_that_can_not_be_looked_into_is_told(photos, tmp_path, monkeypa
         return original(path)
 
     monkeypatch.setattr(os, "scandir", scan)
-    with pytest.raises(RestoreError, match=r"Can't look into .*sub: Permission denied\."):
+    with pytest.raises(RestoreError, match=r"Can't look into .*sub: Permission denied; change"):
         degrade(photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_hidden_folders_are_not_looked_into(photos, tmp_path, monkeypatch) -> None:
+    (photos / ".Trash").mkdir()
+    original = os.scandir
+
+    def scan(path: str) -> object:
+        assert Path(path).name != ".Trash"
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert len(degrade(photos, tmp_path / "out")) == 2
 
 
 def test_what_a_file_will_not_be_again_is_told(tmp_path) -> None:

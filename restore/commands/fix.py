@@ -9,7 +9,7 @@ import click
 
 from restore.commands.folder import fix_plan
 from restore.commands.messages import report, say, to_printable
-from restore.commands.options import FILE, Range, device_option, overwrite_option, seed_option
+from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
 EXAMPLES = """\b
@@ -71,7 +71,7 @@ Examples:
 )
 @click.option(
     "--natural",
-    type=Range(0, 1),
+    type=FiniteRange(0, 1),
     default=0,
     show_default=True,
     metavar="0..1",
@@ -131,7 +131,7 @@ Examples:
 )
 @click.option(
     "--adapt",
-    type=Range(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
     help="First let the restorer practise on what is known of each photo, for so long: better "
     "fills in textures and facades. 30 or 60 are good; needs `restore models --fetch lpips` once.",

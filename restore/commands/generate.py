@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from restore.commands.messages import to_printable
-from restore.commands.options import FILE, Range, device_option, overwrite_option
+from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option
 
 EXAMPLES = """\b
 Examples:
@@ -72,7 +72,7 @@ class Seeds(click.ParamType):
 )
 @click.option(
     "--truncation",
-    type=Range(0, 1),
+    type=FiniteRange(0, 1),
     default=1.0,
     show_default=True,
     metavar="0-1",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.commands.messages import to_printable
-from restore.commands.options import FILE, Range, device_option, overwrite_option, seed_option
+from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Numbers(click.ParamType):
 )
 @click.option(
     "--threshold",
-    type=Range(0, 1),
+    type=FiniteRange(0, 1),
     metavar="0-1",
     help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.6]",
 )

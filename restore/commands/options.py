@@ -12,7 +12,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path, readable=False)  # reading tells, for this one file
 
 
-class Range(click.FloatRange):
+class FiniteRange(click.FloatRange):
     """A number between two, or from one on, which "nan" and "inf" are not."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:

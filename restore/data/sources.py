@@ -200,20 +200,29 @@ def _check_any(found: object, place: Path) -> None:
         raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.")
 
 
-def _walk(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise RestoreError(f"Can't look into {error.filename}: {error.strerror}.")
+_PASSED_OVER = (".", "__MACOSX")  # how names of files and folders begin that hold no photos
 
-    walked = os.walk(folder, onerror=refuse)
-    found = (Path(parent, name) for parent, _, names in walked for name in names)
-    photos = (path for path in found if _is_photo(path.relative_to(folder).as_posix()))
+
+def _walk(folder: Path) -> list[Path]:
+    """Return the photos below a folder; what can't be looked into there is no quiet gap."""
+
+    def refuse(error: OSError) -> None:
+        raise RestoreError(
+            f"Can't look into {error.filename}: {error.strerror}; change its permissions, or name "
+            "folders without it."
+        )
+
+    photos = []
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(_PASSED_OVER)]
+        photos += [Path(parent, name) for name in names if _is_photo(name)]
     return sorted(path for path in photos if path.is_file())
 
 
 def _is_photo(name: str) -> bool:
     """Tell by the name; what macOS adds to archives (__MACOSX, ._photo.jpg) is none."""
     path = PurePosixPath(name)
-    passed_over = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    passed_over = any(part.startswith(_PASSED_OVER) for part in path.parts)
     return path.suffix.lower() in FORMATS and not passed_over
 
 

@@ -187,13 +187,14 @@ def _is_lossless_webp(path: Path) -> bool:
     return False
 
 
-STORED = "orientation"  # in a JPEG's encoding: under which its pixels have to be written
+# In the encoding of a JPEG: as what its pixels have to be written.
+STORED_ORIENTATION = "orientation"
 
 
 def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     """Return tables and subsampling, transposed where the picture will be, and further markers.
 
-    A picture whose blocks would be cut by turning it stays turned: it has `STORED`.
+    A picture whose blocks would be cut by turning it stays turned: it has `STORED_ORIENTATION`.
     """
     kept = [(0xED, data) for name, data in picture.applist if name == "APP13"]  # IPTC
     kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
@@ -206,8 +207,8 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
         return encoding | LOSSY["JPEG"]
     orientation = read_orientation(picture)
     if cuts_blocks(picture.size, _block(picture.layer), orientation):
-        encoding[STORED] = orientation
-    swapped = orientation >= 5 and STORED not in encoding
+        encoding[STORED_ORIENTATION] = orientation
+    swapped = orientation >= 5 and STORED_ORIENTATION not in encoding
     tables = [picture.quantization[layer[3]] for layer in picture.layer]
     if len(tables) == 3 and tables[1] == tables[2]:
         del tables[2]

@@ -31,7 +31,8 @@ FORMATS = {  # by extension
 }
 if features.check("avif"):
     FORMATS[".avif"] = "AVIF"
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 65_536}  # pixels, of what writes them
+# Pixels that can be written and read again.
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 _HEIC = (".heic", ".heif", ".hif")
 with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
     import pillow_heif

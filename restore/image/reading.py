@@ -52,7 +52,6 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     with open_picture(path, max_pixels) as picture:
         _check_accepted(path, picture)
         deep = read_samples(Path(path), picture)
-        _scale_transparency(picture)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
         icc = picture.info.get("icc_profile") or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
@@ -200,6 +199,7 @@ def to_upright(picture: Image.Image) -> Image.Image:
         with stderr_silenced():
             picture.load()  # which turns it, too
         return picture
+    _scale_transparency(picture)
     orientation = read_orientation(picture)
     picture.load()
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture

@@ -34,7 +34,7 @@ from restore.image.metadata import (
     LOSSY,
     NCLX,
     PNG_XMP,
-    STORED,
+    STORED_ORIENTATION,
     set_exif_size,
     set_nclx,
     set_orientation,
@@ -168,7 +168,8 @@ def _leads_to_a_process(path: Path) -> bool:
     It looks like a file where that is redirected to one.
     """
     for _ in range(40):  # links, as many as the system follows
-        if path.parent.resolve().is_relative_to("/proc") or path.parent == Path("/dev/fd"):
+        place = Path(os.path.realpath(path.parent))
+        if place.is_relative_to("/proc") or path.parent == Path("/dev/fd"):
             return True
         if not path.is_symlink():
             return False
@@ -214,7 +215,7 @@ def _told_of(path: Path) -> Iterator[None]:
 
 def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
     """Return the bytes of the file."""
-    if format == like.format and STORED in like.encoding:
+    if format == like.format and STORED_ORIENTATION in like.encoding:
         pixels, like = _as_stored(pixels, like)
     fine = pixels if pixels.dtype == np.uint16 else None
     pixels = pixels.astype(np.uint8) if fine is None else to_eight_bits(fine)
@@ -249,12 +250,14 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
 
 def _as_stored(pixels: AnyPixels, like: Photo) -> tuple[AnyPixels, Photo]:
     """Return pixels and metadata turned back as the file had them."""
-    orientation = like.encoding[STORED]
+    orientation = like.encoding[STORED_ORIENTATION]
     pixels = np.ascontiguousarray(turn_back(pixels, orientation))
     exif = set_exif_size(like.exif, pixels.shape[1], pixels.shape[0])
     return pixels, replace(
         like,
-        encoding={name: value for name, value in like.encoding.items() if name != STORED},
+        encoding={
+            name: value for name, value in like.encoding.items() if name != STORED_ORIENTATION
+        },
         exif=set_orientation(exif, orientation),
         xmp=set_xmp_orientation(like.xmp, orientation),
     )

@@ -42,7 +42,7 @@ def read_mask(
 
     Raises:
         UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %
-            and by a pixel or more.
+            and by more than rounding a side does.
         RestoreError: the file can't be read.
     """
     if mask_is not in {"hole", "known"}:
@@ -53,7 +53,7 @@ def read_mask(
         white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
     mask = (white if mask_is == "hole" else ~white).view(np.uint8)
     (height, width), (tall, broad) = mask.shape, size
-    rounded = abs(width * tall / broad - height) < 1 or abs(height * broad / tall - width) < 1
+    rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
     if abs(width * tall / (height * broad) - 1) > 0.01 and not rounded:
         raise UsageError(
             f"The mask {path} is {width} x {height} and the photo {broad} x {tall} pixels; "

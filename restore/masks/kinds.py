@@ -5,6 +5,7 @@ Lengths are relative to the shorter side of the picture, so that the same settin
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
+from math import inf
 from typing import Annotated
 
 import cv2
@@ -20,28 +21,24 @@ Mask = NDArray[np.uint8]
 Rng = np.random.Generator
 
 
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
-    if not 0 <= bounds[0] <= bounds[1]:
-        raise ValueError(f"must be [smallest, largest] with 0 <= smallest <= largest, not {bounds}")
-    return bounds
+def _up_to(high: float) -> AfterValidator:
+    """Return a check of a range (smallest, largest), which has to lie between 0 and high."""
+
+    def check(bounds: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= bounds[0] <= bounds[1] <= high:
+            limit = "" if high == inf else f" <= {high:g}"
+            raise ValueError(
+                f"must be [smallest, largest] with 0 <= smallest <= largest{limit}, not {bounds}"
+            )
+        return bounds
+
+    return AfterValidator(check)
 
 
-def _at_most_1(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[1] > 1:
-        raise ValueError(f"must be [smallest, largest] with largest <= 1, not {bounds}")
-    return bounds
-
-
-def _at_most_10(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[1] > 10:
-        raise ValueError(f"must be [smallest, largest] with largest <= 10, not {bounds}")
-    return bounds
-
-
-Count = Annotated[tuple[int, int], AfterValidator(_ordered)]  # both ends may be drawn
-Span = Annotated[tuple[float, float], AfterValidator(_ordered), AfterValidator(_at_most_10)]
+Count = Annotated[tuple[int, int], _up_to(inf)]  # both ends may be drawn
+Length = Annotated[tuple[float, float], _up_to(10)]  # in shorter sides of the picture
 Share = Annotated[float, Field(ge=0, le=1)]
-Shares = Annotated[Span, AfterValidator(_at_most_1)]
+Shares = Annotated[tuple[float, float], _up_to(1)]
 
 
 class Kind(Settings, ABC):
@@ -57,8 +54,8 @@ class Strokes(Kind):
 
     count: Count = (1, 5)  # strokes
     pieces: Count = (1, 5)  # straight pieces of a stroke
-    length: Span = (0.02, 0.9)  # of a piece
-    width: Span = (0.01, 0.4)  # of a piece
+    length: Length = (0.02, 0.9)  # of a piece
+    width: Length = (0.01, 0.4)  # of a piece
     turn: Share = 1.0  # largest bend between two pieces; 1 is any direction
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
@@ -77,7 +74,7 @@ class Boxes(Kind):
     """Upright boxes; they may reach over the edge of the picture by half their side."""
 
     count: Count = (1, 4)
-    side: Span = (0.1, 0.6)  # height and width, drawn apart
+    side: Length = (0.1, 0.6)  # height and width, drawn apart
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
@@ -106,8 +103,8 @@ class Scratches(Kind):
     """Long thin lines with gaps, and specks of dust, as on an old print."""
 
     count: Count = (2, 12)
-    length: Span = (0.2, 1.4)  # of a whole scratch
-    width: Span = (0.003, 0.015)
+    length: Length = (0.2, 1.4)  # of a whole scratch
+    width: Length = (0.003, 0.015)
     turn: Share = 0.03  # largest bend between two of its pieces
     gaps: Share = 0.1  # share of the pieces that is missing
     specks: Count = (0, 40)
@@ -134,7 +131,7 @@ class Blobs(Kind):
     """Smooth patches: where smooth noise is high, as large as `share` of the picture."""
 
     share: Shares = (0.05, 0.6)
-    grain: Span = (0.15, 0.5)  # size of the patches
+    grain: Length = (0.15, 0.5)  # size of the patches
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
@@ -149,9 +146,9 @@ class Irregular(Kind):
     them. The look, not the code, is that of the test masks of arXiv:1804.07723.
     """
 
-    grain: Span = (0.06, 0.4)  # size of the patches that are outlined
+    grain: Length = (0.06, 0.4)  # size of the patches that are outlined
     kept: Shares = (0.15, 0.7)  # share of the outlines that is kept
-    width: Span = (0.012, 0.08)  # of the brush
+    width: Length = (0.012, 0.08)  # of the brush
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""

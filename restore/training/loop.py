@@ -29,7 +29,7 @@ from restore.training.state import PREVIEWS, list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
 from restore.training.tasks import find_task, list_related
-from restore.training.team import Noise, Team
+from restore.training.team import Noise, Team, mix_seed
 from restore.training.watch import ADVICE, Watch
 
 
@@ -194,7 +194,8 @@ class Training:
 
     def _update(self, batch: AnyBatch, started: float) -> None:
         noise = Noise((self.recipe.seed, self.images), self.team)
-        torch.manual_seed(noise.seed + self.team.rank)  # of dropout, which asks nobody
+        # Of dropout, which asks for no numbers of ours.
+        torch.manual_seed(mix_seed((self.recipe.seed, self.images, 1 + self.team.rank)))
         self.step.set_rate(self.recipe.rate_at(self.number))
         logs = self.step.update(batch, self.number, noise)
         follow(

@@ -198,10 +198,12 @@ class SamplerRecipe(Recipe):
                 "growing=true --set discriminator.arguments.growing=true"
             )
         sizes = [stage.size for stage in self.stages]
-        levels = level_sizes(sizes[-1])
-        if len({*sizes}) > 1 and not (sizes == sorted(sizes) and {*sizes} <= {*levels}):
+        if len({*sizes}) == 1:
+            return self
+        levels = level_sizes(max(sizes))
+        if not (sizes == sorted(sizes) and {*sizes} <= {*levels}):
             raise ValueError(
-                f"networks that grow to {sizes[-1]} pixels double their size from {levels[0]} on, "
+                f"networks that grow to {levels[-1]} pixels double their size from {levels[0]} on, "
                 f"so the stages have sizes of {', '.join(map(str, levels))}, rising"
             )
         return self

@@ -77,7 +77,7 @@ class RestorerStep(Step[Batch]):
             if "adversarial" in due or "feature_matching" in due:
                 found |= self._judge(clean, restored, mask, noise)
             if "perceptual" in due and self.lpips is not None:
-                found["lpips"] = self._compare(restored, clean, noise)
+                found["lpips"] = self._find_distance(restored, clean, noise)
         found |= self.find_slopes(clean, restored, mask, noise, due)
         return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
 
@@ -98,7 +98,7 @@ class RestorerStep(Step[Batch]):
             "judged": mask,
         }
 
-    def _compare(self, restored: Tensor, clean: Tensor, noise: Noise) -> Tensor:
+    def _find_distance(self, restored: Tensor, clean: Tensor, noise: Noise) -> Tensor:
         """Return LPIPS (N,) of both, mirrored at their rims by a random number of pixels.
 
         LPIPS looks in steps of `GRID` pixels. A generator that draws in cells of as many learns

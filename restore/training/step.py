@@ -114,10 +114,10 @@ class Step(ABC, Generic[B]):
             return losses
         self.weigh(losses).backward(inputs=self.generator_weights)
         self.team.average([weight.grad for weight in self.generator_weights])
-        size = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self.generator_weights, self.recipe.clip)
         self.generator_optimizer.step()
         self.generator_optimizer.zero_grad()
-        return {"gradient": size, **losses}
+        return {"gradient": norm, **losses}
 
     def set_discriminator_gradients(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
         """Derive the discriminator's loss; its weights move after the generator's gradients."""
@@ -139,12 +139,12 @@ class Step(ABC, Generic[B]):
         self.team.average(gradients)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
-        size = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         accuracy = {
             "real_accuracy": (outputs.real_logits > 0).float().mean(),
             "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
         }
-        return {"discriminator": game, "discriminator_gradient": size, **accuracy, **penalties}
+        return {"discriminator": game, "discriminator_gradient": norm, **accuracy, **penalties}
 
     def move_discriminator(self) -> None:
         """Update the discriminator by the gradients that were set."""

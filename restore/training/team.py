@@ -94,18 +94,19 @@ class Team:
             self.accelerator.end_training()
 
 
+def mix_seed(numbers: int | Sequence[int]) -> int:
+    """Return 32 bits made of all numbers; PyTorch takes no more of a seed on a CPU."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
 class Noise:
     """Random numbers of one step: drawn for the whole batch, of which each process takes its part.
 
     So they are the same however many processes share the batch.
-
-    Attributes:
-        seed: 32 bits made of all numbers of the seed; on a CPU PyTorch takes no more.
     """
 
     def __init__(self, seed: int | Sequence[int], team: Team) -> None:
-        self.seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        self.generator = torch.Generator().manual_seed(self.seed)
+        self.generator = torch.Generator().manual_seed(mix_seed(seed))
         self.team = team
 
     def normal(self, *shape: int) -> Tensor:

@@ -67,24 +67,9 @@ def test_modes_become_rgb_alpha_and_a_mark_for_gray(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_a_transparent_level_of_few_bits_becomes_alpha(tmp_path: Path, bits: int) -> None:
+def test_a_transparent_level_of_few_bits_becomes_alpha(write_gray_png, bits: int) -> None:
     levels = np.arange(64).reshape(8, 8) % 2**bits
-    rows = np.packbits(
-        np.unpackbits(levels.astype(np.uint8)[..., None], -1)[..., -bits:], axis=None
-    )
-    rows = rows.reshape(8, bits)
-    chunks = {
-        b"IHDR": struct.pack(">LLBBBBB", 8, 8, bits, 0, 0, 0, 0),
-        b"tRNS": struct.pack(">H", 1),
-        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
-        b"IEND": b"",
-    }
-    data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in chunks.items():
-        data += struct.pack(">L", len(body)) + kind + body
-        data += struct.pack(">L", zlib.crc32(kind + body))
-    (tmp_path / "a.png").write_bytes(data)
-    photo = read_image(tmp_path / "a.png")
+    photo = read_image(write_gray_png(levels, bits, 1))
     assert photo.alpha is not None and np.array_equal(photo.alpha == 0, levels == 1)
     assert np.array_equal(photo.pixels[..., 0], levels * (255 // (2**bits - 1)))
 

@@ -131,6 +131,17 @@ def test_a_side_may_be_rounded(tmp_path: Path) -> None:
     assert read_mask(path, (20, 300)).shape == (20, 300)  # 6.67 pixels
     with pytest.raises(UsageError, match="shape of the photo as displayed"):
         read_mask(path, (20, 350))
+    path = write(tmp_path / "small.png", Image.new("L", (10, 10)))
+    with pytest.raises(UsageError, match="shape of the photo as displayed"):
+        read_mask(path, (1000, 1080))
+
+
+@pytest.mark.parametrize("mask_is", ["hole", "known"])
+def test_few_bits_with_a_transparent_level_mark_nothing_there(write_gray_png, mask_is: str) -> None:
+    levels = np.tile(np.arange(4), (8, 2))
+    path = write_gray_png(levels, 2, 3)
+    marked = levels == 2 if mask_is == "hole" else levels < 2  # 3 is white, too, but transparent
+    assert np.array_equal(read_mask(path, (8, 8), mask_is), marked)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 11), (13, 29), (40, 56), (20, 28), (41, 57)])

@@ -46,6 +46,10 @@ def test_a_discriminator_has_to_learn(tmp_path: Path) -> None:
     assert load_recipe(path, ["losses.adversarial.weight=0"]).plays
 
 
+def test_networks_that_need_not_grow_take_any_size() -> None:
+    assert load_recipe("mlp", ["stages=[{size=20,batch=4,share=1}]"]).stages[0].size == 20
+
+
 def test_the_order_of_losses_changes_nothing() -> None:
     changes = ["losses.r1.weight=1", "losses.total_variation.weight=1"]
     assert list(load_recipe("inpaint", changes).losses) == list(

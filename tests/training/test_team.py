@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from restore.errors import UsageError
 from restore.training import load_recipe, train
 from restore.training.state import list_states
-from restore.training.team import Noise, Team
+from restore.training.team import Noise, Team, mix_seed
 
 SHARED = (
     "steps=4",
@@ -52,6 +52,11 @@ def test_every_part_of_the_seed_counts() -> None:
     drawn = [Noise(seed, _team(0, 1)).normal(4) for seed in seeds]
     for index, one in enumerate(drawn):
         assert not any(torch.equal(one, other) for other in drawn[index + 1 :])
+
+
+def test_dropout_has_numbers_of_its_own() -> None:
+    torch.manual_seed(mix_seed((1, 16, 1)))
+    assert not torch.equal(torch.randn(4), Noise((1, 16), _team(0, 1)).normal(4))
 
 
 def test_processes_that_do_not_see_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
