@@ -139,7 +139,7 @@ def read_set(
         preset = load_preset("free-form").model_copy(update={"area": (0.6, 0.7)})
         for index, (stem, clean) in enumerate(photos):
             mask = preset.draw(clean.shape[0], clean.shape[1], np.random.default_rng([60, index]))
-            yield Case(stem, f"{name} 60–70", clean, mask)
+            yield Case(stem, f"{name} 60-70", clean, mask)
         return
     for band in bands:
         masks = band_masks(data / "masks", band)
@@ -192,7 +192,7 @@ def mask_for(mask: Mask, size: tuple[int, ...], name: str) -> Mask:
 
 def seeds(case: Case) -> int:
     """Return how many seeds a case is filled with."""
-    return 2 if case.group.endswith((f" {SEEDED_BAND}", "60–70")) else 1
+    return 2 if case.group.endswith((f" {SEEDED_BAND}", "60-70")) else 1
 
 
 def score_beside(case: Case, answers: Mapping[str, Filled], cache: "Cache") -> list[Score]:
