@@ -1,6 +1,7 @@
 """What a file says of its colours stays, or is applied where the new format can't say it."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +15,15 @@ RGB = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
 P3 = bytes([12, 13, 0, 1])  # primaries, curve, matrix, full range (ITU-T H.273)
 
 
-def make_gray_profile(gamma: float) -> bytes:
-    """A profile of gray by one curve (ICC.1:2001-04, 6.3.1.1)."""
-    white = b"XYZ " + bytes(4) + struct.pack(">3l", 63_190, 65_536, 54_061)
-    curve = b"curv" + bytes(4) + struct.pack(">LH", 1, round(gamma * 256)) + bytes(2)
-    name = b"desc" + bytes(4) + struct.pack(">L", 2) + b"t\0" + bytes(78)
-    tags, places, body = [(b"kTRC", curve), (b"wtpt", white), (b"desc", name)], b"", b""
-    for tag, content in tags:
-        places += struct.pack(">4sLL", tag, 128 + 4 + 36 + len(body), len(content))
-        body += content + bytes(-len(content) % 4)
-    body = struct.pack(">L", len(tags)) + places + body
-    head = struct.pack(
-        ">L4sL4s4s4s", 128 + len(body), b"lcms", 0x02400000, b"mntr", b"GRAY", b"XYZ "
-    )
-    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3l", 63_190, 65_536, 54_061)
-    return head.ljust(128, b"\0") + body
+@pytest.fixture
+def make_gray_profile(pack_profile) -> Callable[[float], bytes]:
+    """Make a profile of gray by one curve (ICC.1:2001-04, 6.3.1.1)."""
+
+    def make(gamma: float) -> bytes:
+        curve = b"curv" + bytes(4) + struct.pack(">LH", 1, round(gamma * 256)) + bytes(2)
+        return pack_profile(b"mntr", b"GRAY", b"XYZ ", b"kTRC", curve)
+
+    return make
 
 
 @pytest.mark.parametrize("deep", [False, True])
@@ -59,7 +54,9 @@ def test_an_avif_keeps_colours_that_are_named_by_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gamma", [1.0, 2.2])
-def test_gray_looks_alike_in_formats_without_gray(tmp_path: Path, gamma: float) -> None:
+def test_gray_looks_alike_in_formats_without_gray(
+    tmp_path: Path, make_gray_profile, gamma: float
+) -> None:
     levels = np.tile(np.arange(0, 256, 5, np.uint8), (8, 1))
     profile = make_gray_profile(gamma)
     Image.fromarray(levels).save(tmp_path / "a.png", icc_profile=profile)
@@ -75,7 +72,7 @@ def test_gray_looks_alike_in_formats_without_gray(tmp_path: Path, gamma: float) 
     assert read_image(tmp_path / "a.tif").icc == profile
 
 
-def test_gray_with_a_damaged_profile_keeps_its_levels(tmp_path: Path) -> None:
+def test_gray_with_a_damaged_profile_keeps_its_levels(tmp_path: Path, make_gray_profile) -> None:
     profile = make_gray_profile(1.0)[:160]
     Image.fromarray(RGB[..., 0]).save(tmp_path / "a.png", icc_profile=profile)
     photo = read_image(tmp_path / "a.png")

@@ -20,7 +20,8 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
 
 
-def make_profile() -> bytes:
+@pytest.fixture
+def profile(pack_profile) -> bytes:
     """A CMYK profile (ICC.1:2001-04, 6.5.8): L falls with black, a and b stay 0."""
     grid = b"".join(  # L a b for every combination of no ink and full ink
         bytes([255 - max(ks[3] * 255, sum(ks[:3]) * 85), 128, 128])
@@ -29,25 +30,14 @@ def make_profile() -> bytes:
     ramp = bytes(range(256))
     identity = struct.pack(">9l", 65_536, 0, 0, 0, 65_536, 0, 0, 0, 65_536)
     table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3
-    white = b"XYZ " + bytes(4) + struct.pack(">3l", 63_190, 65_536, 54_061)
-    name = b"desc" + bytes(4) + struct.pack(">L", 2) + b"t\0" + bytes(78)
-    tags, places, body = [(b"A2B0", table), (b"wtpt", white), (b"desc", name)], b"", b""
-    for tag, content in tags:
-        places += struct.pack(">4sLL", tag, 128 + 4 + 36 + len(body), len(content))
-        body += content + bytes(-len(content) % 4)
-    body = struct.pack(">L", len(tags)) + places + body
-    head = struct.pack(
-        ">L4sL4s4s4s", 128 + len(body), b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab "
-    )
-    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3l", 63_190, 65_536, 54_061)
-    return head.ljust(128, b"\0") + body
+    return pack_profile(b"prtr", b"CMYK", b"Lab ", b"A2B0", table)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
-def test_cmyk_becomes_rgb_by_its_profile(tmp_path: Path, name: str) -> None:
+def test_cmyk_becomes_rgb_by_its_profile(tmp_path: Path, name: str, profile: bytes) -> None:
     inks = np.zeros((32, 48, 4), np.uint8)
     inks[:, 24:, 3] = 255
-    Image.fromarray(inks, "CMYK").save(tmp_path / name, icc_profile=make_profile(), dpi=(300, 300))
+    Image.fromarray(inks, "CMYK").save(tmp_path / name, icc_profile=profile, dpi=(300, 300))
     photo = read_image(tmp_path / name)
     assert photo.pixels[:, :16].min() > 250
     assert photo.pixels[:, 32:].max() < 5
@@ -57,8 +47,8 @@ def test_cmyk_becomes_rgb_by_its_profile(tmp_path: Path, name: str) -> None:
     with Image.open(out) as picture:
         assert picture.mode == "RGB"
         assert picture.info["dpi"] == (300, 300)
-        profile = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
-        assert profile.profile.xcolor_space == "RGB "
+        written = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
+        assert written.profile.xcolor_space == "RGB "
     assert read_image(out).warning == ""
 
 
