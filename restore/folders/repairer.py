@@ -51,11 +51,16 @@ class Repairer:
         Returns:
             The same array where there is nothing to do.
         """
+        photo = self._fill_damage(photo, mask, seed)
+        return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)
+
+    def _fill_damage(self, photo: AnyPixels, mask: Mask | None, seed: int) -> AnyPixels:
+        """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
         hole = self.finder.find(shown, grow=GROW + self.grow)
         hole = hole if mask is None else hole | mask
-        if hole.any() and not hole.all():
-            filled = self.filler.fix(shown, hole, seed=seed)
-            scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
-            photo = np.where(hole[..., None] == 1, filled * scale, photo)
-        return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)
+        if not hole.any() or hole.all():
+            return photo
+        filled = self.filler.fix(shown, hole, seed=seed)
+        scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
+        return np.where(hole[..., None] == 1, filled * scale, photo)
