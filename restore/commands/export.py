@@ -23,8 +23,8 @@ def export(model: str, out: Path | None, overwrite: bool) -> None:
 
     The file of a restorer takes any number of photos of any size that is a multiple of its
     `multiple_of`, that of a sampler any number of noises; what goes in and comes out is said in
-    its metadata. It is compared with PyTorch before it is
-    written. Needs pip install 'restore-gan[onnx]'.
+    its metadata. It is compared with PyTorch before it is written. Needs
+    pip install 'restore-gan[onnx]'.
     """
     from restore.export import EXTRA, export_onnx
 

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from restore.degradations.contract import Degradation, Pixels, Plane, Rng, Span, within
+from restore.config import within
+from restore.degradations.contract import Degradation, Pixels, Plane, Rng, Span
 
 Angle = Annotated[tuple[float, float], within(0, 360)]  # degrees
 Filter = Literal["nearest", "linear", "cubic", "area", "lanczos", "bicubic"]

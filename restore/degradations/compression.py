@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from restore.degradations.contract import Count, Degradation, Pixels, Rng, draw_count, within
+from restore.config import within
+from restore.degradations.contract import Count, Degradation, Pixels, Rng, draw_count
 from restore.errors import RestoreError
 
 Codec = Literal["jpeg", "webp"]

@@ -1,14 +1,13 @@
 """What every kind of degradation is: settings that spoil a photo by numbers drawn from ranges."""
 
 from abc import ABC, abstractmethod
-from math import inf
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from restore.config import Settings
+from restore.config import Settings, within
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole: here, what was damaged
@@ -41,21 +40,6 @@ class Degradation(Settings, ABC):
         and leave it empty. The pixels are those of calling the kind with an equal generator.
         """
         return self(pixels, rng), np.zeros(pixels.shape[:2], np.uint8)
-
-
-def within(low: float, high: float = inf) -> AfterValidator:
-    """Return a check of a range (smallest, largest), which has to lie between low and high."""
-
-    def check(bounds: tuple[float, float]) -> tuple[float, float]:
-        if not low <= bounds[0] <= bounds[1] <= high:
-            limit = "" if high == inf else f" <= {high:g}"
-            raise ValueError(
-                f"must be [smallest, largest] with {low:g} <= smallest <= largest{limit}, "
-                f"not {list(bounds)}"
-            )
-        return bounds
-
-    return AfterValidator(check)
 
 
 Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import Count, Rng, Share, draw_count, within
+from restore.config import within
+from restore.degradations.contract import Count, Rng, Share, draw_count
 from restore.degradations.damage import Damage, Layer
 
 Canvas = NDArray[np.uint8]

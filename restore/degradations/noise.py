@@ -5,6 +5,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
+from restore.config import within
 from restore.degradations.contract import (
     Chance,
     Degradation,
@@ -13,7 +14,6 @@ from restore.degradations.contract import (
     Rng,
     Span,
     to_levels,
-    within,
 )
 
 GAMMA = 2.2  # of a photo's levels over the light that they stand for

@@ -178,11 +178,13 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     _check_bytes(job.photo, options.max_bytes)
     photo = read_image(job.photo, max_pixels=options.max_pixels)
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
-    if options.mask_is != "alpha" and (job.mask or options.mask) is None:
+    is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
+    if is_whole:
         photo = _enlarge(job.photo, photo, options)
-        _check_results(job, photo)
+    for result in job.results:
+        check_sides(result, format_of(result, photo), photo.pixels.shape)
+    if is_whole:
         return Opened(job, photo, None, photo.alpha, sentences)
-    _check_results(job, photo)
     hole = _read_hole(job, photo, options)
     if not hole.any() and all(format_of(result, photo) == photo.format for result in job.results):
         sentences = ()  # as the file is copied, it stays whatever it is
@@ -191,12 +193,6 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(hole == 1, np.uint8(255), alpha)
     return Opened(job, photo, hole, alpha, sentences)
-
-
-def _check_results(job: Job, photo: Photo) -> None:
-    """Refuse results in a format that isn't written, or that hasn't room for the photo."""
-    for result in job.results:
-        check_sides(result, format_of(result, photo), photo.pixels.shape)
 
 
 def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:

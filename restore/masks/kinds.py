@@ -5,15 +5,14 @@ Lengths are relative to the shorter side of the picture, so that the same settin
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
-from math import inf
 from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from restore.config import Settings
+from restore.config import Settings, within
 
 MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
 
@@ -21,24 +20,10 @@ Mask = NDArray[np.uint8]
 Rng = np.random.Generator
 
 
-def _up_to(high: float) -> AfterValidator:
-    """Return a check of a range (smallest, largest), which has to lie between 0 and high."""
-
-    def check(bounds: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= bounds[0] <= bounds[1] <= high:
-            limit = "" if high == inf else f" <= {high:g}"
-            raise ValueError(
-                f"must be [smallest, largest] with 0 <= smallest <= largest{limit}, not {bounds}"
-            )
-        return bounds
-
-    return AfterValidator(check)
-
-
-Count = Annotated[tuple[int, int], _up_to(inf)]  # both ends may be drawn
-Length = Annotated[tuple[float, float], _up_to(10)]  # in shorter sides of the picture
+Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn
+Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
 Share = Annotated[float, Field(ge=0, le=1)]
-Shares = Annotated[tuple[float, float], _up_to(1)]
+Shares = Annotated[tuple[float, float], within(0, 1)]
 
 
 class Kind(Settings, ABC):
