@@ -105,9 +105,7 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
-    import numpy as np
-
-    from restore.image import Photo, check_target, format_of, write_image
+    from restore.image import Photo, check_target, format_named, write_image
     from restore.masks import grow_mask, hole_share
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
@@ -122,8 +120,9 @@ def mask(
     target = _target(photo, out)
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
-    for path in filter(None, (target, preview)):  # finding takes long, so refuse before it
-        format_of(path, Photo(np.zeros((1, 1, 3), np.uint8)))
+    for path in (target, preview):  # finding takes long, so refuse before it
+        if path is not None and path.suffix:
+            format_named(path)
     if find:
         drawn = _find(photo, find, threshold, device)
     elif color:

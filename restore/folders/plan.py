@@ -19,7 +19,7 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
 
     Raises:
         UsageError: a photo is a folder, two results have one name, a result exists and may not be
-            replaced, or would replace a photo or the mask.
+            replaced, would replace a photo or the mask, or can't be written.
     """
     for photo in photos:
         if photo.is_dir():
@@ -35,6 +35,8 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
     ]
     refuse_losses(jobs, [options.mask] if options.mask else [])
     refuse_existing(jobs, options.overwrite)
+    for result in (result for job in jobs for result in job.results):
+        refuse_unwritable(result)
     return jobs
 
 
@@ -79,6 +81,29 @@ def refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:
     for result in (result for job in jobs for result in job.results):
         if os.path.lexists(result) and not overwrite:
             raise UsageError(f"{result} exists; add --overwrite, or name another --out.")
+
+
+def refuse_unwritable(result: Path) -> None:
+    """Refuse a result that can't be written where it should go.
+
+    Raises:
+        UsageError: naming the place.
+    """
+    if result.is_dir():
+        raise UsageError(f"{result} is a folder where a photo should go; name another --out.")
+    place = nearest_place(result)
+    if not place.is_dir():
+        raise UsageError(f"{place} is a file where a folder should go; name another --out.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"{place} can't be written to; change its permissions or name another.")
+
+
+def nearest_place(result: Path) -> Path:
+    """Return the innermost of the folders to a result that is there already, whatever it is."""
+    place = result.parent
+    while not os.path.lexists(place):
+        place = place.parent
+    return place
 
 
 def identity_of(path: Path) -> object:

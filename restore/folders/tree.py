@@ -9,7 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from restore.errors import UsageError
 from restore.folders.photo import FixOptions, Job
-from restore.folders.plan import check_mask, identity_of, number_results, refuse_losses
+from restore.folders.plan import (
+    check_mask,
+    identity_of,
+    nearest_place,
+    number_results,
+    refuse_losses,
+    refuse_unwritable,
+)
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import FORMATS
@@ -110,7 +117,7 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
     _refuse_existing(plan)
     for job in plan.jobs:
         for result in job.results:
-            refuse_unwritable(result, tree.out)
+            refuse_leaving(result, tree.out)
     return plan
 
 
@@ -350,20 +357,13 @@ def _refuse_existing(plan: Plan) -> None:
         )
 
 
-def refuse_unwritable(result: Path, out: Path) -> None:
+def refuse_leaving(result: Path, out: Path) -> None:
     """Refuse a result that can't be written, or that links would lead out of `out`.
 
     Raises:
         UsageError: naming the place.
     """
-    if result.is_dir():
-        raise UsageError(f"{result} is a folder where a photo should go; name another --out.")
-    place = result.parent
-    while not os.path.lexists(place):
-        place = place.parent
+    place = nearest_place(result)
     if place.is_relative_to(out) and not place.resolve().is_relative_to(out.resolve()):
         raise UsageError(f"{place} is a link that leads out of {out}; remove it.")
-    if not place.is_dir():
-        raise UsageError(f"{place} is a file where a folder should go; name another --out.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"{place} can't be written to; change its permissions or name another.")
+    refuse_unwritable(result)

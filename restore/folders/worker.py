@@ -19,7 +19,7 @@ from restore.errors import UsageError, sentence_of
 from restore.folders.photo import Fixer, Job, Opened, fill_photo, open_photo, write_result
 from restore.folders.report import Entry, hash_file, read_reports
 from restore.folders.run import name_checkpoints
-from restore.folders.tree import Tree, refuse_unwritable
+from restore.folders.tree import Tree, refuse_leaving
 from restore.image import AnyPixels
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Worker:
         """Write a result and return the entry for the report; in a thread."""
         job, options = opened.job, self.tree.options
         try:
-            refuse_unwritable(result, self.tree.out)
+            refuse_leaving(result, self.tree.out)
             overwrite = options.overwrite or self.tree.resume or self._wrote(result)
             write_result(result, pixels, opened, overwrite=overwrite)
         except Exception as error:

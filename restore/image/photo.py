@@ -105,7 +105,7 @@ def check_sides(path: str | Path, format: str, shape: tuple[int, ...]) -> None:
 
 
 def format_of(path: str | Path, like: Photo) -> str:
-    """Return the format that the extension of `path` names, "PNG" for ".png".
+    """Return the format of a photo that is written to `path`: the one that its extension names.
 
     Where there is none, or the one that `like` was read under, it is the format of `like`: a PNG
     that goes by the name of photo.jpg stays a PNG.
@@ -114,8 +114,16 @@ def format_of(path: str | Path, like: Photo) -> str:
         UsageError: the extension is that of no format that is written here.
     """
     extension = Path(path).suffix.lower()
-    if extension in {"", like.extension}:
-        return like.format
+    return like.format if extension in {"", like.extension} else format_named(path)
+
+
+def format_named(path: str | Path) -> str:
+    """Return the format that the extension of `path` names, "PNG" for ".png".
+
+    Raises:
+        UsageError: the extension is that of no format that is written here.
+    """
+    extension = Path(path).suffix.lower()
     if extension in FORMATS:
         return FORMATS[extension]
     if extension in _HEIC:

@@ -1,5 +1,6 @@
 """Writing photos: the way they were read, whole or not at all."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -144,7 +145,7 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
     Raises:
         UsageError: it is a folder, or exists and shall not be overwritten.
-        RestoreError: there is no folder to write it into, or none that can be looked into.
+        RestoreError: there is no folder to write it into, or none that may be written into.
     """
     if str(path) == "-":
         raise UsageError("Pictures are written to files, not to standard output; name a file.")
@@ -153,6 +154,8 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
             raise UsageError(f"{path} is a folder; name a file in it.")
         if not path.parent.is_dir():
             raise RestoreError(f"There is no folder {path.parent} to write {path.name} into.")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if os.path.lexists(path):
             if not overwrite:
                 raise UsageError(

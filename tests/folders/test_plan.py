@@ -1,5 +1,6 @@
 """Where results go, and what is refused before a photo is opened."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,22 @@ def test_overwrite_replaces_results_but_never_an_input(write_picture: Write) -> 
     plan_jobs([photo], str(old), FixOptions(overwrite=True))
     with pytest.raises(UsageError, match="is an input"):
         plan_jobs([photo], str(photo), FixOptions(overwrite=True))
+
+
+def test_what_can_not_be_written_is_refused(
+    write_picture: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = write_picture("p.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file is a file where a folder should go"):
+        plan_jobs([photo], f"{tmp_path}/file/new/", FixOptions())
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not (mode & os.W_OK and Path(path).name == "locked")
+    )
+    with pytest.raises(UsageError, match="locked can't be written to"):
+        plan_jobs([photo], f"{tmp_path}/locked/new/", FixOptions())
+    assert plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
 
 
 def test_a_link_that_leads_to_itself_stops_no_plan(write_picture: Write, tmp_path: Path) -> None:

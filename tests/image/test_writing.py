@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from restore.errors import RestoreError, UsageError
-from restore.image import FORMATS, Photo, read_image, write_bytes, write_image
+from restore.image import FORMATS, Photo, check_target, read_image, write_bytes, write_image
 from restore.image.writing import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
@@ -244,6 +244,16 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         write_image(tmp_path / "pipe.png", PIXELS, PHOTO, overwrite=True)
     with pytest.raises(RestoreError, match="There is no folder"):
         write_image(tmp_path / "none" / "a.png", PIXELS, PHOTO)
+
+
+def test_a_folder_that_may_not_be_written_into_is_told_before_work_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path or not mode & os.W_OK)
+    with pytest.raises(RestoreError, match=r"Can't write .*a\.png: Permission denied\."):
+        check_target(tmp_path / "a.png")
+    (tmp_path / "open").mkdir()
+    check_target(tmp_path / "open" / "a.png")
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
