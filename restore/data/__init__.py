@@ -29,11 +29,12 @@ from restore.data.gallery import (
     read_square,
 )
 from restore.data.sources import Pair, Photo, PhotoSet, find_photos, list_photos
-from restore.data.spoiling import Spoiling
+from restore.data.spoiling import Damaging, Spoiling
 
 __all__ = [
     "PREFIX",
     "Batch",
+    "Damaging",
     "Facts",
     "Gallery",
     "Item",

@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from restore.data.sources import Pair, Photo, PhotoFile, open_photo
-from restore.data.spoiling import LEAST_SCALE, Spoiling
-from restore.degradations import Chain
+from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels, to_upright
 from restore.masks import Preset
@@ -64,11 +63,11 @@ class MaskedPhotos(Dataset[Item]):
     """Endless crops and masks by running index: item i depends on the seed and i alone.
 
     Pairs are cropped alike and have masks of ones: all of a damaged photo may change. So it is with
-    photos that a `Spoiling` stands for. A chain damages photos, and masks say where.
+    photos that a `Spoiling` stands for. A `Damaging` damages photos, and masks say where.
     """
 
     def __init__(
-        self, photos: Sequence[Photo], preset: Preset | Spoiling | Chain, size: int, seed: int
+        self, photos: Sequence[Photo], preset: Preset | Spoiling | Damaging, size: int, seed: int
     ) -> None:
         self.photos, self.preset, self.size, self.seed = photos, preset, size, seed
 
@@ -92,11 +91,11 @@ class MaskedPhotos(Dataset[Item]):
 
 
 def draw_item(
-    photo: Photo, preset: Preset | Spoiling | Chain, size: int, rng: np.random.Generator
+    photo: Photo, preset: Preset | Spoiling | Damaging, size: int, rng: np.random.Generator
 ) -> Item:
     """Return a random square of a photo with a random mask, or spoiled; or of a pair.
 
-    A chain damages the square and gives the mask of where.
+    A `Damaging` damages the square and gives the mask of where.
 
     Raises:
         RestoreError: the photo can't be read, or the two of a pair differ in size.
@@ -109,9 +108,8 @@ def draw_item(
         clean, spoiled = preset.draw(draw_crop(pixels, size, rng, LEAST_SCALE), rng)
         ones = np.ones((1, size, size), np.uint8)
         return Item(clean.transpose(2, 0, 1), ones, spoiled.transpose(2, 0, 1))
-    if isinstance(preset, Chain):
-        crop = draw_crop(pixels, size, rng)
-        damaged, mask = preset.damage(crop, rng)
+    if isinstance(preset, Damaging):
+        crop, damaged, mask = preset.draw(draw_crop(pixels, size, rng), rng)
         return Item(crop.transpose(2, 0, 1), mask[None], damaged.transpose(2, 0, 1))
     crop = draw_crop(pixels, size, rng).transpose(2, 0, 1)
     return Item(crop, preset.draw(size, size, rng)[None])

@@ -1,4 +1,4 @@
-"""Training photos that are spoiled as a whole, instead of having a hole."""
+"""Training photos that are spoiled or damaged, instead of having a hole."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from restore.degradations import Chain
 from restore.degradations.contract import to_levels
 from restore.image import Pixels
+from restore.masks import Mask
 
 FILES = 0.5  # share of spoiled photos that are as a file holds them
 LEAST_SCALE = 0.55  # that a crop is scaled down to at most
+SOFT = 0.5  # share of parts of larger photos that are enlarged, as large scans are soft
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,45 @@ class Spoiling:
         if rng.random() < FILES:
             spoiled = to_levels(spoiled).astype(np.float32)
         return crop, spoiled
+
+
+@dataclass(frozen=True)
+class Damaging:
+    """What damages photos here and there, and says where.
+
+    Attributes:
+        chain: damages a photo.
+        zoom: how much larger than the crop the photo may be that it is a part of, 1 or more. The
+            width of damage goes by the shorter side of the photo, so in a part of a larger photo it
+            is wider and longer.
+    """
+
+    chain: Chain
+    zoom: float = 1.0
+
+    def draw(self, crop: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels, Mask]:
+        """Return the crop (S, S, 3) uint8, perhaps a part of it enlarged; it damaged; the mask.
+
+        What lies around the crop is it mirrored, and of no consequence but where blur or blocks
+        carry it inwards.
+        """
+        if self.zoom == 1:
+            return crop, *self.chain.damage(crop, rng)
+        size, zoom = len(crop), self.zoom ** rng.random()
+        if rng.random() < SOFT:
+            crop = _enlarge_part(crop, zoom ** rng.random(), rng)
+        rest = round(zoom * size) - size
+        top, left = rng.integers(0, rest + 1, 2).tolist()
+        around = (top, rest - top, left, rest - left)
+        photo = np.asarray(cv2.copyMakeBorder(crop, *around, cv2.BORDER_REFLECT), np.uint8)
+        damaged, mask = self.chain.damage(photo, rng)
+        part = slice(top, top + size), slice(left, left + size)
+        return crop, damaged[part], mask[part]
+
+
+def _enlarge_part(crop: Pixels, scale: float, rng: np.random.Generator) -> Pixels:
+    side = max(1, round(len(crop) / scale))
+    top, left = rng.integers(0, len(crop) - side + 1, 2)
+    part = np.ascontiguousarray(crop[top : top + side, left : left + side])
+    larger = cv2.resize(part, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(larger, np.uint8)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from restore.checkpoint import build_network
-from restore.data import Batch, Photo, Report, draw_item, make_batch
-from restore.degradations import Chain, load_chain
+from restore.data import Batch, Damaging, Photo, Report, draw_item, make_batch
+from restore.degradations import load_chain
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
 from restore.draw import make_grid
@@ -64,13 +64,13 @@ class DetectorTask(PhotoTask):
     networks = DETECTORS
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
-        self.chain = load_chain(recipe.degrade)
-        if not self.chain.damages:
+        self.damaging = Damaging(load_chain(recipe.degrade), recipe.zoom)
+        if not self.damaging.chain.damages:
             raise UsageError(
                 f"The preset {recipe.degrade} damages photos as a whole and nowhere in particular, "
                 f"so there is nothing to find; name one with scratches, cracks, dust or the like."
             )
-        super().__init__(recipe, found, self.chain)
+        super().__init__(recipe, found, self.damaging)
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)
         self.step = DetectorStep(network, recipe, team)
@@ -87,7 +87,7 @@ class DetectorTask(PhotoTask):
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
         """Look for damage on the held-out photos."""
-        batch = draw_held_out(self.held_out, self.chain, stage.size, self.recipe.seed)
+        batch = draw_held_out(self.held_out, self.damaging, stage.size, self.recipe.seed)
         if batch is None:
             return Look({}, None)
         with torch.no_grad(), autocast(self.device, self.recipe.precision):
@@ -105,14 +105,16 @@ class DetectorTask(PhotoTask):
         self.step.network(probe.damaged[:1])
 
 
-def draw_held_out(photos: Sequence[Photo], chain: Chain, size: int, seed: int) -> Batch | None:
+def draw_held_out(
+    photos: Sequence[Photo], damaging: Damaging, size: int, seed: int
+) -> Batch | None:
     """Return the same damaged photos as ever; None where none can be read any more."""
     items = []
     for draw in range(DRAWS):
         for index, photo in enumerate(photos):
             rng = np.random.default_rng([seed, index, 2, draw])
             with suppress(RestoreError):  # one that is gone by now must not end the run
-                items.append(draw_item(photo, chain, size, rng))
+                items.append(draw_item(photo, damaging, size, rng))
     return make_batch(items) if items else None
 
 

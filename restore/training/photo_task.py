@@ -5,8 +5,16 @@ from pathlib import Path
 
 import torch
 
-from restore.data import Batch, MaskedPhotos, Photo, Report, Spoiling, load_batches, shuffle
-from restore.degradations import Chain
+from restore.data import (
+    Batch,
+    Damaging,
+    MaskedPhotos,
+    Photo,
+    Report,
+    Spoiling,
+    load_batches,
+    shuffle,
+)
 from restore.masks import Preset
 from restore.training.photos import remember_photos
 from restore.training.recipe import Recipe, Stage
@@ -25,7 +33,7 @@ class PhotoTask(Task):
     """
 
     def __init__(
-        self, recipe: Recipe, found: Report | None, damage: Preset | Spoiling | Chain
+        self, recipe: Recipe, found: Report | None, damage: Preset | Spoiling | Damaging
     ) -> None:
         self.recipe, self.report, self.damage = recipe, found, damage
         photos = [] if found is None else list(found.photos.values())

@@ -240,6 +240,8 @@ class DetectorRecipe(Recipe):
     fitting: ClassVar[tuple[str, ...]] = ("cross_entropy", "dice", *FREE)
     task: Literal["detect"] = "detect"
     degrade: str = "scratched"  # preset of degradations; what they do here and there is looked for
+    # How much larger than the squares the photos may be that they are damaged as parts of.
+    zoom: float = Field(1.0, ge=1, le=8)
 
 
 # The settings of each task, by the name of the task.
