@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.nets import DETECTORS, DISCRIMINATORS, RESTORERS, DetectorNetwork, RestorerGenerator
+from restore.nets import DISCRIMINATORS, RESTORERS, DetectorNetwork, RestorerGenerator
 from restore.nets.blocks import CopyAttention, PixelNorm
+from restore.nets.detector import UnetDetector
 from restore.nets.fill import push_pull
 
 
@@ -198,10 +199,10 @@ def test_how_far_a_patch_sees(more: tuple[int, ...], sees: int) -> None:
     assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [sees, sees]
 
 
-@pytest.fixture(scope="module", params=DETECTORS)
+@pytest.fixture(scope="module", params=[0, 1, 2])
 def detector(request: pytest.FixtureRequest) -> DetectorNetwork:
     torch.manual_seed(0)
-    network = DETECTORS[request.param]()
+    network = UnetDetector(refine=request.param)
     for weight in network.parameters():
         if weight.ndim == 4 and not weight.any():
             torch.nn.init.normal_(weight, std=0.05)

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ class UnetDetector(DetectorNetwork):
     Args:
         channels: feature channels at 1/2, 1/4 and 1/8 of the size.
         dilations: one gated block at 1/8 for each.
+        refine: further gated blocks at 1/2 and at 1/4 each, for lines that hardly show.
     """
 
     multiple_of = 8
@@ -29,15 +31,18 @@ class UnetDetector(DetectorNetwork):
         self,
         channels: tuple[int, int, int] = (24, 48, 96),
         dilations: tuple[int, ...] = (1, 2, 4, 2),
+        refine: int = 0,
     ) -> None:
         super().__init__()
         thin, middle, wide = channels
-        # 7 cells of 1/2, 2 of 1/4 and as many of 1/8 as the dilations add up to; then the rest of
-        # a cell, since what a pixel sees begins where a cell of 1/8 does.
-        self.reach = 2 * 3 + 4 * 2 + 8 * (sum(dilations) + 1)
+        # Without `refine` 3 cells of 1/2, 2 of 1/4 and as many of 1/8 as the dilations add up to;
+        # then the rest of a cell, since what a pixel sees begins where a cell of 1/8 does.
+        self.reach = 2 * (3 + refine) + 4 * (2 + refine) + 8 * (sum(dilations) + 1)
         self.stem = nn.Conv2d(3 * 4, thin, 3, padding=1)
+        self.refine_thin = nn.Sequential(*(GatedBlock(thin) for _ in range(refine)))
         self.down = nn.Conv2d(4 * thin, middle, 1)
         self.enter = GatedBlock(middle)
+        self.refine_middle = nn.Sequential(*(GatedBlock(middle) for _ in range(refine)))
         self.deeper = nn.Conv2d(4 * middle, wide, 1)
         self.body = nn.Sequential(*(GatedBlock(wide, dilation) for dilation in dilations))
         self.back = nn.Conv2d(wide, 4 * middle, 1)
@@ -51,8 +56,10 @@ class UnetDetector(DetectorNetwork):
 
     def forward(self, photo: Tensor) -> Tensor:
         """Return logits (N, 1, H, W), above 0 for damage, of a photo (N, 3, H, W) in [0, 1]."""
-        thin = F.silu(self.stem(F.pixel_unshuffle(photo * 2 - 1, 2)))  # (N, thin, H/2, W/2)
+        seen = F.pixel_unshuffle(photo * 2 - 1, 2).contiguous(memory_format=torch.channels_last)
+        thin = self.refine_thin(F.silu(self.stem(seen)))  # (N, thin, H/2, W/2)
         middle = self.enter(self.down(F.pixel_unshuffle(thin, 2)))  # (N, middle, H/4, W/4)
+        middle = self.refine_middle(middle)
         wide = self.body(self.deeper(F.pixel_unshuffle(middle, 2)))  # (N, wide, H/8, W/8)
         middle = self.leave(middle + F.pixel_shuffle(self.back(wide), 2))
         thin = self.norm(thin + F.pixel_shuffle(self.up(middle), 2))
