@@ -20,11 +20,10 @@ from restore.windows import Box, split_box
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-THRESHOLD = 0.6  # probability from which on a pixel counts as damaged; best F1 on held-out photos
+THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 GROW = 0  # pixels
 LARGEST_TILE = 1024  # pixels, side, without the overlap
-LEAST_SIDE = 256  # pixels, that of training; no size looked at has a shorter side below it
-SHRINK = 2**-0.5  # from one size that is looked at to the next
+LARGEST_SIDE = 640  # pixels, shorter side of the largest photos that training knows parts of
 
 
 @dataclass(frozen=True)
@@ -68,30 +67,25 @@ class Detector:
     def rate(self, photo: Pixels) -> Plane:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].
 
-        A large photo is also looked at in smaller sizes, where wide scratches are as thin as those
-        that were learned from. What was found at any size counts; for half of it, together with
-        what was found at the sizes next to it, since what stands out at one size alone is mostly
-        no damage.
+        A large photo is also looked at in halves of its size, where wide scratches are as thin as
+        those that were learned from. What was found at any size counts.
 
         Raises:
             UsageError: the photo has another shape or type.
         """
         check_pixels(photo)
         height, width = photo.shape[:2]
-        rated = [self._rate_both(smaller) for smaller in _shrink(photo)]  # each of its own size
-        found = np.zeros((height, width), np.float32)
-        for n, here in enumerate(rated):
-            mean = 2 * here
-            for other in (rated[max(n - 1, 0)], rated[min(n + 1, len(rated) - 1)]):
-                mean += _resize(other, here.shape)
-            mean /= 4
-            np.maximum(found, _resize(mean, found.shape), out=found)
+        found = self._rate_both(photo)
+        while min(photo.shape[:2]) > LARGEST_SIDE:
+            photo = _halve(photo)
+            smaller = cv2.resize(self._rate_both(photo), (width, height))
+            np.maximum(found, np.asarray(smaller, np.float32), out=found)
         return found
 
     def _rate_both(self, photo: Pixels) -> Plane:
-        """Return the mean of the probabilities of a photo as it is and as in a mirror."""
+        """Return the mean of the probabilities of a photo as it is and mirrored at its diagonal."""
         rated = self._rate_alone(photo)
-        rated += self._rate_alone(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
+        rated += self._rate_alone(np.ascontiguousarray(photo.swapaxes(0, 1))).T
         rated /= 2
         return rated
 
@@ -120,20 +114,6 @@ class Detector:
             yield core, core.widen(overlap, 0, height, width)
 
 
-def _shrink(photo: Pixels) -> Iterator[Pixels]:
-    """Yield a photo in all sizes that it is looked at in, the largest first."""
-    yield photo
-    height, width = photo.shape[:2]
-    scale = SHRINK
-    while min(height, width) * scale >= LEAST_SIDE:
-        size = (round(width * scale), round(height * scale))
-        yield np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-        scale *= SHRINK
-
-
-def _resize(rated: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return probabilities at a size (height, width)."""
-    if rated.shape == shape:
-        return rated
-    method = cv2.INTER_AREA if rated.shape[0] > shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rated, shape[::-1], interpolation=method), np.float32)
+def _halve(photo: Pixels) -> Pixels:
+    size = (-(-photo.shape[1] // 2), -(-photo.shape[0] // 2))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
