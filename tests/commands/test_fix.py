@@ -205,7 +205,7 @@ def test_an_impossible_folder_is_one_sentence(
 ) -> None:
     (tmp_path / "file").write_text("")
     ran = run("fix", write_picture("p.png"), "--mask", mask_file, "--out", tmp_path / "file/x.png")
-    assert ran.code == 1
+    assert ran.code == 2
     assert str(tmp_path / "file") in ran.sentence
 
 
