@@ -111,19 +111,20 @@ class CopyAttention(nn.Module):
         """Map (N, C, H, W), H and W even, with `mask` (N, 1, H, W) the share of hole per pixel."""
         count, _, height, width = features.shape
         normed = self.norm(features)
-        ask = self.ask(F.avg_pool2d(normed, 2)).flatten(2)  # (N, 2·heads·width, T)
-        # Each (N, heads, width, T):
-        query, key = ask.view(count, 2, self.heads, self.width, -1).unbind(1)
-        value = F.pixel_unshuffle(self.value(normed), 2).flatten(2)  # (N, 2C, T)
-        value = value.view(count, self.heads, -1, value.shape[-1]).transpose(2, 3)
-        hole = F.avg_pool2d(mask, 2).flatten(2)  # (N, 1, T)
-        bias = -F.softplus(self.damp).view(1, -1, 1, 1) * hole.unsqueeze(1)  # (N, heads, 1, T)
+        # Channels last throughout: no pass over the features turns them round.
+        ask = self.ask(F.avg_pool2d(normed, 2)).permute(0, 2, 3, 1)  # (N, H/2, W/2, 2·heads·width)
+        ask = ask.reshape(count, -1, 2, self.heads, self.width)
+        query, key = ask.permute(2, 0, 3, 1, 4).unbind(0)  # each (N, heads, T, width)
+        value = F.pixel_unshuffle(self.value(normed), 2).permute(0, 2, 3, 1)  # (N, H/2, W/2, 2C)
+        value = value.reshape(count, query.shape[2], self.heads, -1).transpose(1, 2)
+        hole = F.avg_pool2d(mask, 2).reshape(count, 1, -1, 1)  # (N, 1, T, 1)
+        bias = (-F.softplus(self.damp).view(1, -1, 1, 1) * hole).to(key.dtype)  # (N, heads, T, 1)
         # The bias is one more channel of the product, and softmax, which sums in float32 in any
         # precision, is kept from autocast: each pass over T × T numbers costs as much as a layer.
-        query = torch.cat([query * self.width**-0.5, torch.ones_like(bias)], dim=2)
-        logits = query.mT @ torch.cat([key, bias], dim=2)
+        query = torch.cat([query * self.width**-0.5, torch.ones_like(bias)], dim=3)
+        logits = query @ torch.cat([key, bias], dim=3).mT
         with torch.autocast(logits.device.type, enabled=False):
             weight = torch.softmax(logits, dim=-1)
-        copied = (weight @ value).transpose(2, 3)  # (N, heads, 2C / heads, T)
-        copied = copied.reshape(count, -1, height // 2, width // 2)
+        copied = (weight @ value).transpose(1, 2)  # (N, T, heads, 2C / heads)
+        copied = copied.reshape(count, height // 2, width // 2, -1).permute(0, 3, 1, 2)
         return features + self.join(F.pixel_shuffle(copied, 2))
