@@ -18,6 +18,7 @@ from restore.errors import RestoreError, UsageError
 from restore.image import to_pixels
 from restore.losses import Outputs
 from restore.nets import DETECTORS, DetectorNetwork
+from restore.training.compiled import Compiled
 from restore.training.photo_task import PhotoTask
 from restore.training.photos import check_source, gather_photos
 from restore.training.recipe import DetectorRecipe, Stage
@@ -41,6 +42,7 @@ class DetectorStep(Step[Batch]):
     def __init__(self, network: DetectorNetwork, recipe: DetectorRecipe, team: Team) -> None:
         super().__init__(network, None, recipe, team)
         self.network = network
+        self.find = Compiled(network) if recipe.compile else network
 
     def update(self, batch: Batch, number: int, noise: Noise) -> dict[str, Tensor]:
         """Update the detector by one batch; return the losses as scalars.
@@ -51,7 +53,7 @@ class DetectorStep(Step[Batch]):
             noise: nothing here is random.
         """
         with autocast(batch.damaged.device, self.recipe.precision):
-            found = self.network(batch.damaged)
+            found = self.find(batch.damaged)
         outputs = Outputs(batch.clean, batch.mask, batch.damaged, found=found)
         return self.share_logs(self.move_generator(outputs, self.due_losses(number)))
 

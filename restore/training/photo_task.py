@@ -17,7 +17,7 @@ from restore.data import (
 )
 from restore.masks import Preset
 from restore.training.photos import remember_photos
-from restore.training.recipe import Recipe, Stage
+from restore.training.recipe import PhotoRecipe, Stage
 from restore.training.task import Say, Task
 
 HELD_OUT = 16  # photos at most that are never trained on, but previewed
@@ -33,7 +33,7 @@ class PhotoTask(Task):
     """
 
     def __init__(
-        self, recipe: Recipe, found: Report | None, damage: Preset | Spoiling | Damaging
+        self, recipe: PhotoRecipe, found: Report | None, damage: Preset | Spoiling | Damaging
     ) -> None:
         self.recipe, self.report, self.damage = recipe, found, damage
         photos = [] if found is None else list(found.photos.values())

@@ -217,7 +217,13 @@ class SamplerRecipe(Recipe):
         return stage.size, min(1.0, (step - first + 1) / max(1.0, stage.fade * (end - first)))
 
 
-class RestorerRecipe(Recipe):
+class PhotoRecipe(Recipe):
+    """The training of what learns from photos with something wrong with them."""
+
+    compile: bool = False  # torch.compile: minutes at first, faster steps from then on
+
+
+class RestorerRecipe(PhotoRecipe):
     """The training of a restorer."""
 
     fitting: ClassVar[tuple[str, ...]] = (*PLAYED, *PIXELS, "perceptual", "diversity", *FREE)
@@ -234,7 +240,7 @@ class RestorerRecipe(Recipe):
         return self
 
 
-class DetectorRecipe(Recipe):
+class DetectorRecipe(PhotoRecipe):
     """The training of a detector."""
 
     fitting: ClassVar[tuple[str, ...]] = ("cross_entropy", "dice", *FREE)
@@ -261,7 +267,10 @@ def to_plain(recipe: Recipe) -> dict[str, Any]:
 
 
 # What a resumed run may change: how long, how often, how fast; never what is learned.
-FREE_KEYS = ("download", "steps", "save_seconds", "preview_seconds", "workers", "data", "licence")
+FREE_KEYS = (
+    *("steps", "save_seconds", "preview_seconds", "workers", "compile", "download"),
+    *("data", "licence"),
+)
 
 
 def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:

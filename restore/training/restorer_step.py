@@ -1,5 +1,6 @@
 """One training step of a restorer: a batch in, one update of both networks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from restore.losses import Outputs
 from restore.lpips import GRID, Lpips
 from restore.nets import Discriminator, RestorerGenerator
 from restore.training.augment import Augment
+from restore.training.compiled import Compiled
 from restore.training.recipe import RestorerRecipe
 from restore.training.step import Step
 from restore.training.team import Noise, Team
@@ -45,6 +47,11 @@ class RestorerStep(Step[Batch]):
     ) -> None:
         super().__init__(generator, discriminator, recipe, team)
         self.generator, self.lpips, self.augmented = generator, lpips, augmented
+        self.improve: Callable[..., Tensor] = generator.improve
+        self.measure: Callable[..., Tensor] | None = lpips
+        if recipe.compile:
+            self.improve = Compiled(generator.improve)
+            self.measure = None if lpips is None else Compiled(lpips)
 
     def update(self, batch: Batch, number: int, noise: Noise) -> dict[str, Tensor]:
         """Update both networks by one batch; return the losses and accuracies as scalars.
@@ -70,13 +77,13 @@ class RestorerStep(Step[Batch]):
         found: dict[str, Any] = {}
         with autocast(clean.device, self.recipe.precision):
             base = self._make_base(batch, noise)
-            restored = self.generator.improve(base, mask, self._draw_noise(batch, noise))
+            restored = self.improve(base, mask, self._draw_noise(batch, noise))
             if "diversity" in due:
                 noise_again = self._draw_noise(batch, noise)
-                found["another"] = self.generator.improve(base, mask, noise_again)
+                found["another"] = self.improve(base, mask, noise_again)
             if "adversarial" in due or "feature_matching" in due:
                 found |= self._judge(clean, restored, mask, noise)
-            if "perceptual" in due and self.lpips is not None:
+            if "perceptual" in due and self.measure is not None:
                 found["lpips"] = self._find_distance(restored, clean, noise)
         found |= self.find_slopes(clean, restored, mask, noise, due)
         return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
@@ -104,10 +111,10 @@ class RestorerStep(Step[Batch]):
         LPIPS looks in steps of `GRID` pixels. A generator that draws in cells of as many learns
         where the grid lies and pleases it alone, unless the grid lies elsewhere each time.
         """
-        assert self.lpips is not None
+        assert self.measure is not None
         left, top = noise.one_of(GRID), noise.one_of(GRID)
         rims = (left, GRID - left, top, GRID - top)
-        return self.lpips(F.pad(restored, rims, "reflect"), F.pad(clean, rims, "reflect"))
+        return self.measure(F.pad(restored, rims, "reflect"), F.pad(clean, rims, "reflect"))
 
     def _make_base(self, batch: Batch, noise: Noise) -> Tensor:
         """Return the generator's base; by chance `hint`, a photo's hole shows it at low resolution.
