@@ -53,9 +53,10 @@ def read_cases(
     """Yield the photos of a folder with holes in them, grouped by the size of the hole.
 
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
-    folder of masks, white = hole, that the photos take in turn, both sorted by name. `last` and
-    `limit`: only so many photos from the end, and of these from the start. Photos that can't be
-    read or that a mask covers whole are left out, with a warning.
+    folder of masks, white = hole, that the photos take in turn, both sorted by name; of a mask that
+    is larger than its photo the top left counts. `last` and `limit`: only so many photos from the
+    end, and of these from the start. Photos that can't be read or that a mask covers whole or not
+    at all are left out, with a warning.
 
     Raises:
         RestoreError: no photos or no masks there.
@@ -64,8 +65,9 @@ def read_cases(
     draw = _mask_source(masks, seed)
     for index, name, clean in read_photos(folder, limit, last, warn):
         mask = draw(index, (clean.shape[0], clean.shape[1]))
-        if mask.all():
-            warn(f"Left out: {name}, whose mask covers all of it.")
+        if mask.all() or not mask.any():
+            much = "all" if mask.any() else "nothing"
+            warn(f"Left out: {name}, whose mask covers {much} of it.")
             continue
         yield Case(name, hole_band(mask), clean, mask)
 
@@ -93,7 +95,7 @@ def read_photos(
     folder: Path, limit: int | None, last: int | None, warn: Callable[[str], None]
 ) -> Iterator[tuple[int, str, Pixels]]:
     """Yield index, relative path and pixels of the photos that can be read; see `read_cases`."""
-    for index, path in enumerate(list_photos(folder)[-(last or 0) :][:limit]):
+    for index, path in list(enumerate(list_photos(folder)))[-(last or 0) :][:limit]:
         try:
             clean = read_image(path).pixels
         except RestoreError as error:

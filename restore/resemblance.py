@@ -9,6 +9,7 @@ from statistics import fmean
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.data import open_held_out, read_square
@@ -38,19 +39,30 @@ class Pictures:
         pixels: (N, S, S, 3) uint8 RGB, or (N, S, S) gray.
         labels: the label of each, or none at all.
         names: all labels that there are, in their order.
+        in_turn: labels follow each other in turn, so that the first pictures are some of each.
     """
 
     pixels: Pixels
     labels: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    in_turn: bool = False
 
     def __len__(self) -> int:
         """Count them."""
         return len(self.pixels)
 
+    def pick(self, count: int) -> NDArray[np.intp]:
+        """Return the places of `count` of them with labels as in all; all where there are fewer.
+
+        They are the first ones in turn, and else lie at even distances, as labels may be sorted.
+        """
+        count = min(count, len(self))
+        places = np.arange(count)
+        return places if self.in_turn else places * len(self) // count
+
     def some(self, count: int) -> Pixels:
-        """Return `count` of them at even distances, or all where there are fewer."""
-        return self.pixels[np.arange(min(count, len(self))) * len(self) // min(count, len(self))]
+        """Return those that `pick` names."""
+        return self.pixels[self.pick(count)]
 
     def of(self, label: str) -> Pixels:
         """Return those of a label."""
@@ -189,9 +201,10 @@ def compare(
             f"Scores need {LEAST} pictures, drawn and real; there are {count} and {len(real)}."
         )
     names = [sampler.label_of(number) for number in range(count)]
-    drawn = Pictures(sampler.draw(count, seed=seed), tuple(n for n in names if n is not None))
+    labels = tuple(name for name in names if name is not None)
+    drawn = Pictures(sampler.draw(count, seed=seed), labels, in_turn=bool(labels))
     reads = reader.read(drawn.pixels), reader.read(real.pixels)
-    values = _apart(reads[1].features, reads[0].features)
+    values = _apart(drawn, reads[0].features, real, reads[1].features)
     ours, theirs = _alone(drawn, reads[0], reader), _alone(real, reads[1], reader)
     if fidelity:
         values |= _measure_fidelity(drawn, real)
@@ -237,21 +250,16 @@ def _to_rgb(picture: Pixels) -> Pixels:
     return picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
 
 
-def _apart(real: Tensor, fake: Tensor) -> dict[str, float]:
+def _apart(drawn: Pictures, fake: Tensor, real: Pictures, true: Tensor) -> dict[str, float]:
     """Return what compares two sets of features; precision and recall by equal numbers of both."""
-    both = min(len(real), len(fake))
-    found = overlap(_thin(real, both), _thin(fake, both))
+    both = min(len(drawn), len(real))
+    found = overlap(true[real.pick(both)], fake[drawn.pick(both)])
     return {
-        "frechet": frechet_distance(real, fake),
-        "kernel": kernel_distance(real, fake),
+        "frechet": frechet_distance(true, fake),
+        "kernel": kernel_distance(true, fake),
         "precision": found.precision,
         "recall": found.recall,
     }
-
-
-def _thin(features: Tensor, count: int) -> Tensor:
-    """Return `count` rows at even distances."""
-    return features[torch.arange(count) * len(features) // count]
 
 
 def _alone(pictures: Pictures, read: Read, reader: Reader) -> dict[str, float]:
@@ -304,8 +312,8 @@ def _by_label(
             own = torch.tensor([one == label for one in drawn.labels])
             values["right"] = float(right[own].float().mean())
         theirs = real.of(label)[:IN_LABEL] if real.labels else real.pixels[:0]
-        if len(theirs) > 1 and len(drawn.of(label)) > 1:
-            values["spread"] = mean_distance(drawn.of(label)[:IN_LABEL]) / mean_distance(theirs)
+        if len(drawn.of(label)) > 1 and (real_spread := mean_distance(theirs)) > 0:
+            values["spread"] = mean_distance(drawn.of(label)[:IN_LABEL]) / real_spread
         found[label] = values
     return found
 

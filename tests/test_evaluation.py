@@ -206,6 +206,8 @@ def test_photos_take_the_masks_of_a_folder_in_turn(tmp_path: Path) -> None:
     assert [case.group for case in cases] == ["0–10 %", "50–60 %", "0–10 %"]
     assert (cases[1].clean == chelsea()[:64, :64]).all()
     assert len(list(read_cases(photos, masks, limit=2))) == 2
+    last = list(read_cases(photos, masks, last=2))
+    assert all((a.mask == b.mask).all() for a, b in zip(last, cases[1:], strict=True))
 
 
 def test_masks_of_a_preset_depend_on_the_seed_alone(tmp_path: Path) -> None:
@@ -226,15 +228,16 @@ def test_an_unreadable_photo_is_left_out_with_a_warning(tmp_path: Path) -> None:
     assert len(warnings) == 1 and "broken.png" in warnings[0]
 
 
-def test_a_photo_that_its_mask_covers_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    photos = write(tmp_path / "photos", [coffee()[:64, :64], coffee()[:64, :64]])
-    mask = np.zeros((2, 64, 64), np.uint8)
-    mask[0], mask[1, :9] = 255, 255
+def test_a_photo_that_its_mask_covers_or_misses_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", 3 * [coffee()[:64, :64]])
+    mask = np.zeros((3, 96, 96), np.uint8)
+    mask[0], mask[1, :9], mask[2, 64:] = 255, 255, 255
     masks = write(tmp_path / "masks", mask)
     warnings: list[str] = []
     found = list(read_cases(photos, masks, warn=warnings.append))
     assert [case.name for case in found] == ["01.png"]
-    assert len(warnings) == 1 and "00.png" in warnings[0]
+    assert "00.png, whose mask covers all" in warnings[0]
+    assert "02.png, whose mask covers nothing" in warnings[1]
 
 
 def test_missing_folders_and_presets_are_errors(tmp_path: Path) -> None:

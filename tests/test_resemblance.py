@@ -107,6 +107,19 @@ def test_some_are_taken_at_even_distances() -> None:
     pictures = Pictures(np.arange(10, dtype=np.uint8)[:, None, None])
     assert pictures.some(5).ravel().tolist() == [0, 2, 4, 6, 8]
     assert pictures.some(99).ravel().tolist() == [*range(10)]
+    in_turn = Pictures(pictures.pixels, tuple("ab" * 5), in_turn=True)
+    assert in_turn.some(5).ravel().tolist() == [0, 1, 2, 3, 4]
+
+
+def test_few_real_pictures_are_compared_with_drawn_ones_of_all_classes(digits: Sampler) -> None:
+    found = compare(digits, real_of(digits, 40), ColumnReader(), count=80)
+    assert found.values["precision"] > 0.7 and found.values["recall"] > 0.7
+
+
+def test_real_pictures_that_are_all_the_same_have_no_spread(digits: Sampler) -> None:
+    same = Pictures(digits.draw(1, label="3").repeat(9, axis=0), ("3",) * 9)
+    found = compare(digits, same, ColumnReader(), count=80)
+    assert "spread" not in found.labels["3"] and found.values["spread"] > 0
 
 
 def test_the_sheet_has_rows_of_both(digits: Sampler, make_sampler, tmp_path: Path) -> None:

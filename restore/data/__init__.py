@@ -19,7 +19,6 @@ from restore.data.gallery import (
     PictureBatch,
     Squares,
     cut_middle,
-    find_idx,
     folder_names,
     load_pictures,
     open_held_out,
@@ -28,6 +27,7 @@ from restore.data.gallery import (
     open_torchvision,
     read_square,
 )
+from restore.data.idx import find_idx
 from restore.data.sources import Pair, Photo, PhotoSet, find_photos, list_photos
 from restore.data.spoiling import Damaging, Spoiling
 

@@ -1,8 +1,10 @@
 """Training batches: photos cropped and masked on the fly, the same for the same seed."""
 
 import itertools
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -253,7 +255,9 @@ def load_items(
     )
     told: set[str] = set()
     try:
-        for stacked in loader:
+        with _no_interrupts():
+            batches = iter(loader)
+        for stacked in batches:
             for problem in dict.fromkeys(stacked.problems):
                 if problem not in told:
                     warn(f"Left out: {problem}")
@@ -288,6 +292,24 @@ def _to_batch(stacked: _Stacked) -> Batch:
     return Batch(stacked.clean.float() / 255, stacked.mask.float(), spoiled)
 
 
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let processes that are started here never see Ctrl-C; the one that started them saves then.
+
+    A terminal sends it to all of them, and a child begins with the signals blocked that its parent
+    has blocked. Windows has none of this.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _calm_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -1,11 +1,8 @@
 """Pictures to learn to draw, with or without labels: photos, idx files, torchvision's data sets."""
 
-import gzip
-import struct
-import zlib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +15,7 @@ from torch.utils.data import Dataset
 
 from restore.data.check import Report
 from restore.data.dataset import load_items, read_training_photo, shuffle
+from restore.data.idx import find_idx, read_idx
 from restore.data.sources import Pair, Photo, find_photos, path_inside
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels
@@ -115,6 +113,21 @@ class Gallery:
         """Return a line that names the classes, if there are any."""
         return [f"{len(self.names)} classes: {', '.join(self.names)}"] if self.names else []
 
+    def fingerprint(self) -> str:
+        """Return what tells these pictures from others: a hash of them and of their labels.
+
+        Of a data set of torchvision, which is not in memory, only its name and size count, and of
+        photos that are files the report says more.
+        """
+        facts = hashlib.sha256(f"{len(self.pictures)} {self.names}".encode())
+        if isinstance(self.pictures, ArrayPictures):
+            facts.update(self.pictures.pixels.tobytes())
+        else:
+            facts.update(self.place.encode())
+        if self.labels is not None:
+            facts.update(self.labels.tobytes())
+        return facts.hexdigest()
+
     def without_labels(self) -> "Gallery":
         """Return the same pictures without their classes."""
         return replace(self, labels=None, names=())
@@ -160,14 +173,6 @@ def open_held_out(place: Path) -> Gallery:
     return label_photos(str(place), find_photos(place).photos)
 
 
-def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
-    """Return the file of pictures in idx format that a place is or holds, first one of `parts`."""
-    if place.is_dir():
-        found = [p for p in sorted(place.iterdir()) if "-idx3-ubyte" in p.name]
-        return next((p for p in found if p.name.startswith(parts)), next(iter(found), None))
-    return place if place.is_file() and "idx3-ubyte" in place.name else None
-
-
 def open_idx(images: Path, place: Path) -> Gallery:
     """Return the pictures of an idx file, with the labels of the file beside it if there is one.
 
@@ -186,28 +191,6 @@ def open_idx(images: Path, place: Path) -> Gallery:
         )
     names = tuple(str(number) for number in range(int(labels.max(initial=0)) + 1))
     return Gallery(str(place), ArrayPictures(pixels), labels, names)
-
-
-def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Return the bytes of an idx file, gzipped or not, in the shape that it gives.
-
-    Raises:
-        RestoreError: it can't be read, is no idx file of bytes in so many dimensions, or is short.
-    """
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise RestoreError(f"Can't read {path}: {error}.") from None
-    start = 4 + 4 * dimensions
-    known = data[:4] == bytes((0, 0, 8, dimensions)) and len(data) > start
-    shape = struct.unpack(f">{dimensions}I", data[4:start]) if known else (0,)
-    if len(data) - start != prod(shape):
-        raise RestoreError(
-            f"{path} is not a whole idx file of bytes in {dimensions} dimensions, as MNIST's are; "
-            f"fetch it again."
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 PREFIX = "torchvision:"

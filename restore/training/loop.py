@@ -172,7 +172,12 @@ class Training:
             batches = self.task.load_batches(stage, share, turns, self.progress.say)
             while first <= self.number < end:
                 started = time.monotonic()
-                batch = next(batches)
+                try:
+                    batch = next(batches)
+                except RuntimeError:
+                    if self.stopping:  # a signal to all processes has ended a worker, too
+                        return
+                    raise
                 self.progress.waited(time.monotonic() - started)
                 yield batch.to(self.team.device), started
 

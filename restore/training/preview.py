@@ -77,8 +77,10 @@ class Preview:
         scores = {"held_out_l1": float(error.mean())}
         scores["held_out_psnr"] = float(psnr(fills[0], batch.clean).clamp_max(60).mean())
         if self.lpips is not None:
+            place = self.lpips.shift.device
+            first, second, clean = (photos.to(place) for photos in (*fills, batch.clean))
             with torch.no_grad():
-                distance = self.lpips(fills[0], batch.clean) / share
-                apart = self.lpips(fills[0], fills[1]) / share
+                distance = self.lpips(first, clean).cpu() / share
+                apart = self.lpips(first, second).cpu() / share
             scores |= {"held_out_lpips": float(distance.mean()), "apart": float(apart.mean())}
         return {name: round(value, 5) for name, value in scores.items()}

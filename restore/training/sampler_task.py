@@ -23,7 +23,7 @@ from restore.data import (
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import UsageError
-from restore.image import to_pixels
+from restore.image import to_pixels, write_bytes
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import grow
 from restore.training.augment import FEW_PHOTOS
@@ -35,6 +35,7 @@ from restore.training.photos import (
 )
 from restore.training.recipe import SamplerRecipe, Stage
 from restore.training.sampler_step import GanStep, VaeStep
+from restore.training.state import list_states
 from restore.training.task import Look, Say, Source, Task, build_discriminator, need_photos
 from restore.training.team import Noise, Team
 
@@ -42,6 +43,7 @@ SHOWN = 8  # pictures in a row of the grid, and rows where there are no classes
 MOST_ROWS = 10  # classes that the grid shows
 CLASSES = 10  # that an estimate takes for granted
 SEED = 0  # of the noise of the grids
+FINGERPRINT = "pictures.sha256"  # file of a run on pictures that are no photos
 
 
 class SamplerTask(Task):
@@ -68,7 +70,9 @@ class SamplerTask(Task):
     def gather(cls, recipe: SamplerRecipe, source: Source, run: Path, say: Say) -> Gallery:
         """Find and check the pictures for a run."""
         gallery = open_special(source, recipe)
-        if gallery is None:
+        if gallery is not None:
+            check_same_pictures(gallery, run)
+        else:
             found = find_for_run(need_photos(source, recipe.name), run)
             check_labels(folder_names(found.photos), found.place, recipe)
             gallery = open_photos(gather_photos(recipe, source, run, say))
@@ -84,9 +88,14 @@ class SamplerTask(Task):
         return open_special(source, recipe) or open_photos(check_source(recipe, source))
 
     def remember(self, run: Path) -> None:
-        """Write what was found out about photos into the run folder."""
-        if self.gallery is not None and self.gallery.report is not None:
+        """Write into the run folder which pictures these are."""
+        if self.gallery is None:
+            return
+        if self.gallery.report is not None:
             remember_photos(self.gallery.report, run)
+        else:
+            fingerprint = self.gallery.fingerprint().encode()
+            write_bytes(run / FINGERPRINT, fingerprint, overwrite=True)
 
     def batch_of(self, stage: Stage) -> int:
         """Return how many pictures a step takes: a batch for each update of the discriminator."""
@@ -161,6 +170,18 @@ def open_special(source: Source, recipe: SamplerRecipe) -> Gallery | None:
         return open_torchvision(str(place).removeprefix(PREFIX), recipe.download)
     images = find_idx(place)
     return None if images is None else open_idx(images, place)
+
+
+def check_same_pictures(gallery: Gallery, run: Path) -> None:
+    """Raise `UsageError` where a run that goes on has learned from other pictures."""
+    memory = run / FINGERPRINT
+    if not list_states(run / "state") or not memory.is_file():
+        return
+    if memory.read_text() != gallery.fingerprint():
+        raise UsageError(
+            f"{run} was trained on other pictures than those of {gallery.place}; give the same "
+            f"pictures or another --out."
+        )
 
 
 def check_labels(names: tuple[str, ...], place: str, recipe: SamplerRecipe) -> None:

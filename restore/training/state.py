@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -37,7 +38,7 @@ def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping
         (temporary / "state.json").write_text(json.dumps({"facts": dict(facts), "plain": plain}))
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise RestoreError(f"Can't save the run's state to {target}: {error}.") from error
     for old in list_states(folder)[:-KEPT]:

@@ -1,4 +1,8 @@
+import os
+import signal
+import sys
 from collections.abc import Callable
+from multiprocessing import active_children
 from pathlib import Path
 
 import cv2
@@ -93,6 +97,19 @@ def test_workers_read_a_zip_and_tell_of_a_photo_that_cannot_be_read(
     assert torch.equal(next(batches).clean, expected.clean)
     next(batches)
     assert len(told) == 1 and told[0].startswith(f"Left out: {archive}/bad.png is not a picture")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_ctrl_c_leaves_the_workers_alone(folder: Path) -> None:
+    """A terminal sends it to them, too, and the run still has to save."""
+    batches = load_batches(_dataset(folder), 4, Turns(0, 4), 1)
+    next(batches)
+    (worker,) = active_children()
+    for _ in range(30):
+        os.kill(worker.pid or 0, signal.SIGINT)
+        next(batches)
+    assert worker.is_alive()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_the_next_photo_replaces_one_that_cannot_be_read(folder: Path) -> None:

@@ -17,7 +17,8 @@ from restore.data import (
     open_idx,
     open_photos,
 )
-from restore.data.gallery import cut_middle, load_pictures, open_torchvision, read_idx
+from restore.data.gallery import cut_middle, load_pictures, open_torchvision
+from restore.data.idx import read_idx
 from restore.errors import RestoreError, UsageError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)

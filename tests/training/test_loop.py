@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from restore.checkpoint import read_header
@@ -173,14 +174,15 @@ def test_a_mistake_in_a_recipe_is_named(
         train(load_recipe("inpaint", (*TINY, override)), photos, tmp_path, device="cpu")
 
 
+@pytest.mark.parametrize("kind", [OSError, SafetensorError])
 def test_a_full_disk_keeps_the_old_state(
-    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     layer = torch.nn.Linear(2, 2)
     save_state(tmp_path, 1, {"layer": layer}, {})
 
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise kind("No space left on device")
 
     monkeypatch.setattr("restore.training.state.save_file", fail)
     with pytest.raises(RestoreError, match="No space left"):

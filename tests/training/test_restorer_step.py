@@ -9,6 +9,7 @@ from restore.nets import RESTORERS
 from restore.training import load_recipe
 from restore.training.recipe import RestorerRecipe
 from restore.training.restorer_step import RestorerStep
+from restore.training.task import build_discriminator
 from restore.training.team import Noise, Team
 
 
@@ -22,6 +23,22 @@ class _Witness(Lpips):
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
         self.seen.append((restored.detach(), clean))
         return restored.flatten(1).mean(1)
+
+
+def test_the_discriminator_learns_in_its_own_steps_where_its_game_has_no_weight() -> None:
+    small = "generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"
+    extra = ("discriminator_steps=3", "losses.adversarial.weight=0", "precision=fp32", "hint=0")
+    recipe = load_recipe("inpaint", (small, *extra))
+    assert isinstance(recipe, RestorerRecipe)
+    generator = build_network(RESTORERS, recipe.generator)
+    discriminator = build_discriminator(recipe, torch.device("cpu"))
+    step = RestorerStep(generator, discriminator, recipe, None, Team("cpu"))
+    clean, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    mask[..., 8:16, 8:16] = 1
+    step.update(Batch(clean, mask), 0, Noise(0, step.team))
+    optimizer = step.discriminator_optimizer
+    assert optimizer is not None
+    assert {int(state["step"]) for state in optimizer.state.values()} == {3}
 
 
 @pytest.mark.parametrize("size", [32, 48])

@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,23 @@ def test_a_stopped_gan_resumes_to_the_bit(
     assert expected.keys() == resumed.keys()
     for name, value in expected.items():
         assert torch.equal(value, resumed[name]), name
+
+
+def test_a_run_on_idx_files_knows_its_pictures(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    places = [tmp_path / name for name in ("one", "same", "other")]
+    pictures = rng.integers(0, 256, (5, 28, 28), np.uint8).tobytes()
+    for place, content in zip(places, (pictures, pictures, pictures[::-1]), strict=True):
+        place.mkdir()
+        head = struct.pack(">BBBB3I", 0, 0, 8, 3, 5, 28, 28)
+        (place / "train-images-idx3-ubyte").write_bytes(head + content)
+    run = tmp_path / "run"
+    train(load_recipe("dcgan", (*TINY, "steps=2")), places[0], run, device="cpu")
+    longer = load_recipe("dcgan", (*TINY, "steps=3"))
+    with pytest.raises(UsageError, match=r"trained on other pictures than those of .*other"):
+        train(longer, places[2], run, device="cpu")
+    train(longer, places[1], run, device="cpu")
+    assert read_header(run / "dcgan.safetensors").steps == 3
 
 
 def test_pictures_may_grow(pictures: Path, tmp_path: Path) -> None:

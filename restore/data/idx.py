@@ -1,0 +1,47 @@
+"""Files in idx format, as MNIST comes in."""
+
+import gzip
+import re
+import struct
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore.errors import RestoreError
+
+
+def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
+    """Return the file of pictures in idx format that a place is or holds, first one of `parts`.
+
+    The parts are words of the files' names: train-images-idx3-ubyte, emnist-letters-test-images….
+    """
+    if place.is_dir():
+        found = [p for p in sorted(place.iterdir()) if "idx3-ubyte" in p.name]
+        named = (p for p in found if {*re.split(r"\W", p.name)} & {*parts})
+        return next(named, next(iter(found), None))
+    return place if place.is_file() and "idx3-ubyte" in place.name else None
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Return the bytes of an idx file, gzipped or not, in the shape that it gives.
+
+    Raises:
+        RestoreError: it can't be read, is no idx file of bytes in so many dimensions, or is short.
+    """
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError, zlib.error) as error:
+        raise RestoreError(f"Can't read {path}: {error}.") from None
+    start = 4 + 4 * dimensions
+    known = data[:4] == bytes((0, 0, 8, dimensions)) and len(data) > start
+    shape = struct.unpack(f">{dimensions}I", data[4:start]) if known else (0,)
+    if len(data) - start != prod(shape):
+        raise RestoreError(
+            f"{path} is not a whole idx file of bytes in {dimensions} dimensions, as MNIST's are; "
+            f"fetch it again."
+        )
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
