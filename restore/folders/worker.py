@@ -120,7 +120,7 @@ class Worker:
         """Return the entries of a job of which nothing has to be done again."""
         kept: list[Entry] = []
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            entries = self.done.get(result.relative_to(self.tree.out).as_posix())
+            entries = self.done.get(self._name(result))
             if not entries:
                 return []
             now = self._describe(job, result, seed)
@@ -137,7 +137,7 @@ class Worker:
         job, options = opened.job, self.tree.options
         try:
             refuse_leaving(result, self.tree.out)
-            overwrite = options.overwrite or self.tree.resume or self._wrote(result)
+            overwrite = options.overwrite or self._wrote(result)
             write_result(result, pixels, opened, overwrite=overwrite)
         except Exception as error:
             name = job.photo.relative_to(self.tree.folder).as_posix()
@@ -148,9 +148,14 @@ class Worker:
         return entry
 
     def _wrote(self, result: Path) -> bool:
-        """Return whether a result was written here and is still as it was then."""
-        sha256 = self.written.get(result)
-        return sha256 is not None and sha256 == hash_file(result)
+        """Return whether a result was written here or by a run before and is as it was then."""
+        written = {self.written.get(result)}
+        written |= {e.out_sha256 for e in self.done.get(self._name(result), ())}
+        return bool(written - {None}) and hash_file(result) in written
+
+    def _name(self, result: Path) -> str:
+        """Return a result's path below the folder of all results, as reports name it."""
+        return result.relative_to(self.tree.out).as_posix()
 
     def fail_all(self, failures: Iterable[tuple[str, str]]) -> Iterator[Entry]:
         """Yield an entry for each photo that a plan says can't be fixed."""
@@ -183,7 +188,7 @@ class Worker:
         return Entry(
             photo=job.photo.relative_to(self.tree.folder).as_posix(),
             mask=str(mask) if mask else None,
-            out=result.relative_to(self.tree.out).as_posix(),
+            out=self._name(result),
             status="done",
             sentence=None,
             seconds=0.0,

@@ -122,7 +122,7 @@ def test_resume_keeps_what_is_done_and_unchanged(make_album, fake_restorer, writ
     make_album("a.png", "b.png", "c.png", "d.png")
     Path("photos/d.png").write_bytes(b"not yet")
     fix()
-    Path("out/b.png").write_bytes(b"cut sho")
+    Path("out/b.png").unlink()
     write_picture("photos/c.png", np.zeros((40, 60, 3), np.uint8))
     write_picture("photos/d.png")
     fake_restorer.seeds.clear()
@@ -130,6 +130,31 @@ def test_resume_keeps_what_is_done_and_unchanged(make_album, fake_restorer, writ
     assert len(fake_restorer.seeds) == 3
     assert [entry.status for entry in fix(RESUMED)] == ["kept"] * 4
     assert len(lines()) == 4 + 3
+
+
+def test_resume_replaces_nothing_that_it_has_not_made(
+    make_album, fake_restorer, write_picture
+) -> None:
+    make_album("a.png", "b.png", "c.png")
+    fix()
+    old = Path("out/b.png").read_bytes()
+    write_picture("out/a.png", np.zeros((9, 9, 3), np.uint8))  # retouched
+    retouched = Path("out/a.png").read_bytes()
+    Path("out/report.jsonl").write_text("".join(f"{line}\n" for line in lines_of("a.png", "c.png")))
+    write_picture("photos/c.png", np.zeros((40, 60, 3), np.uint8))
+    first, second, third = fix(RESUMED)
+    assert first.status == "failed" and "--overwrite" in str(first.sentence)
+    assert Path("out/a.png").read_bytes() == retouched
+    assert second.status == "done" and Path("out/b.png").read_bytes() == old  # killed, not told
+    assert third.status == "done"
+    fixed = fix(replace(RESUMED, options=replace(TREE.options, overwrite=True)))
+    assert [entry.status for entry in fixed] == ["done", "kept", "kept"]
+
+
+def lines_of(*photos: str) -> list[str]:
+    """Return the lines of the report that tell of some photos."""
+    told = Path("out/report.jsonl").read_text().splitlines()
+    return [line for line in told if json.loads(line)["photo"] in photos]
 
 
 def test_resume_makes_anew_what_would_come_out_differently(
