@@ -14,7 +14,16 @@ from restore.image import shrink_known, to_pixels, to_tensor
 from restore.nets import RestorerGenerator
 from restore.surroundings import Grain, add_grain, find_blur, find_grain
 from restore.texture import copy_texture
-from restore.windows import Box, Steps, Window, find_groups, hole_depth, pad_to, split_box
+from restore.windows import (
+    Box,
+    Steps,
+    Window,
+    find_groups,
+    hole_depth,
+    hole_depths,
+    pad_to,
+    split_box,
+)
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
 Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole
@@ -25,9 +34,11 @@ LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
 LEAST_DEPTH = 12  # pixels; a shallower hole is left to the generator even in a texture
 LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
+SKETCHED_DEPTH = 64  # pixels that are left of its depth then
 COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
 SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
+COLOURLESS = 2  # levels between channels that a JPEG makes of gray
 SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
 
 
@@ -55,8 +66,24 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
         yield from filler.fill(canvas, group)
         if grain:
             for part in split_box(group, LARGEST_CORE):
-                canvas.add_grain(part, grain, rng)
+                if canvas.grainless[part.slices].any():
+                    canvas.add_grain(part, grain, rng)
+    if is_colourless(photo, canvas.known):
+        drain_colour(canvas.pixels, canvas.known)
     return canvas.pixels
+
+
+def is_colourless(photo: Pixels, known: Mask) -> bool:
+    """Tell whether a photo (H, W, 3) is black and white where `known` (H, W) is 1."""
+    red, green, blue = cv2.split(photo)
+    apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(blue, green))
+    return not (apart > COLOURLESS).any(where=known > 0)
+
+
+def drain_colour(pixels: Pixels, known: Mask) -> None:
+    """Make the pixels (H, W, 3) gray where `known` (H, W) is 0, in place."""
+    hole = known == 0
+    pixels[hole] = np.rint(pixels[hole].mean(axis=1, keepdims=True)).astype(np.uint8)
 
 
 class Canvas:
@@ -84,10 +111,15 @@ class Canvas:
         rows = window.slices
         return self.pixels[rows], self.unknown[rows], self.bare[rows]
 
-    def shrink(self, window: Box, size: tuple[int, int]) -> tuple[Pixels, Mask]:
-        """Return the window's pixels and unknown at a smaller size (height, width)."""
-        pixels, unknown, _ = self.cut(window)
-        small, share = shrink_known(pixels, unknown, size)
+    def shrink(
+        self, window: Box, size: tuple[int, int], *, sketched: bool = False
+    ) -> tuple[Pixels, Mask]:
+        """Return the window's pixels and unknown at a smaller size (height, width).
+
+        `sketched`: where a sketch stands counts as known.
+        """
+        pixels, unknown, bare = self.cut(window)
+        small, share = shrink_known(pixels, bare if sketched else unknown, size)
         return np.clip(np.rint(small), 0, 255).astype(np.uint8), (share < 0.5).astype(np.uint8)
 
     def sketch(self, box: Box, pixels: Pixels) -> None:
@@ -164,12 +196,11 @@ class Filler(NamedTuple):
         return True
 
     def _fill_group(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
-        """Fill a group at its own size, a deep one first coarsely."""
-        around = group.widen(RIM, 0, *canvas.size)  # a hole may fill its group to the rim
-        depth = hole_depth(canvas.unknown[around.slices])
-        if depth > LARGEST_DEPTH:
-            yield from self._fill_coarsely(canvas, group, LARGEST_DEPTH / depth)
-        for core in split_box(group, LARGEST_CORE):
+        """Fill a group at its own size, what is deep in it first coarsely."""
+        for part, depth in _find_deep(canvas, group):
+            yield from self._fill_coarsely(canvas, part, SKETCHED_DEPTH / depth)
+        cores = split_box(group, LARGEST_CORE)
+        for core in cores if len(cores) == 1 else _tighten(cores, canvas.unknown):
             window = core.widen(CONTEXT, LEAST_WINDOW, *canvas.size, SIDE_STEP)
             restored = yield from self._ask(*canvas.cut(window))
             canvas.fill(core, restored[core.inside(window).slices])
@@ -177,11 +208,14 @@ class Filler(NamedTuple):
     def _fill_coarsely(
         self, canvas: Canvas, group: Box, scale: float
     ) -> Generator[Window, Tensor, None]:
-        """Sketch a group's fill at `scale` or less, seen with much around it, for detail later."""
+        """Sketch a group's fill at `scale` or less, seen with much around it, for detail later.
+
+        What has been sketched beside it is gone by, so that parts of one hole go together.
+        """
         margin = max(CONTEXT, max(group.height, group.width) // 3)
         window = group.widen(margin, LEAST_WINDOW, *canvas.size)
         scale = min(scale, COARSE_SIDE / max(window.height, window.width))
-        small, hole = canvas.shrink(window, _scaled(window, scale))
+        small, hole = canvas.shrink(window, _scaled(window, scale), sketched=True)
         if hole.all():
             return
         restored = yield from self._ask(small, hole, hole)
@@ -202,6 +236,43 @@ class Filler(NamedTuple):
     def _mirror(self, image: Tensor) -> Tensor:
         """Return an image (1, C, H, W) as the generator is to see it, or back as the photo is."""
         return image.flip(3) if self.mirrored else image
+
+
+def _find_deep(canvas: Canvas, group: Box) -> list[tuple[Box, float]]:
+    """Return what is too deep in a group to be filled at its own size, and how deep it is.
+
+    Each part is of a size that need not be shrunk further than its depth asks for, so that neither
+    the ends of a long band nor scratches that lead into a deep hole are drawn from a tiny sketch.
+    """
+    around = group.widen(RIM, 0, *canvas.size)  # a hole may fill its group to the rim
+    depths = hole_depths(canvas.unknown[around.slices])
+    deep = (depths > LARGEST_DEPTH).view(np.uint8)
+    count, places, stats, _ = cv2.connectedComponentsWithStats(deep)
+    found = []
+    for number in range(1, count):  # 0 is what is shallow
+        left, top, width, height, _ = map(int, stats[number])
+        reach = ceil(LARGEST_DEPTH / 0.95) + RIM  # distances are up to 5 % short
+        box = Box(
+            max(group.top, around.top + top - reach),
+            max(group.left, around.left + left - reach),
+            min(group.bottom, around.top + top + height + reach),
+            min(group.right, around.left + left + width + reach),
+        )
+        depth = float(depths[places == number].max())
+        side = COARSE_SIDE * 3 / 5 * depth / SKETCHED_DEPTH  # a third of it is seen on either side
+        found += [(part, depth) for part in split_box(box, ceil(side))]
+    return found
+
+
+def _tighten(cores: list[Box], unknown: Mask) -> list[Box]:
+    """Return those boxes in which something is unknown, no larger than that."""
+    tight = []
+    for core in cores:
+        left, top, width, height = cv2.boundingRect(unknown[core.slices])
+        if width:
+            top, left = core.top + top, core.left + left
+            tight.append(Box(top, left, top + height, left + width))
+    return tight
 
 
 def _pick_scale(canvas: Canvas, group: Box) -> float:

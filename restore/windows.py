@@ -117,20 +117,24 @@ def _join_near(
     boxes: Iterable[Box], context: int, least: int, height: int, width: int
 ) -> list[Box]:
     """Join boxes as long as one window around two of them costs less than two windows."""
-    groups: list[Box] = []
+
+    def cost(corners: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the pixels of the windows around boxes (N, 4)."""
+        sides = np.maximum(corners[:, 2:] - corners[:, :2] + 2 * context, least)
+        return np.minimum(sides, (height, width)).prod(axis=1)
+
+    groups = np.empty((0, 4), np.int64)
     for box in sorted(boxes, key=lambda box: -box.area):
-        joined = True
-        while joined:
-            joined = False
-            for other in groups:
-                both = box.join(other)
-                apart = [b.widen(context, least, height, width).area for b in (box, other)]
-                if both.widen(context, least, height, width).area <= sum(apart):
-                    groups.remove(other)
-                    box, joined = both, True
-                    break
-        groups.append(box)
-    return sorted(groups, key=lambda box: (box.top, box.left))
+        corners = np.array([(box.top, box.left, box.bottom, box.right)], np.int64)
+        while True:
+            starts = np.minimum(groups[:, :2], corners[:, :2])
+            both = np.hstack([starts, np.maximum(groups[:, 2:], corners[:, 2:])])
+            cheaper = np.flatnonzero(cost(both) <= cost(groups) + cost(corners))
+            if not len(cheaper):
+                break
+            corners, groups = both[cheaper[:1]], np.delete(groups, cheaper[0], axis=0)
+        groups = np.vstack([groups, corners])
+    return sorted((Box(*group) for group in groups.tolist()), key=lambda box: (box.top, box.left))
 
 
 def split_box(box: Box, largest: int) -> list[Box]:
@@ -147,15 +151,18 @@ def _split(start: int, end: int, largest: int) -> list[tuple[int, int]]:
 
 
 def hole_depth(mask: Mask) -> float:
-    """Return the largest distance in pixels from a hole pixel to the nearest known one.
+    """Return the largest of `hole_depths`."""
+    return float(hole_depths(mask).max())
+
+
+def hole_depths(mask: Mask) -> NDArray[np.float32]:
+    """Return the distance (H, W) in pixels from each hole pixel to the nearest known one.
 
     Where nothing is known it is the longer side.
     """
-    if not mask.any():
-        return 0.0
     if mask.all():
-        return float(max(mask.shape))
-    return float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
+        return np.full(mask.shape, max(mask.shape), np.float32)
+    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from restore.filling import CONTEXT, LARGEST_DEPTH, LEAST_WINDOW, Canvas, fill_holes
+from restore.filling import (
+    COARSE_SIDE,
+    CONTEXT,
+    LARGEST_DEPTH,
+    LEAST_WINDOW,
+    SKETCHED_DEPTH,
+    Canvas,
+    _find_deep,
+    fill_holes,
+)
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.surroundings import find_grain
 from restore.windows import Box, Window, find_groups, follow
@@ -177,6 +186,63 @@ def test_a_shallow_hole_in_a_texture_and_one_in_a_scene_are_the_generators(
     mask[100:140, 30:300] = 1
     assert fill(photo, mask, generator)[1] == []
     assert len(fill(draw_shapes(320, 352), mask, generator)[1]) == 1
+
+
+def test_windows_without_a_hole_are_not_asked_for(generator: RestorerGenerator) -> None:
+    photo, mask = draw_shapes(1600, 1600), np.zeros((1600, 1600), np.uint8)
+    cv2.line(mask, (20, 20), (1580, 1580), 1, 6)
+    filled, windows = fill(photo, mask, generator)
+    assert len(find_groups(mask, CONTEXT, LEAST_WINDOW)) == 1
+    assert len(windows) < 9 and min(w.shape[2] for w in windows) == LEAST_WINDOW
+    assert (filled[mask == 0] == photo[mask == 0]).all()
+    assert (filled[mask == 1] != 0).any()
+
+
+def test_a_long_band_is_sketched_in_parts_no_smaller_than_its_depth_asks_for() -> None:
+    mask = np.zeros((512, 2048), np.uint8)
+    mask[110:400, 60:2000] = 1
+    canvas, group = Canvas(draw_shapes(512, 2048), mask), Box(96, 32, 416, 2016)
+    found = _find_deep(canvas, group)
+    assert len(found) > 2
+    for part, depth in found:
+        assert 138 < depth < 146
+        seen = max(part.height, part.width) * 5 / 3  # with what is around it
+        assert 300 < seen * SKETCHED_DEPTH / depth <= COARSE_SIDE + 2
+    assert sum(part.area for part, _ in found) >= mask.sum()
+
+
+def test_scratches_that_lead_into_a_deep_hole_are_not_sketched() -> None:
+    mask = np.zeros((1024, 1536), np.uint8)
+    mask[500:508, 40:1500] = mask[372:652, 628:908] = 1
+    canvas = Canvas(draw_shapes(1024, 1536), mask)
+    ((box, depth),) = _find_deep(canvas, Box(352, 32, 672, 1504))
+    assert 132 < depth < 142
+    assert box.top <= 372 and box.bottom >= 652 and 600 < box.left <= 628 and 908 <= box.right < 936
+    assert _find_deep(canvas, Box(480, 32, 512, 600)) == []
+
+
+@pytest.mark.parametrize("tint", [0, 2])
+def test_a_black_and_white_photo_gets_no_coloured_fill(tint: int) -> None:
+    torch.manual_seed(0)
+    generator = RESTORERS["gated"](channels=(8, 16), dilations=(1,), attention=())
+    torch.nn.init.normal_(generator.head.weight, std=0.5)
+    photo = np.repeat(draw_shapes(256, 256)[..., :1], 3, axis=2)
+    photo[::2, ::2, 0] += np.uint8(tint)
+    mask = np.zeros((256, 256), np.uint8)
+    mask[100:140, 100:140] = 1
+    photo[mask == 1] = (255, 0, 0)  # of a brush
+
+    def restore(window: Window) -> Tensor:
+        with torch.no_grad():
+            return generator(window.pixels, window.unknown, window.noise)
+
+    filled = follow(fill_holes(photo, mask, generator), restore)
+    assert np.ptp(filled[mask == 1], axis=1).max() == 0
+    assert (filled[mask == 0] == photo[mask == 0]).all()
+    coloured = photo.copy()
+    coloured[0, 0] = (200, 100, 100)
+    filled = follow(fill_holes(coloured, mask, generator), restore)
+    assert np.ptp(filled[mask == 1], axis=1).max() > 10
 
 
 def test_a_deep_hole_near_by_does_not_make_a_shallow_one_deep(

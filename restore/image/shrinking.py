@@ -24,7 +24,7 @@ def shrink_known(
     """
     known = (1 - unknown).astype(np.float32)
     share = np.asarray(cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    levels = (pixels * known[..., None]).astype(np.float32)
+    levels = (pixels * known[..., None]).astype(np.float32, copy=False)
     mean = np.asarray(cv2.resize(levels, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
     mean /= np.maximum(share, np.float32(1e-3))[..., None]
     return mean, share
