@@ -6,10 +6,11 @@ The three steps are apart, so that a folder of photos can be read and written in
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
+import cv2
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
@@ -19,6 +20,7 @@ from restore.image import (
     Photo,
     Pixels,
     check_sides,
+    encode_finely,
     enlarge,
     format_of,
     read_image,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
+UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
 
 MaskIs = Literal["hole", "known", "alpha"]
@@ -216,7 +219,24 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
         return restorer.fix(opened.photo.pixels if deep is None else deep, None, seed=seed)
     if not opened.hole.any():
         return opened.photo.pixels
-    return restorer.fix(opened.photo.pixels, opened.hole, seed=seed)
+    unseen = _find_unseen(opened.hole, opened.photo.alpha)
+    if unseen is None:
+        return restorer.fix(opened.photo.pixels, opened.hole, seed=seed)
+    filled = restorer.fix(opened.photo.pixels, opened.hole | unseen, seed=seed)
+    return np.where(opened.hole[..., None] == 1, filled, opened.photo.pixels)
+
+
+def _find_unseen(hole: Mask, alpha: Pixels | None) -> Mask | None:
+    """Return where a photo is invisible near its hole, (H, W) {0, 1}; None where it is nowhere.
+
+    What colour lies there, mostly black, says nothing of what would be seen.
+    """
+    if alpha is None or alpha.all():
+        return None
+    side = 2 * UNSEEN + 1
+    near = cv2.dilate(hole, np.ones((side, side), np.uint8))
+    unseen = near & (alpha == 0)
+    return unseen if unseen.any() and not (hole | unseen).all() else None
 
 
 def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bool) -> None:
@@ -228,6 +248,8 @@ def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bo
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     photo = opened.photo
+    if opened.hole is None and photo.format == "JPEG":
+        photo = replace(photo, encoding=encode_finely(photo.encoding))
     if pixels is photo.pixels and format_of(path, photo) == photo.format:
         write_bytes(path, opened.job.photo.read_bytes(), overwrite=overwrite)
     else:

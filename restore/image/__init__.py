@@ -2,6 +2,7 @@
 
 from restore.image.deep import is_inverted, to_eight_bits
 from restore.image.enlarging import enlarge
+from restore.image.metadata import encode_finely
 from restore.image.photo import (
     ACCEPTED,
     FORMATS,
@@ -36,6 +37,7 @@ __all__ = [
     "check_pixels",
     "check_sides",
     "check_target",
+    "encode_finely",
     "encode_gif",
     "encode_png",
     "enlarge",

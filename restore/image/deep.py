@@ -30,6 +30,18 @@ for _order in (b"II", b"MM"):
     tiff.OPEN_INFO[(_order, 1, (1,), 1, (16, 16), (2,))] = ("LA", "LA;16")
 
 
+def _write_text(directory: ImageFileDirectory_v2, value: str | bytes | int) -> bytes:
+    """Return the bytes of a text as they were read, where Pillow writes "?" for what isn't ASCII.
+
+    It reads Latin-1, so that texts in any encoding come back.
+    """
+    text = value if isinstance(value, bytes) else str(value).encode("latin-1", "replace")
+    return text + b"\0"
+
+
+ImageFileDirectory_v2._write_dispatch[2] = _write_text
+
+
 def count_bits(picture: Image.Image) -> int:
     """Return the bits per channel in the file."""
     if isinstance(picture, TiffImageFile):

@@ -66,7 +66,7 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
         value = source[tag]
         if tag == IPTC:  # some programs call its bytes numbers, of which Pillow gives the first
             value = picture.tag_v2._tagdata[IPTC]
-        if isinstance(value, str | bytes):
+        if isinstance(value, str | bytes | int):
             exif[tag] = value
     for tag in found & DIRECTORIES:
         exif.get_ifd(tag).update(source.get_ifd(tag))
@@ -189,6 +189,18 @@ def _is_lossless_webp(path: Path) -> bool:
 
 # In the encoding of a JPEG: as what its pixels have to be written.
 STORED_ORIENTATION = "orientation"
+FINE_TABLE = 369  # sum of the luma table that Pillow calls quality 95
+
+
+def encode_finely(encoding: dict[str, Any]) -> dict[str, Any]:
+    """Return the encoding of a JPEG without coarse tables and subsampling.
+
+    They would put the blocks back into a photo that has been rid of them.
+    """
+    if sum(encoding.get("qtables", [()])[0]) <= FINE_TABLE:
+        return encoding
+    kept = {name: value for name, value in encoding.items() if name != "qtables"}
+    return kept | LOSSY["JPEG"]
 
 
 def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:

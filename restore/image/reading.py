@@ -1,6 +1,7 @@
 """Reading photos: what is accepted, and one sentence for everything that isn't."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import EXTRASAMPLES, TiffImageFile
 
@@ -24,6 +25,13 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 MAX_PIXELS = 178_956_970  # 179 megapixels: the size from which on Pillow, too, refuses
+
+PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # bytes; colour profiles of scanners may have over 1 MiB
+
+# Tags of TIFFs: what only raw files have, and what says that there is more than Pillow shows.
+_DNG_VERSION, _NEW_SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
+_LOST = {37724: "Photoshop's layers", 34735: "a place on a map"}
+_VIDEO = re.compile(rb"\xff\xd9.{0,64}ftyp", re.DOTALL)  # after a JPEG's end: a motion photo
 
 # EXIF orientation -> what makes the stored picture the displayed one (EXIF 2.32, tag 0x0112).
 _UPRIGHT = {
@@ -129,6 +137,8 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     name, mode, count = picture.format, picture.mode, getattr(picture, "n_frames", 1)
     if name not in {*FORMATS.values(), "MPO"}:
         problem = f"is an animated {name}" if count > 1 else f"is a {name}"
+    elif isinstance(picture, TiffImageFile) and _is_raw(picture):
+        problem = "is a camera's raw file, of which only a thumbnail can be read; export it first"
     elif count > 1 and name in {"TIFF", "HEIF"}:
         problem = f"has {count} pages"
     elif count > 1 and name != "MPO":
@@ -145,6 +155,15 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     else:
         return
     raise RestoreError(f"{path} {problem}; accepted are {ACCEPTED}, with one page.")
+
+
+def _is_raw(picture: TiffImageFile) -> bool:
+    """Tell whether a TIFF is a DNG, or begins with the thumbnail of what lies in a directory below.
+
+    The latter are NEF and the like (TIFF/EP, ISO 12234-2).
+    """
+    tags = picture.tag_v2
+    return _DNG_VERSION in tags or (_SUB_DIRECTORIES in tags and tags.get(_NEW_SUBFILE, 0) & 1 == 1)
 
 
 def _scale_transparency(picture: Image.Image) -> None:
@@ -179,6 +198,10 @@ def _warning_of(path: Path, picture: Image.Image) -> str:
             return f"{path} has premultiplied transparency, which is written as plain transparency."
         if extra and extra != (2,):
             return f"{path} has channels besides colours and transparency; they are not written."
+        if lost := [name for tag, name in _LOST.items() if tag in picture.tag_v2]:
+            return f"{path} holds {' and '.join(lost)}, which is not written."
+    if picture.format == "JPEG" and _VIDEO.search(path.read_bytes()):
+        return f"{path} holds a video behind the photo; that is not written."
     if picture.format in {"AVIF", "HEIF"} and _has_more_bits(path, picture):
         return f"{path} has more than 8 bits per channel and is written with 8."
     return ""

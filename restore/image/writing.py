@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import secrets
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -94,7 +95,7 @@ def write_image(
         alpha = None
     if format == "JPEG":
         _check_lengths(path, like)
-    check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
     try:
         data = _encode(pixels, alpha, like, format)
     except MemoryError:
@@ -183,6 +184,8 @@ def _leads_to_a_process(path: Path) -> bool:
 def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
     """Write a file under another name in the same folder and rename it once it is whole.
 
+    A file that is there already and holds the same is left as it is.
+
     Raises:
         UsageError: the file exists and shall not be overwritten.
         RestoreError: no such folder, no permission, a full disk; nothing is left behind.
@@ -190,6 +193,8 @@ def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool =
     path = Path(path)
     part = path.with_name(f"{part_prefix(path)}_{secrets.token_hex(6)}.part")
     with _told_of(path):
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
         check_target(path, overwrite=overwrite)
         try:
             with part.open("xb") as file:
@@ -228,7 +233,7 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
         if format in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
             picture = _to_rgb(picture, like.icc)
     if format == "BMP" and alpha is not None:
-        return _encode_bmp(pixels, alpha)
+        return _encode_bmp(pixels, alpha, like.dpi)
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
     options = _options_for(picture.mode, like, format)
@@ -319,9 +324,13 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
             options["pnginfo"] = chunks
 
 
-def _encode_bmp(pixels: Pixels, alpha: Pixels) -> memoryview:
+def _encode_bmp(pixels: Pixels, alpha: Pixels, dpi: tuple[float, float] | None) -> memoryview:
     """Return a BMP with transparency; its newer header, which says so, is not Pillow's."""
-    return memoryview(cv2.imencode(".bmp", np.dstack([pixels[:, :, ::-1], alpha]))[1].data)
+    file = cv2.imencode(".bmp", np.dstack([pixels[:, :, ::-1], alpha]))[1]
+    if dpi:
+        metres = [round(dots / 0.0254) for dots in dpi]
+        file[38:46] = np.frombuffer(struct.pack("<2l", *metres), np.uint8)
+    return memoryview(file.data)
 
 
 def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None = None) -> memoryview:

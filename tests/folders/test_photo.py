@@ -205,3 +205,28 @@ def test_16_bits_stay_and_what_is_lost_is_told(
             after = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
             assert np.array_equal(after[~hole], samples[~hole])
             assert (np.abs(after[hole] - 9.0 * 257) <= 128).all()
+
+
+def test_what_is_invisible_does_not_show_in_a_fill(
+    write_picture, fake_restorer, tmp_path, monkeypatch
+) -> None:
+    pixels = np.full((60, 900, 4), 200, np.uint8)
+    pixels[:, :300] = 0
+    hole = np.zeros((60, 900), np.uint8)
+    hole[:, 300:340] = 255
+    asked: list[np.ndarray] = []
+    plain = type(fake_restorer).fix
+
+    def fix(self: object, photo: np.ndarray, mask: np.ndarray, seed: int = 0) -> np.ndarray:
+        asked.append(mask)
+        return plain(self, photo, mask, seed)
+
+    monkeypatch.setattr(type(fake_restorer), "fix", fix)
+    photo, mask = write_picture("p.png", pixels), write_picture("m.png", hole)
+    job = Job(photo, (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(mask, seed=7)))
+    (seen,) = asked
+    assert seen[:, 300 - 192 : 340].all() and not seen[:, :108].any() and not seen[:, 340:].any()
+    after = read(tmp_path / "out.png")
+    assert (after[:, 300:340, :3] == 7).all()
+    assert (after[hole == 0] == pixels[hole == 0]).all()

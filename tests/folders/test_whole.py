@@ -44,6 +44,17 @@ def _mend(photo: Path, mender: str, options: FixOptions | None = None) -> Path:
     return record.out
 
 
+def test_a_mended_jpeg_does_not_get_its_blocks_back(write_picture, mender: str) -> None:
+    photo = write_picture("p.jpg", quality=20)
+    with Image.open(photo) as before, Image.open(_mend(photo, mender)) as after:
+        tables = (before.quantization, after.quantization)
+        assert sum(tables[0][0]) > 1000 > 370 > sum(tables[1][0])
+        assert after.layer[0][1:3] == (1, 1), "4:4:4"
+    fine = write_picture("q.jpg", quality=98)
+    with Image.open(fine) as before, Image.open(_mend(fine, mender)) as after:
+        assert before.quantization == after.quantization
+
+
 def _read(path: Path) -> np.ndarray:
     return np.array(Image.open(path))
 

@@ -309,3 +309,37 @@ def test_a_resolution_that_is_no_number_is_left_out(tmp_path: Path, extension: s
     photo = read_image(tmp_path / "odd.tif")
     write_image(tmp_path / f"out.{extension}", photo.pixels, photo)
     assert read_image(tmp_path / f"out.{extension}").pixels.shape == pixels.shape
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("target", ["b.tif", "b.jpg"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_texts_of_a_tiff_keep_their_letters(
+    depth: type, target: str, encoding: str, tmp_path: Path
+) -> None:
+    words = "\N{COPYRIGHT SIGN} 2020 J. M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller"
+    stored = words.encode(encoding)
+    tag = (33432, 2, len(stored) + 1, stored + b"\0", True)
+    pixels = np.asarray(RGB).astype(depth)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[tag])
+    photo = read_image(tmp_path / "a.tif")
+    write_image(tmp_path / target, photo.pixels, photo)
+    with Image.open(tmp_path / target) as picture:
+        assert str(picture.getexif()[33432]).encode("latin-1") == stored
+
+
+def test_a_bmp_with_transparency_keeps_its_resolution(tmp_path: Path) -> None:
+    clear = RGB.copy()
+    clear.putalpha(100)
+    clear.save(tmp_path / "a.png", dpi=(300, 150))
+    photo = read_image(tmp_path / "a.png")
+    write_image(tmp_path / "a.bmp", photo.pixels, photo)
+    again = read_image(tmp_path / "a.bmp")
+    assert again.dpi == pytest.approx((300, 150), abs=0.1)
+    assert again.alpha is not None and (again.alpha == 100).all()
+
+
+def test_a_large_colour_profile_of_a_png_is_read(tmp_path: Path) -> None:
+    profile = ICC + np.random.default_rng(0).bytes(2**21)
+    RGB.save(tmp_path / "a.png", icc_profile=profile)
+    assert read_image(tmp_path / "a.png").icc == profile

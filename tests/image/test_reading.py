@@ -308,3 +308,29 @@ def test_damaged_bytes_give_a_photo_or_a_sentence(
         assert "\n" not in str(error)
     else:
         assert photo.pixels.ndim == 3
+
+
+def test_a_raw_file_is_refused_though_its_thumbnail_could_be_read(tmp_path: Path) -> None:
+    small, large = np.zeros((20, 30, 3), np.uint8), np.zeros((200, 300), np.uint16)
+    version = (50706, 1, 4, b"\1\4\0\0", True)
+    for name, tags in (("a.nef", []), ("a.dng", [version])):
+        with tifffile.TiffWriter(tmp_path / name) as file:
+            file.write(small, photometric="rgb", subifds=1, subfiletype=1, extratags=tags)
+            file.write(large, photometric="minisblack")
+        with pytest.raises(RestoreError, match="camera's raw file"):
+            read_image(tmp_path / name)
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:  # the other way round
+        file.write(np.zeros((40, 60, 3), np.uint8), photometric="rgb", subifds=1)
+        file.write(small, photometric="rgb", subfiletype=1)
+    assert read_image(tmp_path / "pyramid.tif").pixels.shape == (40, 60, 3)
+
+
+def test_what_lies_behind_a_photo_is_told(tmp_path: Path) -> None:
+    photo = encode(RGB, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(photo + b"\0\0\0\x18ftypmp42" + bytes(99))
+    assert "holds a video behind the photo" in read_image(tmp_path / "a.jpg").warning
+    (tmp_path / "b.jpg").write_bytes(photo)
+    assert read_image(tmp_path / "b.jpg").warning == ""
+    layers = (37724, 7, 4, b"8BIM", True)
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS[..., :3], photometric="rgb", extratags=[layers])
+    assert "Photoshop's layers, which is not written" in read_image(tmp_path / "a.tif").warning
