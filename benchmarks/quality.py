@@ -33,7 +33,7 @@ import cv2
 import numpy as np
 import skimage.data
 
-from restore.cases import Case, crop_mask, read_test_mask
+from restore.cases import Case, crop_mask
 from restore.evaluation import (
     BASELINES,
     OURS,
@@ -50,7 +50,7 @@ from restore.evaluation import (
 )
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Pixels, encode_png, read_image, write_bytes
-from restore.masks import Mask, load_preset
+from restore.masks import Mask, load_preset, read_whole_mask
 from restore.restorer import Restorer
 
 BANDS = {6: 0, 15: 2000, 25: 4000, 35: 6000, 44: 8000, 55: 10000}  # percent: number of first mask
@@ -144,7 +144,7 @@ def read_set(
     for band in bands:
         masks = band_masks(data / "masks", band)
         for (stem, clean), path in zip(photos, masks, strict=False):
-            mask = mask_for(read_test_mask(path), clean.shape[:2], name)
+            mask = mask_for(read_whole_mask(path), clean.shape[:2], name)
             yield Case(stem, f"{name} {band:02d}", clean, mask)
 
 

@@ -14,7 +14,7 @@ from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels, read_image
-from restore.masks import Mask, hole_share, load_preset
+from restore.masks import Mask, hole_share, load_preset, read_whole_mask
 
 LEAST_SIDE = 32  # pixels; LPIPS halves a photo four times
 BLANK = 127  # gray in the hole, so that no method sees what was there
@@ -64,7 +64,11 @@ def read_cases(
     """
     draw = _mask_source(masks, seed)
     for index, name, clean in read_photos(folder, limit, last, warn):
-        mask = draw(index, (clean.shape[0], clean.shape[1]))
+        try:
+            mask = draw(index, (clean.shape[0], clean.shape[1]))
+        except RestoreError as error:
+            warn(f"Left out: {name}, since its mask can't be used: {error}")
+            continue
         if mask.all() or not mask.any():
             much = "all" if mask.any() else "nothing"
             warn(f"Left out: {name}, whose mask covers {much} of it.")
@@ -111,11 +115,6 @@ def read_photos(
         yield index, str(path.relative_to(folder)), clean
 
 
-def read_test_mask(path: Path) -> Mask:
-    """Return a mask (H, W) {0, 1} of any size from a picture, white = hole."""
-    return np.asarray(read_image(path).pixels.mean(axis=2) >= 127.5, np.uint8)
-
-
 def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """Return the top left of a mask at `size` (height, width), enlarged first if it is smaller."""
     scale = max(size[0] / mask.shape[0], size[1] / mask.shape[1])
@@ -134,7 +133,7 @@ def hole_band(mask: Mask) -> str:
 def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
     if Path(masks).is_dir() and str(masks) not in preset_names():
         paths = list_photos(Path(masks))
-        return lambda index, size: crop_mask(read_test_mask(paths[index % len(paths)]), size)
+        return lambda index, size: crop_mask(read_whole_mask(paths[index % len(paths)]), size)
     if Path(masks).is_file() and Path(masks).suffix != ".toml":
         raise UsageError(f"{masks} is one file; name a folder of masks, or a preset.")
     preset = load_preset(masks)

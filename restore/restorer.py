@@ -98,7 +98,13 @@ class Restorer:
                 negative or too large, or the restorer fills holes and there is no mask.
             RestoreError: there is not enough memory.
         """
-        return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
+        try:
+            return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
+        except MemoryError:
+            raise RestoreError(
+                "There is not enough memory to fill this; close other programs, or take a smaller "
+                "photo."
+            ) from None
 
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
@@ -243,6 +249,8 @@ def _mix(
 
 def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:
     """Return a mask as (H, W) {0, 1}, 1 is the hole."""
+    if not isinstance(mask, np.ndarray):
+        raise UsageError(f"The mask must be an array (height, width), not a {type(mask).__name__}.")
     if mask.shape != photo.shape[:2]:
         raise UsageError(
             f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."

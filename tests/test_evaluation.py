@@ -228,6 +228,18 @@ def test_an_unreadable_photo_is_left_out_with_a_warning(tmp_path: Path) -> None:
     assert len(warnings) == 1 and "broken.png" in warnings[0]
 
 
+def test_masks_are_read_as_for_fixing(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", 2 * [coffee()[:64, :64]])
+    clear = np.full((64, 64, 4), 255, np.uint8)
+    clear[9:, :, 3] = 0  # what is transparent marks nothing
+    masks = write(tmp_path / "masks", [clear])
+    (masks / "01.png").write_bytes(b"no picture")
+    warnings: list[str] = []
+    (case,) = read_cases(photos, masks, warn=warnings.append)
+    assert case.name == "00.png" and int(case.mask.sum()) == 9 * 64
+    assert len(warnings) == 1 and "01.png, since its mask can't be used" in warnings[0]
+
+
 def test_a_photo_that_its_mask_covers_or_misses_is_left_out_with_a_warning(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", 3 * [coffee()[:64, :64]])
     mask = np.zeros((3, 96, 96), np.uint8)

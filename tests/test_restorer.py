@@ -83,6 +83,22 @@ def test_a_photo_without_a_hole_comes_back_as_it_is(restorer: Restorer) -> None:
     assert np.array_equal(fixed, photo) and fixed is not photo
 
 
+def test_a_mask_that_is_no_array_is_refused(restorer: Restorer) -> None:
+    with pytest.raises(UsageError, match="not a list"):
+        restorer.fix(_photo(32, 32), [[1]])  # type: ignore[arg-type]
+
+
+def test_where_memory_is_short_it_is_told(restorer: Restorer, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Restorer, "restore", fail)
+    mask = np.zeros((32, 32), np.uint8)
+    mask[8:16] = 1
+    with pytest.raises(RestoreError, match="not enough memory"):
+        restorer.fix(_photo(32, 32), mask)
+
+
 def test_any_type_of_mask_will_do(restorer: Restorer) -> None:
     photo, mask = _photo(64, 64), _mask(64, 64)
     fixed = restorer.fix(photo, mask)

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import click
 
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if not (sys.warnoptions or os.environ.get(DEBUG)):
         warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that it can't show must not stop the rest
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(arguments, prog_name="restore", standalone_mode=False)
         if sys.stdout:  # closed by whoever started us

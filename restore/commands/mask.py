@@ -158,7 +158,7 @@ def _check_preview(photo: Path | None, preview: Path | None, target: Path, overw
         raise UsageError("--preview lays the mask over a photo; name the photo.")
     if preview.exists() and photo.exists() and preview.samefile(photo):
         raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
-    if preview.absolute() == target.absolute():
+    if preview.resolve() == target.resolve():
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
     check_target(preview, overwrite=overwrite)
 

@@ -10,6 +10,7 @@ from restore.masks.given import (
     mask_from_boxes,
     mask_from_color,
     read_mask,
+    read_whole_mask,
 )
 from restore.masks.kinds import (
     MASKS,
@@ -44,4 +45,5 @@ __all__ = [
     "mask_from_boxes",
     "mask_from_color",
     "read_mask",
+    "read_whole_mask",
 ]

@@ -45,13 +45,7 @@ def read_mask(
             and by more than rounding a side does.
         RestoreError: the file can't be read.
     """
-    if mask_is not in {"hole", "known"}:
-        raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
-    with open_picture(path, max_pixels) as picture:
-        deep = read_samples(Path(path), picture)
-        shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
-        white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
-    mask = (white if mask_is == "hole" else ~white).view(np.uint8)
+    mask = read_whole_mask(path, mask_is, max_pixels=max_pixels)
     (height, width), (tall, broad) = mask.shape, size
     rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
     if abs(width * tall / (height * broad) - 1) > 0.01 and not rounded:
@@ -60,6 +54,19 @@ def read_mask(
             "a mask needs the shape of the photo as displayed, at any size."
         )
     return fit_mask(mask, size)
+
+
+def read_whole_mask(
+    path: str | Path, mask_is: str = "hole", *, max_pixels: int = MAX_PIXELS
+) -> Mask:
+    """Read a picture as a mask of its own size; the rest as `read_mask`."""
+    if mask_is not in {"hole", "known"}:
+        raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
+    with open_picture(path, max_pixels) as picture:
+        deep = read_samples(Path(path), picture)
+        shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
+        white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
+    return (white if mask_is == "hole" else ~white).view(np.uint8)
 
 
 def _to_picture(levels: Pixels) -> Image.Image:

@@ -5,9 +5,11 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
 
 from restore import __version__
 from restore.commands import cli, main
@@ -151,3 +153,19 @@ def test_a_wrong_request_is_told_before_torch_is_imported() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert ran.returncode == 12, ran.stderr
+
+
+def test_a_name_that_the_output_cannot_show_stops_nothing(tmp_path: Path) -> None:
+    for name in ("a\N{GRINNING FACE}.png", "b.png"):
+        Image.new("RGB", (32, 32)).save(tmp_path / name)
+    Image.new("L", (32, 32)).save(tmp_path / "m.png")
+    command = [sys.executable, "-m", "restore", "fix", "a\N{GRINNING FACE}.png", "b.png"]
+    ran = subprocess.run(
+        [*command, "--mask", "m.png", "--out", "new/"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert b"a\\U0001f600.png" in ran.stdout and (tmp_path / "new" / "b.png").is_file()
