@@ -20,7 +20,7 @@ from restore.masks import Mask, grow_mask
 
 Plane = NDArray[np.float32]
 
-THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
 TOLERANCE = 1  # pixels that a found pixel may lie beside a damaged one, in the second score
 SHEET_SIDE = 320  # pixels, longer side of a picture on the sheet
 

@@ -20,7 +20,7 @@ from restore.windows import Box, split_box
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
+THRESHOLD = 0.45  # probability from which on a pixel counts as damaged
 GROW = 0  # pixels
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 LARGEST_SIDE = 640  # pixels, shorter side of the largest photos that training knows parts of

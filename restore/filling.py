@@ -34,7 +34,7 @@ LEAST_WINDOW = 256  # pixels, side
 LARGEST_CORE = 576  # pixels; a larger group is filled in parts, each with its context
 LEAST_DEPTH = 12  # pixels; a shallower hole is left to the generator even in a texture
 LARGEST_DEPTH = 128  # pixels; a deeper hole is filled first at a scale where it isn't
-SKETCHED_DEPTH = 64  # pixels that are left of its depth then
+PART_DEPTH = 64  # pixels of depth that the parts of a longer one have in their sketches
 COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
 SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
@@ -197,8 +197,8 @@ class Filler(NamedTuple):
 
     def _fill_group(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
         """Fill a group at its own size, what is deep in it first coarsely."""
-        for part, depth in _find_deep(canvas, group):
-            yield from self._fill_coarsely(canvas, part, SKETCHED_DEPTH / depth)
+        for part, scale in _find_deep(canvas, group):
+            yield from self._fill_coarsely(canvas, part, scale)
         cores = split_box(group, LARGEST_CORE)
         for core in cores if len(cores) == 1 else _tighten(cores, canvas.unknown):
             window = core.widen(CONTEXT, LEAST_WINDOW, *canvas.size, SIDE_STEP)
@@ -212,8 +212,7 @@ class Filler(NamedTuple):
 
         What has been sketched beside it is gone by, so that parts of one hole go together.
         """
-        margin = max(CONTEXT, max(group.height, group.width) // 3)
-        window = group.widen(margin, LEAST_WINDOW, *canvas.size)
+        window = _widen_for_sketch(canvas, group)
         scale = min(scale, COARSE_SIDE / max(window.height, window.width))
         small, hole = canvas.shrink(window, _scaled(window, scale), sketched=True)
         if hole.all():
@@ -239,29 +238,49 @@ class Filler(NamedTuple):
 
 
 def _find_deep(canvas: Canvas, group: Box) -> list[tuple[Box, float]]:
-    """Return what is too deep in a group to be filled at its own size, and how deep it is.
+    """Return what is sketched of a group that is too deep for its own size, and at which scale.
 
-    Each part is of a size that need not be shrunk further than its depth asks for, so that neither
-    the ends of a long band nor scratches that lead into a deep hole are drawn from a tiny sketch.
+    That is all of it, at the scale that its depth asks for, or where it is far too long for that
+    only what is deep, in parts: so neither the ends of a long band nor scratches that lead into a
+    deep hole are drawn from a tiny sketch.
     """
     around = group.widen(RIM, 0, *canvas.size)  # a hole may fill its group to the rim
     depths = hole_depths(canvas.unknown[around.slices])
+    deepest = float(depths.max())
+    if deepest <= LARGEST_DEPTH:
+        return []
+    seen = _widen_for_sketch(canvas, group)
+    if max(seen.height, seen.width) * PART_DEPTH / deepest <= COARSE_SIDE:
+        return [(group, LARGEST_DEPTH / deepest)]
+    return _find_deep_parts(depths, group, around)
+
+
+def _find_deep_parts(
+    depths: NDArray[np.float32], group: Box, around: Box
+) -> list[tuple[Box, float]]:
+    """Return the parts of a group around what is deep, and their scales; `depths` of `around`."""
     deep = (depths > LARGEST_DEPTH).view(np.uint8)
     count, places, stats, _ = cv2.connectedComponentsWithStats(deep)
+    reach = ceil(LARGEST_DEPTH / 0.95) + RIM  # distances are up to 5 % short
     found = []
     for number in range(1, count):  # 0 is what is shallow
         left, top, width, height, _ = map(int, stats[number])
-        reach = ceil(LARGEST_DEPTH / 0.95) + RIM  # distances are up to 5 % short
         box = Box(
             max(group.top, around.top + top - reach),
             max(group.left, around.left + left - reach),
             min(group.bottom, around.top + top + height + reach),
             min(group.right, around.left + left + width + reach),
         )
-        depth = float(depths[places == number].max())
-        side = COARSE_SIDE * 3 / 5 * depth / SKETCHED_DEPTH  # a third of it is seen on either side
-        found += [(part, depth) for part in split_box(box, ceil(side))]
+        scale = PART_DEPTH / float(depths[places == number].max())
+        largest = ceil(COARSE_SIDE * 3 / 5 / scale)  # a third of it is seen on either side
+        found += [(part, scale) for part in split_box(box, largest)]
     return found
+
+
+def _widen_for_sketch(canvas: Canvas, box: Box) -> Box:
+    """Return a box with what is seen around it for a sketch."""
+    margin = max(CONTEXT, max(box.height, box.width) // 3)
+    return box.widen(margin, LEAST_WINDOW, *canvas.size)
 
 
 def _tighten(cores: list[Box], unknown: Mask) -> list[Box]:

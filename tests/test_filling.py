@@ -11,7 +11,7 @@ from restore.filling import (
     CONTEXT,
     LARGEST_DEPTH,
     LEAST_WINDOW,
-    SKETCHED_DEPTH,
+    PART_DEPTH,
     Canvas,
     _find_deep,
     fill_holes,
@@ -204,19 +204,29 @@ def test_a_long_band_is_sketched_in_parts_no_smaller_than_its_depth_asks_for() -
     canvas, group = Canvas(draw_shapes(512, 2048), mask), Box(96, 32, 416, 2016)
     found = _find_deep(canvas, group)
     assert len(found) > 2
-    for part, depth in found:
-        assert 138 < depth < 146
+    for part, scale in found:
+        assert PART_DEPTH / 146 < scale < PART_DEPTH / 138
         seen = max(part.height, part.width) * 5 / 3  # with what is around it
-        assert 300 < seen * SKETCHED_DEPTH / depth <= COARSE_SIDE + 2
+        assert 300 < seen * scale <= COARSE_SIDE + 2
     assert sum(part.area for part, _ in found) >= mask.sum()
+
+
+def test_a_deep_hole_is_sketched_whole_at_the_size_that_its_depth_asks_for() -> None:
+    mask = np.zeros((900, 900), np.uint8)
+    mask[300:600, 300:620] = 1
+    group = Box(288, 288, 608, 640)
+    ((box, scale),) = _find_deep(Canvas(draw_shapes(900, 900), mask), group)
+    assert box == group and LARGEST_DEPTH / 151 < scale < LARGEST_DEPTH / 142
+    mask[340:600] = 0
+    assert _find_deep(Canvas(draw_shapes(900, 900), mask), group) == []
 
 
 def test_scratches_that_lead_into_a_deep_hole_are_not_sketched() -> None:
     mask = np.zeros((1024, 1536), np.uint8)
     mask[500:508, 40:1500] = mask[372:652, 628:908] = 1
     canvas = Canvas(draw_shapes(1024, 1536), mask)
-    ((box, depth),) = _find_deep(canvas, Box(352, 32, 672, 1504))
-    assert 132 < depth < 142
+    ((box, scale),) = _find_deep(canvas, Box(352, 32, 672, 1504))
+    assert PART_DEPTH / 142 < scale < PART_DEPTH / 132
     assert box.top <= 372 and box.bottom >= 652 and 600 < box.left <= 628 and 908 <= box.right < 936
     assert _find_deep(canvas, Box(480, 32, 512, 600)) == []
 

@@ -72,7 +72,7 @@ class Numbers(click.ParamType):
     "--threshold",
     type=FiniteRange(0, 1),
     metavar="0-1",
-    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
+    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.45]",
 )
 @click.option(
     "--grow",
