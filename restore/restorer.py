@@ -37,6 +37,11 @@ class Restorer:
     device: torch.device
     ways: int = 1  # of `MIRRORED` that a window is restored in
 
+    @property
+    def takes_deep(self) -> bool:
+        """Whether `fix` takes photos of 16 bits, as what mends them does."""
+        return self.settings.task == "mend"
+
     @classmethod
     def load(
         cls,

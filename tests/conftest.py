@@ -22,6 +22,7 @@ class FakeRestorer:
     """Fills a hole with the seed as gray, at once, and remembers what it was asked for."""
 
     name = "fake"
+    takes_deep = False
 
     def __init__(self) -> None:
         self.loaded: list[tuple[str, str]] = []

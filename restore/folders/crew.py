@@ -95,6 +95,11 @@ class Member:
         """The restorer's name."""
         return self.restorer.name
 
+    @property
+    def takes_deep(self) -> bool:
+        """Whether photos may have 16 bits."""
+        return self.restorer.takes_deep
+
     def fix(
         self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
     ) -> AnyPixels:

@@ -98,6 +98,10 @@ class Fixer(Protocol):
     def name(self) -> str:
         """The restorer's name."""
 
+    @property
+    def takes_deep(self) -> bool:
+        """Whether photos may have 16 bits; what fills holes takes 8."""
+
     def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
         """See `restore.restorer.Restorer.fix`."""
 
@@ -212,18 +216,19 @@ def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:
 def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole.
 
-    A photo that is mended as a whole has 16 bits where its file has them.
+    What is mended, whole or in the hole, has 16 bits where its file has them.
     """
-    if opened.hole is None:
-        deep = opened.photo.deep_rgb
-        return restorer.fix(opened.photo.pixels if deep is None else deep, None, seed=seed)
-    if not opened.hole.any():
+    if opened.hole is not None and not opened.hole.any():
         return opened.photo.pixels
+    deep = opened.photo.deep_rgb
+    pixels = opened.photo.pixels if deep is None or not restorer.takes_deep else deep
+    if opened.hole is None:
+        return restorer.fix(pixels, None, seed=seed)
     unseen = _find_unseen(opened.hole, opened.photo.alpha)
     if unseen is None:
-        return restorer.fix(opened.photo.pixels, opened.hole, seed=seed)
-    filled = restorer.fix(opened.photo.pixels, opened.hole | unseen, seed=seed)
-    return np.where(opened.hole[..., None] == 1, filled, opened.photo.pixels)
+        return restorer.fix(pixels, opened.hole, seed=seed)
+    filled = restorer.fix(pixels, opened.hole | unseen, seed=seed)
+    return np.where(opened.hole[..., None] == 1, filled, pixels)
 
 
 def _find_unseen(hole: Mask, alpha: Pixels | None) -> Mask | None:

@@ -34,6 +34,7 @@ class Repairer:
     filler: Fixer
     mender: Fixer | None = None
     grow: int = 0
+    takes_deep = True
 
     @property
     def name(self) -> str:

@@ -85,6 +85,19 @@ def test_sixteen_bits_stay_sixteen(tmp_path: Path, mender: str, channels: int) -
         assert np.array_equal(mended[..., 3], deep[..., 3])
 
 
+def test_sixteen_bits_are_mended_inside_a_mask(write_picture, tmp_path: Path, mender: str) -> None:
+    deep = np.random.default_rng(1).integers(0, 2**16, (40, 60, 4), np.uint16)
+    deep[..., 3] = 65_535
+    deep[:, 50:, 3] = 0
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    hole = np.zeros((40, 60), np.uint8)
+    hole[10:30, 20:50] = 255
+    options = FixOptions(write_picture("m.png", hole))
+    mended = cv2.imread(str(_mend(tmp_path / "deep.png", mender, options)), -1)
+    assert np.array_equal(mended[hole == 0], deep[hole == 0])
+    assert (mended[hole == 255][:, :3] % 257 != 0).mean() > 0.7, "not 8 bits made wide"
+
+
 @pytest.mark.parametrize(("name", "factor"), [("p.jpg", 2), ("p.png", 4)])
 def test_a_photo_gets_larger_and_its_file_says_so(
     write_picture, mender: str, name: str, factor: int
