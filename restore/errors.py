@@ -1,5 +1,7 @@
 """The two errors that a user may see, and the single sentence that tells of any error."""
 
+NO_MEMORY = "There is not enough memory for this; close other programs or take a smaller photo."
+
 
 class RestoreError(Exception):
     """A job can't be done; the message is one sentence with what was given and what to try."""
@@ -24,9 +26,7 @@ def sentence_of(error: Exception) -> str:
         case OSError() if error.strerror:
             text = f"{error.filename or 'A file'} can't be used: {error.strerror}."
         case MemoryError():
-            text = (
-                "There is not enough memory for this; close other programs or take a smaller photo."
-            )
+            text = NO_MEMORY
         case _:
             text = (
                 f"Something unexpected happened ({type(error).__name__}: {error}); "

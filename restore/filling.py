@@ -199,7 +199,7 @@ class Filler(NamedTuple):
         """Fill a group at its own size, what is deep in it first coarsely."""
         for part, scale in _find_deep(canvas, group):
             yield from self._fill_coarsely(canvas, part, scale)
-        cores = split_box(group, LARGEST_CORE)
+        cores = split_box(group, LARGEST_CORE)  # the box of a group is tight, those of parts not
         for core in cores if len(cores) == 1 else _tighten(cores, canvas.unknown):
             window = core.widen(CONTEXT, LEAST_WINDOW, *canvas.size, SIDE_STEP)
             restored = yield from self._ask(*canvas.cut(window))
@@ -271,7 +271,8 @@ def _find_deep_parts(
             min(group.bottom, around.top + top + height + reach),
             min(group.right, around.left + left + width + reach),
         )
-        scale = PART_DEPTH / float(depths[places == number].max())
+        here = slice(top, top + height), slice(left, left + width)
+        scale = PART_DEPTH / float(depths[here][places[here] == number].max())
         largest = ceil(COARSE_SIDE * 3 / 5 / scale)  # a third of it is seen on either side
         found += [(part, scale) for part in split_box(box, largest)]
     return found

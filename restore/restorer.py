@@ -14,7 +14,7 @@ from restore.adapting import adapt_generator
 from restore.assets import checkpoint_path, natural_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
-from restore.errors import RestoreError, UsageError
+from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
 from restore.image import AnyPixels, check_pixels, to_tensor
 from restore.nets import RESTORERS, RestorerGenerator
@@ -106,10 +106,7 @@ class Restorer:
         try:
             return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
         except MemoryError:
-            raise RestoreError(
-                "There is not enough memory to fill this; close other programs, or take a smaller "
-                "photo."
-            ) from None
+            raise RestoreError(NO_MEMORY) from None
 
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0

@@ -61,15 +61,6 @@ class Box:
             self.right - outer.left,
         )
 
-    def join(self, other: "Box") -> "Box":
-        """Return the smallest box around both."""
-        return Box(
-            min(self.top, other.top),
-            min(self.left, other.left),
-            max(self.bottom, other.bottom),
-            max(self.right, other.right),
-        )
-
     def widen(self, margin: int, least: int, height: int, width: int, step: int = 1) -> "Box":
         """Return the box with `margin` on all sides, at least `least` wide, inside the photo.
 

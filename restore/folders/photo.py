@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-import cv2
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
@@ -238,9 +237,7 @@ def _find_unseen(hole: Mask, alpha: Pixels | None) -> Mask | None:
     """
     if alpha is None or alpha.all():
         return None
-    side = 2 * UNSEEN + 1
-    near = cv2.dilate(hole, np.ones((side, side), np.uint8))
-    unseen = near & (alpha == 0)
+    unseen = grow_mask(hole, UNSEEN) & (alpha == 0)
     return unseen if unseen.any() and not (hole | unseen).all() else None
 
 

@@ -149,9 +149,8 @@ class Worker:
 
     def _wrote(self, result: Path) -> bool:
         """Return whether a result was written here or by a run before and is as it was then."""
-        written = {self.written.get(result)}
-        written |= {e.out_sha256 for e in self.done.get(self._name(result), ())}
-        return bool(written - {None}) and hash_file(result) in written
+        written = {entry.out_sha256 for entry in self.done.get(self._name(result), ())}
+        return hash_file(result) in (written | {self.written.get(result)}) - {None}
 
     def _name(self, result: Path) -> str:
         """Return a result's path below the folder of all results, as reports name it."""

@@ -268,8 +268,14 @@ def to_plain(recipe: Recipe) -> dict[str, Any]:
 
 # What a resumed run may change: how long, how often, how fast; never what is learned.
 FREE_KEYS = (
-    *("steps", "save_seconds", "preview_seconds", "workers", "compile", "download"),
-    *("data", "licence"),
+    "steps",
+    "save_seconds",
+    "preview_seconds",
+    "workers",
+    "compile",
+    "download",
+    "data",
+    "licence",
 )
 
 

@@ -81,27 +81,21 @@ class RestorerStep(Step[Batch]):
             if "diversity" in due:
                 noise_again = self._draw_noise(batch, noise)
                 found["another"] = self.improve(base, mask, noise_again)
-            if self.discriminator is not None:
-                found |= self._judge(self.discriminator, clean, restored, mask, noise)
+            found |= self._judge(clean, restored, mask, noise)
             if "perceptual" in due and self.measure is not None:
                 found["lpips"] = self._find_distance(restored, clean, noise)
         found |= self.find_slopes(clean, restored, mask, noise, due)
         return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
 
-    def _judge(
-        self,
-        discriminator: Discriminator,
-        clean: Tensor,
-        restored: Tensor,
-        mask: Tensor,
-        noise: Noise,
-    ) -> dict[str, Any]:
+    def _judge(self, clean: Tensor, restored: Tensor, mask: Tensor, noise: Noise) -> dict[str, Any]:
         """Return the discriminator's logits and features of real and fake."""
+        if self.discriminator is None:
+            return {}
         if self.augmented:
             change = Augment(len(clean), clean.shape[-1], noise)
             clean, restored, mask = change(clean), change(restored), change.move(mask)
-        real_logits, real_features = discriminator(clean, mask)
-        fake_logits, fake_features = discriminator(restored, mask)
+        real_logits, real_features = self.discriminator(clean, mask)
+        fake_logits, fake_features = self.discriminator(restored, mask)
         return {
             "real_logits": real_logits,
             "real_features": real_features,
