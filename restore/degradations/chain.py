@@ -15,10 +15,11 @@ from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionB
 from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
 from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Plane, Rng, to_levels
-from restore.degradations.cracks import Cracks
+from restore.degradations.cracks import Cracks, Creases
 from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
+from restore.degradations.rims import Mount, WornRims
 from restore.errors import UsageError
 from restore.tables import look_up
 
@@ -37,9 +38,12 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
     "fading": Fading,
     "yellowing": Yellowing,
     "low-contrast": LowContrast,
+    "mount": Mount,
     "scratches": Scratches,
     "cracks": Cracks,
+    "creases": Creases,
     "folds": Folds,
+    "worn-rims": WornRims,
     "dust": Dust,
     "stains": Stains,
     "text": Text,

@@ -1,11 +1,20 @@
-"""Cracks: an emulsion that broke where the print was bent, and the paper that shows there."""
+"""Cracks and creases: where a print was bent, and the paper that shows where it broke."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from restore.degradations.contract import Chance, Count, Length, Plane, Rng, Share, draw_count
-from restore.degradations.damage import DIRT, Damage, Layer, Line, draw_lines, draw_smooth
+from restore.degradations.damage import (
+    DIRT,
+    PAPER,
+    Damage,
+    Layer,
+    Line,
+    draw_lines,
+    draw_smooth,
+    stack_layers,
+)
 
 PAPERS = ((250, 248, 244), (238, 226, 198), (214, 188, 140))  # white, aged, soaked with glue
 SHADOW = 0.45  # opacity of the shadow of a raised rim
@@ -111,10 +120,76 @@ def _draw_flake(line: Line, side: int, rng: Rng) -> Line:
 
 def _raise_rims(color: NDArray[np.float32], opacity: Plane, rng: Rng) -> Layer:
     """Return cracks with a shadow to one side, a pixel or two wide."""
-    right, down = rng.uniform(-2, 2, 2)
-    move = np.array([[1, 0, right], [0, 1, down]], np.float32)
-    shifted = cv2.warpAffine(opacity, move, opacity.shape[::-1]).reshape(opacity.shape)
+    shifted = _move(opacity, *rng.uniform(-2, 2, 2))
     whole = opacity + np.float32(SHADOW) * shifted * (1 - opacity)
     share = (opacity / np.maximum(whole, 1e-6))[..., None]
     mixed = share * color + (1 - share) * np.array(DIRT, np.float32)
     return Layer(np.asarray(mixed, np.float32), whole)
+
+
+class Creases(Damage):
+    """Fine, branching creases: light on the side that faces the lamp, dark on the other.
+
+    They are rubbed white along some of their way, and down to the paper in places.
+    """
+
+    count: Count = (1, 12)  # creases, without their branches
+    length: Length = (0.1, 1.2)
+    width: Length = (0.001, 0.006)  # thin ones are more common
+    turn: Share = (0.03, 0.4)
+    branches: Count = (0, 6)  # of each
+    opacity: Share = (0.15, 0.8)
+    rubbed: Share = (0, 1)  # how much they are white instead of light and dark
+    broken: Share = (0, 0.4)  # share of their way that shows the paper
+
+    def draw(self, height: int, width: int, rng: Rng) -> Layer:
+        """Return the creases."""
+        low, high = self.width
+        thick = max(0.5, (low + (high - low) * rng.random() ** 2) * min(height, width))
+        ridge = draw_lines((height, width), self._draw_net((height, width), thick, rng))
+        return stack_layers(self._draw_relief(ridge, thick, rng), self._draw_paper(ridge, rng))
+
+    def _draw_net(self, size: tuple[int, int], thick: float, rng: Rng) -> list[Line]:
+        """Return creases about `thick` pixels wide; branches leave older ones, so nets form."""
+        side, turn = min(size), rng.uniform(*self.turn)
+        step = max(1.0, _STEP * side)
+        lines: list[Line] = []
+        for _ in range(draw_count(rng, self.count)):
+            pieces = max(1, round(rng.uniform(*self.length) * side / step))
+            start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
+            lines.append(draw_crack(start, angle, pieces, step, thick, turn, rng))
+            for _ in range(draw_count(rng, self.branches)):
+                lines.append(_draw_branch(lines[rng.integers(len(lines))], step, rng))
+        return lines
+
+    def _draw_relief(self, ridge: Plane, thick: float, rng: Rng) -> Layer:
+        """Return ridges (H, W) of 0 to 1 as a lamp from a side shows them."""
+        height, width = ridge.shape
+        sigma = max(0.4, rng.uniform(0.3, 0.8) * thick)
+        soft = np.asarray(cv2.GaussianBlur(ridge, (0, 0), sigma), np.float32)
+        angle, far = rng.uniform(0, 2 * np.pi), max(0.7, 0.6 * thick)
+        right, down = float(far * np.cos(angle)), float(far * np.sin(angle))
+        relief = _move(soft, right, down) - _move(soft, -right, -down)
+        rubbed = np.float32(rng.uniform(*self.rubbed))
+        # A crease is not bent the same all the way: half as much to twice.
+        bent = np.exp2(np.clip(draw_smooth(height, width, 0.12, rng), -1, 1))
+        bent *= np.float32(rng.uniform(*self.opacity))
+        shade = bent * ((1 - rubbed) * relief + rubbed * soft)
+        color = np.where((shade > 0)[..., None], PAPER, DIRT).astype(np.float32)
+        return Layer(color, np.clip(np.abs(shade), 0, 1))
+
+    def _draw_paper(self, ridge: Plane, rng: Rng) -> Layer:
+        """Return the stretches of ridges that are broken open."""
+        height, width = ridge.shape
+        place, share = draw_smooth(height, width, 0.06, rng), rng.uniform(*self.broken)
+        open_ = np.clip(4 * (place - np.quantile(place, 1 - share)), 0, 1)
+        paper = np.array(PAPERS[rng.integers(len(PAPERS))], np.float32)
+        return Layer(paper, np.asarray(ridge * open_, np.float32))
+
+
+def _move(plane: Plane, right: float, down: float) -> Plane:
+    """Return a plane moved by pixels or parts of them."""
+    move = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    height, width = plane.shape
+    moved = cv2.warpAffine(plane, move, (width, height))
+    return np.asarray(moved, np.float32).reshape(height, width)

@@ -214,11 +214,11 @@ class Folds(Damage):
             offset = rng.uniform(-0.4, 0.4) * side
             crack = max(0.5, rng.uniform(*self.width) * side)
             wobble = draw_smooth(height, width, 0.03, rng)
-            layer = _stack(layer, draw_fold((height, width), angle, offset, crack, wobble))
+            layer = stack_layers(layer, draw_fold((height, width), angle, offset, crack, wobble))
         return layer
 
 
-def _stack(below: Layer, above: Layer) -> Layer:
+def stack_layers(below: Layer, above: Layer) -> Layer:
     """Return two layers as one."""
     rest = below.opacity * (1 - above.opacity)
     opacity = above.opacity + rest

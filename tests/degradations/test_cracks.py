@@ -1,7 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
-from restore.degradations.cracks import Cracks, draw_crack
+from restore.degradations.cracks import Cracks, Creases, draw_crack
+from restore.degradations.damage import lay_over
 
 
 @pytest.fixture
@@ -38,3 +40,27 @@ def test_raised_rims_throw_a_shadow(rng) -> None:
 
 def test_no_cracks_are_none(rng) -> None:
     assert not Cracks(count=(0, 0)).draw(50, 60, rng).opacity.any()
+
+
+def test_creases_are_light_on_one_side_and_dark_on_the_other(rng) -> None:
+    kind = Creases(rubbed=(0, 0), broken=(0, 0), width=(0.01, 0.01), opacity=(0.8, 0.8))
+    gray = lay_over(np.full((200, 200, 3), 128, np.uint8), kind.draw(200, 200, rng))[..., 0]
+    light, dark = (gray > 140).mean(), (gray < 116).mean()
+    assert light > 0.005 and 0.5 < dark / light < 2
+    near = cv2.dilate((gray > 140).view(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert near[gray < 116].mean() > 0.9
+
+
+def test_rubbed_creases_are_only_light_and_broken_ones_show_the_paper(rng) -> None:
+    whole, broken = (
+        Creases(rubbed=(1, 1), opacity=(0.2, 0.2), broken=(share, share)).draw(
+            200, 200, np.random.default_rng(2)
+        )
+        for share in (0, 0.5)
+    )
+    assert np.asarray(whole.color)[whole.opacity > 0.05].min() > 200
+    assert whole.opacity.max() < 0.5 < broken.opacity.max()
+
+
+def test_no_creases_are_none(rng) -> None:
+    assert not Creases(count=(0, 0)).draw(50, 60, rng).opacity.any()

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from restore.degradations.rims import Mount, WornRims
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_a_mount_is_an_even_border_and_no_damage(flat: np.ndarray, rng) -> None:
+    kind = Mount(width=(0.05, 0.05), lines=(0, 0), tilt=(0, 0), dark=0)
+    mounted, mask = kind.damage(flat, rng)
+    assert not mask.any()
+    assert np.array_equal(mounted[6:-6, 6:-6], flat[6:-6, 6:-6])
+    rims = np.concatenate([mounted[:5].reshape(-1, 3), mounted[:, -5:].reshape(-1, 3)])
+    assert np.ptp(rims, axis=0).max() == 0 and rims.min() > 130
+    assert Mount(dark=1, lines=(0, 0))(flat, rng)[0, 0].max() < 100
+
+
+def test_lines_of_a_mount_stand_out_from_it(flat: np.ndarray) -> None:
+    drawn = [
+        Mount(width=(0.07, 0.07), lines=(n, n), dark=0)(flat, np.random.default_rng(4))
+        for n in (0, 2)
+    ]
+    assert drawn[1].min() < 100 < drawn[0].min()
+
+
+def test_rims_are_worn_and_the_middle_is_not(rng) -> None:
+    opacity = WornRims(torn=0).draw(200, 300, rng).opacity
+    assert opacity.max() == 1 and not opacity[40:-40, 40:-40].any()
+    shares = [
+        (WornRims(torn=0, worn=(s, s)).draw(200, 300, np.random.default_rng(1)).opacity > 0).mean()
+        for s in (0.1, 0.9)
+    ]
+    assert 0 < shares[0] < shares[1] < 0.15
+
+
+def test_corners_are_torn_off(rng) -> None:
+    kind = WornRims(torn=1, worn=(0, 0), corner=(0.2, 0.2))
+    counts = []
+    for _ in range(8):
+        opacity = kind.draw(200, 300, rng).opacity
+        corners = opacity[[4, 4, -5, -5], [4, -5, 4, -5]]
+        counts.append(int((corners == 1).sum()))
+        assert not opacity[60:-60, 60:-60].any()
+    assert min(counts) >= 1 and max(counts) == 3
+
+
+def test_a_photo_of_one_pixel_can_be_worn_and_mounted(rng) -> None:
+    pixel = np.full((1, 1, 3), 90, np.uint8)
+    for kind in (WornRims(torn=1), Mount()):
+        assert kind(pixel, rng).shape == (1, 1, 3)
