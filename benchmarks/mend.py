@@ -90,8 +90,11 @@ def main() -> None:
             failed += [line] * (way == "float" and found.psnr < LEAST[task])
     print(f"below what was wanted: {', '.join(failed) or 'nothing'}")
     if options.json:
+        how = {"limit": options.limit, "natural": options.natural, "tta": options.tta}
         brief = {f"PSNR {t}": round(scores[f"{t} float"]["psnr"], 2) for t in options.tasks}
-        options.json.write_text(json.dumps({"scores": brief, "tasks": scores}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps(how | {"scores": brief, "tasks": scores}, indent=1) + "\n"
+        )
 
 
 def parse_options() -> argparse.Namespace:

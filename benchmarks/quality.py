@@ -25,6 +25,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -51,6 +52,7 @@ from restore.evaluation import (
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Pixels, encode_png, read_image, write_bytes
 from restore.masks import Mask, load_preset, read_whole_mask
+from restore.metrics import knows_lpips
 from restore.restorer import Restorer
 
 BANDS = {6: 0, 15: 2000, 25: 4000, 35: 6000, 44: 8000, 55: 10000}  # percent: number of first mask
@@ -96,6 +98,7 @@ def main() -> None:
         report[name] = print_table(name, scores)
         everything += scores
     if options.json:
+        report["limit"] = options.limit
         report["scores"] = [asdict(score) for score in everything]
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if rows:
@@ -211,7 +214,8 @@ class Cache:
     def score(self, case: Case, baseline: str) -> Score:
         """Return the score of a baseline, measured now or before."""
         content = hashlib.sha256(case.clean.tobytes() + case.mask.tobytes()).hexdigest()
-        key = f"{baseline} {cv2.__version__} {' '.join(HOLE_METRICS)} {content}"
+        versions = f"{cv2.__version__} {version('scikit-image')} lpips {knows_lpips()}"
+        key = f"{baseline} {versions} {' '.join(HOLE_METRICS)} {content}"
         if key not in self.known:
             score = score_case(case, {baseline: fill(BASELINES[baseline], case)})[0]
             self.known[key] = asdict(score)

@@ -178,7 +178,9 @@ def score(restorer: Restorer, data: Path, cache: Cache) -> list[float]:
             answers = {m: fill(f, case) for m, f in fixer_methods(restorer).items()}
             scores += score_beside(case, answers, cache)
         rows.append(table_row(scores))
-    values = [[float(row[key] or 0) for row in rows] for key in ("ratio", "dB ours", "tex ours")]
+    values = [
+        [float(row[key] or "nan") for row in rows] for key in ("ratio", "dB ours", "tex ours")
+    ]
     return [*values[0], *map(fmean, values[1:])]
 
 

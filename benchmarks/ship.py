@@ -34,7 +34,7 @@ WHOLE = "mean ratio 6-35"  # in the report of a set whose bands were all measure
 def main() -> None:
     """Copy the network with its scores in the header, and its discriminator, if it has one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", help="name, file or folder; ./NAME for a folder")
     parser.add_argument("--scores", type=Path, required=True)
     parser.add_argument("--data", default="")
     parser.add_argument("--licence", default="")
@@ -61,13 +61,18 @@ def read_scores(path: Path) -> dict[str, float]:
     That is the mean over the smaller bands, of sets that were measured whole.
     """
     report = json.loads(path.read_text())
+    if unlike := {key for key in ("limit", "natural", "tta") if report.get(key)}:
+        raise SystemExit(
+            f"{path} was measured with --{', --'.join(sorted(unlike))}; measure whole."
+        )
     if isinstance(report.get("scores"), dict):
         return report["scores"]
     if "features" in report:
         known = {f"{key} {report['features']}": report["values"][key] for key in BY_FEATURES}
         alone = {key: report["values"][key] for key in ALONE if key in report["values"]}
         return {name: float(f"{value:.4g}") for name, value in (known | alone).items()}
-    found = {name: part[WHOLE] for name, part in report.items() if WHOLE in part}
+    sets = {name: part for name, part in report.items() if isinstance(part, dict)}
+    found = {name: part[WHOLE] for name, part in sets.items() if WHOLE in part}
     return {f"ratio {name}": round(value, 3) for name, value in found.items()}
 
 

@@ -17,6 +17,7 @@ from restore.image import Pixels, read_image
 from restore.masks import Mask, hole_share, load_preset, read_whole_mask
 
 LEAST_SIDE = 32  # pixels; LPIPS halves a photo four times
+DRAWS = 50  # of a preset until it changes a photo
 BLANK = 127  # gray in the hole, so that no method sees what was there
 
 
@@ -53,8 +54,9 @@ def read_cases(
     """Yield the photos of a folder with holes in them, grouped by the size of the hole.
 
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
-    folder of masks, white = hole, that the photos take in turn, both sorted by name; of a mask that
-    is larger than its photo the top left counts. `last` and `limit`: only so many photos from the
+    folder of masks, white = hole, that the photos take in turn, both sorted by name; where it lies
+    among the photos, masks are none; of a mask that is larger than its photo the top left counts.
+    `last` and `limit`: only so many photos from the
     end, and of these from the start. Photos that can't be read or that a mask covers whole or not
     at all are left out, with a warning.
 
@@ -63,7 +65,8 @@ def read_cases(
         UsageError: unknown preset.
     """
     draw = _mask_source(masks, seed)
-    for index, name, clean in read_photos(folder, limit, last, warn):
+    apart = Path(masks) if _is_folder(masks) else None
+    for index, name, clean in read_photos(folder, limit, last, warn, apart):
         try:
             mask = draw(index, (clean.shape[0], clean.shape[1]))
         except RestoreError as error:
@@ -87,19 +90,35 @@ def read_spoiled_cases(
 ) -> Iterator[Case]:
     """Yield the photos of a folder spoiled as a whole, all in one group; else as `read_cases`.
 
-    `preset`: of degradations, a shipped name or a TOML file, drawn from (seed, index of the photo).
+    `preset`: of degradations, a shipped name or a TOML file, drawn from (seed, index of the photo),
+    anew where chance leaves the photo as it is: that says nothing of a restorer.
     """
     chain = load_chain(preset)
     for index, name, clean in read_photos(folder, limit, last, warn):
-        spoiled = chain(clean, np.random.default_rng([seed, index]))
+        rng = np.random.default_rng([seed, index])
+        drawn = (chain(clean, rng) for _ in range(DRAWS))
+        spoiled = next((pixels for pixels in drawn if not np.array_equal(pixels, clean)), None)
+        if spoiled is None:
+            warn(f"Left out: {name}, which the preset {preset} leaves as it is.")
+            continue
         yield Case(name, Path(preset).stem, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
 
 
 def read_photos(
-    folder: Path, limit: int | None, last: int | None, warn: Callable[[str], None]
+    folder: Path,
+    limit: int | None,
+    last: int | None,
+    warn: Callable[[str], None],
+    apart: Path | None = None,
 ) -> Iterator[tuple[int, str, Pixels]]:
-    """Yield index, relative path and pixels of the photos that can be read; see `read_cases`."""
-    for index, path in list(enumerate(list_photos(folder)))[-(last or 0) :][:limit]:
+    """Yield index, relative path and pixels of the photos that can be read; see `read_cases`.
+
+    `apart`: a folder whose pictures are none of the photos, though it may lie among them.
+    """
+    paths = list_photos(folder)
+    if apart is not None and apart.resolve() != folder.resolve():
+        paths = [path for path in paths if not path.resolve().is_relative_to(apart.resolve())]
+    for index, path in list(enumerate(paths))[-(last or 0) :][:limit]:
         try:
             clean = read_image(path).pixels
         except RestoreError as error:
@@ -130,8 +149,12 @@ def hole_band(mask: Mask) -> str:
     return f"{low}–{low + 10} %"
 
 
+def _is_folder(masks: str | Path) -> bool:
+    return Path(masks).is_dir() and str(masks) not in preset_names()
+
+
 def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
-    if Path(masks).is_dir() and str(masks) not in preset_names():
+    if _is_folder(masks):
         paths = list_photos(Path(masks))
         return lambda index, size: crop_mask(read_whole_mask(paths[index % len(paths)]), size)
     if Path(masks).is_file() and Path(masks).suffix != ".toml":

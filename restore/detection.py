@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from restore.cases import read_photos
 from restore.degradations import load_chain
-from restore.draw import draw_mask, make_grid
+from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.image import Pixels
 from restore.masks import Mask, grow_mask
@@ -171,9 +170,4 @@ def _add(
 def _draw_row(case: DamagedCase, rated: Plane) -> list[Pixels]:
     where = draw_mask(case.damaged, case.mask)
     found = (255 * rated).astype(np.uint8)[..., None].repeat(3, axis=2)
-    scale = min(1.0, SHEET_SIDE / max(case.mask.shape))
-    size = (round(case.mask.shape[1] * scale), round(case.mask.shape[0] * scale))
-    return [
-        np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for picture in (case.damaged, where, found)
-    ]
+    return [shrink(picture, SHEET_SIDE) for picture in (case.damaged, where, found)]

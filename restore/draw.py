@@ -6,6 +6,7 @@ All pixels are (H, W, 3) uint8 RGB.
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -72,6 +73,16 @@ def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int)
     ImageDraw.Draw(paper).text(position, text, INK, _font())
 
 
+def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return a picture that is at most `side` pixels long and wide."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(scale * width)), max(1, round(scale * height)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def check_sheet(path: Path, *inputs: Path, overwrite: bool = False) -> None:
     """Refuse a contact sheet that can't be written or lies among what it is drawn from.
 
@@ -80,7 +91,8 @@ def check_sheet(path: Path, *inputs: Path, overwrite: bool = False) -> None:
             not be overwritten. RestoreError: no such folder.
     """
     if path.suffix.lower() != ".png":
-        raise UsageError(f"A sheet is a PNG; call it {path.with_suffix('.png').name}.")
+        name = f"{path.stem}.png" if path.stem.strip(".") == path.stem != "" else "sheet.png"
+        raise UsageError(f"A sheet is a PNG; call it {name}.")
     for folder in inputs:
         if path.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"The sheet {path} would lie among the pictures; name another place.")

@@ -5,6 +5,7 @@ what one method got for one case; means are taken over the cases of a group.
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -16,13 +17,13 @@ import cv2
 import numpy as np
 
 from restore.cases import Case
-from restore.draw import draw_mask, make_grid
+from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Pixels, to_tensor
 from restore.masks import Mask, hole_share
-from restore.metrics import METRICS, lpips
+from restore.metrics import METRICS, knows_lpips, lpips
 from restore.tables import look_up
 
 Method = Callable[[Pixels, Mask], Pixels]
@@ -131,6 +132,7 @@ def evaluate(
     sheet_rows: int = 0,
     fidelity: bool = False,
     tell: Callable[[Score], None] = lambda score: None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Score `fixer` and the baselines on every case.
 
@@ -139,21 +141,25 @@ def evaluate(
         cases: clean photos and what is wrong with them; taken one at a time.
         baselines: names in BASELINES.
         whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
-        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time.
+        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; so does 2
+            where neither LPIPS nor a sheet shows the second.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
         tell: is called with every score as soon as there is one.
+        warn: is called with a sentence where FID and KID can't be measured in the end.
 
     Raises:
         UsageError: an unknown baseline.
-        RestoreError: there is no case, or FID and KID can't be measured here.
+        RestoreError: there is no case, or what measures FID and KID is not installed.
     """
+    if not (sheet_rows or knows_lpips()):
+        seeds = 1
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
     methods |= fixer_methods(fixer, seeds, whole)
     with ExitStack() as stack:
         pool = stack.enter_context(FidelityPool()) if fidelity else None
         found = _evaluate(methods, cases, sheet_rows, tell, pool)
-        return replace(found, fidelity=pool.measure()) if pool else found
+        return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
 
 
 def _evaluate(
@@ -255,7 +261,7 @@ def sheet_row(case: Case, filled: Mapping[str, Filled], side: int = 320) -> Shee
     """Return one row of a contact sheet: its label and its pictures, at most `side` pixels long."""
     answers = [answer.pixels for answer in filled.values()]
     pictures = (draw_mask(case.damaged, case.mask), *answers, case.clean)
-    return f"{case.name}\n{case.group}", [_shrink(pixels, side) for pixels in pictures]
+    return f"{case.name}\n{case.group}", [shrink(pixels, side) for pixels in pictures]
 
 
 def make_sheet(rows: Sequence[SheetRow], methods: Sequence[str]) -> Pixels:
@@ -275,11 +281,3 @@ def _known(values: Mapping[str, float]) -> dict[str, float]:
 def _mean_values(scores: Sequence[Score]) -> dict[str, float]:
     names = {name: None for score in scores for name in score.values}  # a set that keeps order
     return {n: fmean(s.values[n] for s in scores if n in s.values) for n in names}
-
-
-def _shrink(pixels: Pixels, side: int) -> Pixels:
-    scale = side / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    smaller = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(smaller, np.uint8)

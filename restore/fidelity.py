@@ -6,6 +6,7 @@ torch-fidelity package, an extra, whose Inception weights are not part of this p
 
 import contextlib
 import io
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ NAMES = {
     "fid": "frechet_inception_distance",
     "kid": "kernel_inception_distance_mean",
 }
+LEAST = 2  # pictures
+BATCH = 64  # pictures of one size that Inception looks at together
 LARGEST_SUBSET = 1000  # pictures in a subset of KID, as in the paper's code
 
 
@@ -36,6 +39,7 @@ class FidelityPool:
                 "FID and KID need the package torch-fidelity; pip install 'restore-gan[fidelity]'."
             )
         self.count = 0
+        self.sizes: set[tuple[int, ...]] = set()
 
     def __enter__(self) -> "FidelityPool":
         self.folder = TemporaryDirectory()
@@ -53,6 +57,7 @@ class FidelityPool:
         write_bytes(self.restored / f"{self.count}.png", encode_png(restored))
         write_bytes(self.clean / f"{self.count}.png", encode_png(clean))
         self.count += 1
+        self.sizes |= {restored.shape, clean.shape}
 
     def measure(self) -> dict[str, float]:
         """Return {"fid": ..., "kid": ...} between all restored and all clean pictures.
@@ -62,6 +67,8 @@ class FidelityPool:
         """
         import torch_fidelity
 
+        if self.count < LEAST:
+            raise RestoreError(f"FID and KID need {LEAST} pictures or more.")
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 found = torch_fidelity.calculate_metrics(
@@ -69,6 +76,7 @@ class FidelityPool:
                     input2=str(self.clean),
                     fid=True,
                     kid=True,
+                    batch_size=BATCH if len(self.sizes) == 1 else 1,
                     kid_subset_size=min(LARGEST_SUBSET, self.count),
                     cuda=False,
                     verbose=False,
@@ -76,7 +84,15 @@ class FidelityPool:
                 )
         except Exception as error:  # the package tells a lack of weights in many types
             raise RestoreError(
-                f"FID and KID could not be measured ({type(error).__name__}: {error}); "
-                f"torch-fidelity fetches its Inception weights once, so run it with a network."
+                f"FID and KID could not be measured ({type(error).__name__}: {error}); where its "
+                f"Inception weights are missing, torch-fidelity fetches them, over a network."
             ) from error
         return {name: float(found[key]) for name, key in NAMES.items()}
+
+    def measure_or_warn(self, warn: Callable[[str], None]) -> dict[str, float]:
+        """Return what `measure` does, or nothing and a warning: other scores are worth keeping."""
+        try:
+            return self.measure()
+        except RestoreError as error:
+            warn(str(error))
+            return {}

@@ -17,6 +17,7 @@ Mask = NDArray[np.uint8]
 
 CELL = 32  # pixels
 LEAST_HOLE = 0.25  # share of a cell; others say nothing
+FLAT = 0.5  # levels; less than that is no step across the rim
 NO_ERROR = 1e-10  # mean square that counts for equal fills, 100 dB
 
 
@@ -52,7 +53,8 @@ def seam(restored: Pixels, clean: Pixels, mask: Mask) -> float:
     """Return how strong the gradient across the rim is, as a ratio to that of the clean photo.
 
     It is the mean absolute step of brightness between a pixel of the hole and its known neighbour:
-    1 is as the photo was, above that a seam shows.
+    1 is as the photo was, above that a seam shows. Steps of less than half a level on the average
+    count as that, since nobody sees them.
     """
     rims = [np.diff(mask.astype(np.int8), axis=axis) != 0 for axis in (0, 1)]
 
@@ -61,8 +63,8 @@ def seam(restored: Pixels, clean: Pixels, mask: Mask) -> float:
         steps = (np.abs(np.diff(photo, axis=axis))[rim] for axis, rim in enumerate(rims))
         return float(sum(step.sum() for step in steps))
 
-    theirs = total(clean)
-    return total(restored) / theirs if theirs else float("nan")
+    least = FLAT * sum(int(rim.sum()) for rim in rims)
+    return max(total(restored), least) / max(total(clean), least) if least else float("nan")
 
 
 def _brightness(pixels: Pixels) -> NDArray[np.float32]:

@@ -46,9 +46,7 @@ def lpips(restored: Tensor, clean: Tensor) -> Tensor:
     net = _lpips_on(restored.device)
     if net is None:
         return restored.new_full((len(restored),), float("nan"))
-    with torch.no_grad():
-        distance: Tensor = net(restored, clean)
-    return distance
+    return net.measure(restored, clean)
 
 
 def _blur(images: Tensor) -> Tensor:
@@ -61,6 +59,11 @@ def _blur(images: Tensor) -> Tensor:
             total.add_(images.narrow(axis, start, length), alpha=weight / sum(weights))
         images = total
     return images
+
+
+def knows_lpips() -> bool:
+    """Return whether LPIPS can be measured on this machine."""
+    return _lpips_on(torch.device("cpu")) is not None
 
 
 @cache

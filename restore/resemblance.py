@@ -26,6 +26,7 @@ LEAST = NEIGHBOURS + 2  # pictures, drawn and real, that scores need
 MOST = 10_000  # real pictures
 COMPARED = 256  # pictures of which all pairs are compared by LPIPS
 ALIKE = 0.05  # LPIPS-squeeze; two pictures nearer than this are nearly equal
+READ_WELL = 0.8  # share of real labels that a fitting classifier reads right
 IN_LABEL = 200  # pictures of a label of which all pairs are compared
 COLUMNS = 12  # of the sheet
 DRAWN_ROWS, REAL_ROWS = 6, 2  # of the sheet, where there are no labels
@@ -125,7 +126,8 @@ def score(
         last: only the last so many pictures, before `limit`.
         count: see `compare`, as for seed, fidelity and sheet.
         device: "auto", "cpu", "cuda" or "mps".
-        warn: is called with a sentence for each picture that can't be read.
+        warn: is called with a sentence for each picture that can't be read, and where the scores
+            may mislead.
 
     Raises:
         UsageError: an unknown name, a model or network of another kind, too few pictures.
@@ -134,7 +136,20 @@ def score(
     sampler = Sampler.load(model, device=device)
     real = read_real(data, sampler, limit=limit, last=last, warn=warn)
     reader = load_reader(features, sampler.labels or real.names, device)
-    return compare(sampler, real, reader, count=count, seed=seed, fidelity=fidelity, sheet=sheet)
+    found = compare(
+        *(sampler, real, reader),
+        count=count,
+        seed=seed,
+        fidelity=fidelity,
+        sheet=sheet,
+        warn=warn,
+    )
+    if features is None and found.real.get("right", 1) < READ_WELL:
+        warn(
+            f"{reader.name} reads only {found.real['right']:.0%} of the real labels right, so it "
+            f"may know other pictures by the same labels: --features squeeze looks at all alike."
+        )
+    return found
 
 
 def read_real(
@@ -180,6 +195,7 @@ def compare(
     seed: int = 0,
     fidelity: bool = False,
     sheet: Path | None = None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Resemblance:
     """Draw `count` pictures, of each class in turn, and score them beside real ones.
 
@@ -191,11 +207,13 @@ def compare(
         seed: of the noise.
         fidelity: measure FID and KID too.
         sheet: where a grid of drawn pictures above real ones goes, as a PNG.
+        warn: is called with a sentence where FID and KID can't be measured in the end.
 
     Raises:
         UsageError: there are fewer than five pictures, drawn or real.
-        RestoreError: FID can't be measured here, or the sheet can't be written.
+        RestoreError: what measures FID is not installed, or the sheet can't be written.
     """
+    pool = FidelityPool() if fidelity else None
     if min(count, len(real)) < LEAST:
         raise UsageError(
             f"Scores need {LEAST} pictures, drawn and real; there are {count} and {len(real)}."
@@ -206,8 +224,8 @@ def compare(
     reads = reader.read(drawn.pixels), reader.read(real.pixels)
     values = _apart(drawn, reads[0].features, real, reads[1].features)
     ours, theirs = _alone(drawn, reads[0], reader), _alone(real, reads[1], reader)
-    if fidelity:
-        values |= _measure_fidelity(drawn, real)
+    if pool is not None:
+        values |= _measure_fidelity(pool, drawn, real, warn)
     if sheet is not None:
         write_sheet(sheet, draw_sheet(drawn, real))
     return Resemblance(
@@ -318,9 +336,11 @@ def _by_label(
     return found
 
 
-def _measure_fidelity(drawn: Pictures, real: Pictures) -> dict[str, float]:
+def _measure_fidelity(
+    pool: FidelityPool, drawn: Pictures, real: Pictures, warn: Callable[[str], None]
+) -> dict[str, float]:
     both = min(len(drawn), len(real))
-    with FidelityPool() as pool:
+    with pool:
         for fake, true in zip(drawn.some(both), real.some(both), strict=True):
             pool.add(_to_rgb(fake), _to_rgb(true))
-        return pool.measure()
+        return pool.measure_or_warn(warn)

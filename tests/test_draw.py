@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restore.draw import GAP, INK, PAPER, draw_mask, make_grid
+from restore.draw import GAP, INK, PAPER, draw_mask, make_grid, shrink
 
 
 def picture(shade: int, height: int = 20, width: int = 30) -> np.ndarray:
@@ -60,3 +60,9 @@ def test_the_mask_is_painted_over_the_hole_only(
     assert drawn.dtype == np.uint8
     assert (drawn[mask == 1] == expected).all()
     assert (drawn[mask == 0] == picture(100)[mask == 0]).all()
+
+
+def test_a_long_picture_shrinks_to_one_pixel_and_not_to_none() -> None:
+    assert shrink(np.zeros((3000, 2, 3), np.uint8), 320).shape == (320, 1, 3)
+    small = np.zeros((20, 30, 3), np.uint8)
+    assert shrink(small, 320) is small

@@ -1,8 +1,10 @@
 """Evaluation with restorers whose scores are known beforehand."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
 from restore import evaluation
-from restore.cases import BLANK, Case, crop_mask, hole_band, read_cases
+from restore.cases import BLANK, Case, crop_mask, hole_band, read_cases, read_spoiled_cases
 from restore.errors import RestoreError, UsageError
 from restore.evaluation import (
     BASELINES,
@@ -250,6 +252,48 @@ def test_a_photo_that_its_mask_covers_or_misses_is_left_out_with_a_warning(tmp_p
     assert [case.name for case in found] == ["01.png"]
     assert "00.png, whose mask covers all" in warnings[0]
     assert "02.png, whose mask covers nothing" in warnings[1]
+
+
+def test_masks_among_the_photos_are_no_photos(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(astronaut()[:64, :64]).save(tmp_path / "a.png")
+    Image.fromarray(255 * box(64, 8, 8, 20)).save(tmp_path / "masks" / "a.png")
+    assert [case.name for case in read_cases(tmp_path, tmp_path / "masks")] == ["a.png"]
+    assert len(list(read_cases(tmp_path / "masks", tmp_path / "masks"))) == 1
+
+
+def test_photos_that_chance_left_alone_are_spoiled_anew(tmp_path: Path) -> None:
+    for name in "abcdef":
+        Image.fromarray(astronaut()[:64, :64]).save(tmp_path / f"{name}.png")
+    preset = tmp_path / "rare.toml"
+    step = '[[stages]]\n[[stages.steps]]\nkind = "gaussian-noise"\nchance = '
+    preset.write_text(f"{step}0.3")
+    cases = list(read_spoiled_cases(tmp_path, preset))
+    assert len(cases) == 6
+    assert all((case.spoiled != case.clean).any() for case in cases if case.spoiled is not None)
+    preset.write_text(f"{step}0")
+    warnings: list[str] = []
+    assert not list(read_spoiled_cases(tmp_path, preset, warn=warnings.append))
+    assert len(warnings) == 6 and "leaves as it is" in warnings[0]
+
+
+def test_without_lpips_and_sheet_a_second_seed_is_not_drawn(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "knows_lpips", lambda: False)
+    for rows, times in ((0, 1), (1, 2)):
+        painter = Painter(9)
+        evaluate(painter, [case], [], sheet_rows=rows)
+        assert len(painter.seen) == times
+
+
+def test_scores_are_kept_where_fid_fails(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restore.fidelity.find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "torch_fidelity", ModuleType("torch_fidelity"))
+    told: list[str] = []
+    found = evaluate(Painter(9), [case], [], seeds=1, fidelity=True, warn=told.append)
+    assert len(found.scores) == 1 and found.fidelity == {}
+    assert "2 pictures or more" in told[0]
 
 
 def test_missing_folders_and_presets_are_errors(tmp_path: Path) -> None:

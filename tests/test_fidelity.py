@@ -20,11 +20,13 @@ def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_all_pairs_are_measured_together(package: ModuleType) -> None:
-    def calculate_metrics(input1: str, input2: str, kid_subset_size: int, **_: object) -> dict:
+    def calculate_metrics(
+        input1: str, input2: str, kid_subset_size: int, batch_size: int, **_: object
+    ) -> dict:
         from pathlib import Path
 
         counts = [len(list(Path(folder).glob("*.png"))) for folder in (input1, input2)]
-        assert counts == [2, 2] and kid_subset_size == 2
+        assert counts == [2, 2] and kid_subset_size == 2 and batch_size == 64
         return {"frechet_inception_distance": 7.5, "kernel_inception_distance_mean": 0.25}
 
     package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
@@ -41,8 +43,26 @@ def test_weights_that_can_not_be_had_are_told(package: ModuleType) -> None:
         raise OSError("no route to host")
 
     package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
-    with FidelityPool() as pool, pytest.raises(RestoreError, match="no route to host"):
-        pool.measure()
+    with FidelityPool() as pool:
+        with pytest.raises(RestoreError, match="2 pictures or more"):
+            pool.measure()
+        pool.add(PICTURE, PICTURE)
+        pool.add(PICTURE, PICTURE)
+        with pytest.raises(RestoreError, match="no route to host"):
+            pool.measure()
+        told: list[str] = []
+        assert pool.measure_or_warn(told.append) == {} and "no route to host" in told[0]
+
+
+def test_pictures_of_unequal_size_are_looked_at_one_by_one(package: ModuleType) -> None:
+    def calculate_metrics(batch_size: int, **_: object) -> dict:
+        return {"frechet_inception_distance": batch_size, "kernel_inception_distance_mean": 0}
+
+    package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
+    with FidelityPool() as pool:
+        pool.add(PICTURE, PICTURE)
+        pool.add(PICTURE[:6], PICTURE[:6])
+        assert pool.measure()["fid"] == 1
 
 
 def test_without_the_package_nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,9 +75,12 @@ def test_a_fill_of_another_brightness_shows_a_seam(photo, mask) -> None:
     assert seam(fill(photo, inner, brighter), photo, mask) == 1
 
 
-def test_a_photo_without_steps_has_no_seam_to_compare(mask) -> None:
+def test_steps_that_nobody_sees_make_no_seam(mask) -> None:
     flat = np.full((256, 256, 3), 90, np.uint8)
-    assert np.isnan(seam(flat, flat, mask))
+    speck = flat.copy()
+    speck[64, 64] += 2
+    assert seam(flat, flat, mask) == seam(fill(flat, mask, flat), speck, mask) == 1
+    assert seam(fill(flat, mask, flat + 5), speck, mask) == pytest.approx(10)
 
 
 def test_a_hole_smaller_than_a_cell_has_no_texture(photo) -> None:

@@ -55,6 +55,14 @@ def test_equal_pictures_are_at_no_distance(net: Lpips) -> None:
     assert net(clean, clean).tolist() == [0, 0]
 
 
+def test_measuring_in_pieces_gives_the_same(net: Lpips, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lpips, "ROWS_PIXELS", 100)
+    restored, clean = pair()
+    found = net.measure(restored.requires_grad_(), clean)
+    torch.testing.assert_close(found, net(restored, clean).detach())
+    assert not found.requires_grad
+
+
 def test_gradient_flows_to_the_restored_picture_only(net: Lpips) -> None:
     restored, clean = (picture.requires_grad_() for picture in pair())
     net(restored, clean).sum().backward()

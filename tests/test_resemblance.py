@@ -151,7 +151,7 @@ def test_fid_is_measured_on_pairs(digits: Sampler, monkeypatch) -> None:
         def add(self, fake: np.ndarray, true: np.ndarray) -> None:
             shapes.extend([fake.shape, true.shape])
 
-        def measure(self) -> dict[str, float]:
+        def measure_or_warn(self, warn: object) -> dict[str, float]:
             return {"fid": 7.0}
 
     monkeypatch.setattr("restore.resemblance.FidelityPool", Pool)
@@ -218,3 +218,17 @@ def test_a_sampler_is_scored_from_files(make_sampler, tmp_path: Path) -> None:
     assert (found.features, found.real_pictures, found.classes) == ("mnist", 16, 10)
     with pytest.raises(RestoreError, match="nothing at"):
         score(str(model), tmp_path / "absent", "mnist", device="cpu")
+
+
+def test_a_classifier_of_other_pictures_is_told(
+    make_sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_sampler("digits", DIGITS, channels=1)
+    pictures = Sampler.load(model, device="cpu").draw(16)
+    told: list[str] = []
+    monkeypatch.setattr("restore.resemblance.load_reader", lambda *_: ColumnReader())
+    for name, moved in (("right", 0), ("wrong", 1)):
+        labels = [(number + moved) % 8 for number in [*range(8)] * 2]
+        write_idx(tmp_path / name, "t10k", pictures, labels)
+        score(str(model), tmp_path / name, count=16, device="cpu", warn=told.append)
+    assert len(told) == 1 and "reads only 0%" in told[0] and "--features squeeze" in told[0]

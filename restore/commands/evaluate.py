@@ -135,6 +135,7 @@ def evaluate(
         seeds=1 if degrade else 2,
         sheet_rows=SHEET_ROWS if sheet else 0,
         fidelity=fid,
+        warn=say,
     )
     show_means(found, "damage" if degrade else "hole", as_json)
     if sheet is not None:

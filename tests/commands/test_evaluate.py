@@ -57,6 +57,9 @@ def test_a_sheet_that_would_do_harm_is_refused_at_once(
         (tmp_path / "no/a.png", "no folder"),
         (tmp_path / "kept.png", "--overwrite"),
         (tmp_path / "sheet.jpg", "call it sheet.png"),
+        (tmp_path / ".png", "call it sheet.png"),
+        ("", "call it sheet.png"),
+        ("..", "call it sheet.png"),
     ):
         ran = run(*words, sheet)
         assert ran.code and sentence in ran.err and not ran.out
