@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 
 
 class FakeRestorer:
-    """Fills a hole with the seed as gray, at once, and remembers what it was asked for."""
+    """Fills a hole, or all, with the seed as gray, at once, and remembers what it was asked for."""
 
     name = "fake"
     takes_deep = False
@@ -28,8 +28,10 @@ class FakeRestorer:
         self.loaded: list[tuple[str, str]] = []
         self.seeds: list[int] = []
 
-    def fix(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Pixels:
+    def fix(self, photo: Pixels, mask: Pixels | None = None, seed: int = 0) -> Pixels:
         self.seeds.append(seed)
+        if mask is None:
+            mask = np.ones(photo.shape[:2], np.uint8)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
 
     def steps(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Generator[None, None, Pixels]:

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.assets import preset_names
+from restore.assets import preset_names, recipe_names
 from restore.commands import cli, main
+from restore.losses import LOSSES
 from restore.masks import MASKS, kinds, load_preset
+from restore.training.recipe import DetectorRecipe, RestorerRecipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 PAGES = [path for path in ROOT.glob("**/*.md") if ".venv" not in path.parts]
 
 
@@ -35,7 +38,7 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith("restore ")]
 
 
-@pytest.mark.parametrize("line", commands(README) + commands(CONTRIBUTING))
+@pytest.mark.parametrize("line", commands(README + CONTRIBUTING + TRAINING))
 def test_every_command_shown_can_be_given(line: str) -> None:
     _, name, *words = shlex.split(line)
     parent = click.Context(cli, **cli.context_settings)  # click keeps its names of --help
@@ -46,6 +49,17 @@ def test_every_option_mentioned_exists() -> None:
     known = {name for command in cli.commands.values() for p in command.params for name in p.opts}
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
     assert mentioned - known <= {"--help"}
+
+
+def test_every_key_of_a_recipe_is_explained() -> None:
+    keys = {*RestorerRecipe.model_fields, *DetectorRecipe.model_fields} - {"name", "task"}
+    assert [key for key in keys if f"`{key}`" not in TRAINING] == []
+    table = "".join(line for line in TRAINING.splitlines() if line.startswith("| "))
+    taken = {*RestorerRecipe.fitting, *DetectorRecipe.fitting}
+    assert [name for name in taken if f"`{name}`" not in table] == []
+    assert [name for name in recipe_names() if f"`{name}`" not in README + TRAINING] == []
+    settings = {key for name in taken for key in LOSSES[name].model_fields}
+    assert [key for key in settings if f"`{key}`" not in TRAINING] == []
 
 
 def test_every_preset_is_in_the_readme() -> None:
@@ -66,6 +80,7 @@ def test_the_python_shown_runs(
     shutil.copy(ROOT / "checkpoints" / "scratches.safetensors", folder)
     monkeypatch.setattr("restore.assets.checkpoints_folder", lambda: folder)
     write_picture("photo.jpg")
+    write_picture("old.png")
     mask = np.zeros((40, 60), np.uint8)
     mask[16:32, 16:32] = 255  # whole blocks of the JPEG
     write_picture("mask.png", mask)
@@ -76,6 +91,7 @@ def test_the_python_shown_runs(
     assert shown["sevens"].shape == (8, 16, 16)
     mended = np.array(Image.open("mended.jpg"))
     assert mended[16:32, 16:32].mean() < 8 < mended[:10].mean()
+    assert np.array(Image.open("mended.png")).max() == 0
 
 
 def test_every_make_target_shown_exists() -> None:
