@@ -7,8 +7,9 @@ from restore.errors import RestoreError, UsageError
 from restore.tables import look_up
 
 _PACKAGE = Path(__file__).resolve().parent
+DISCRIMINATOR = ".discriminator.safetensors"  # what a discriminator's file ends with
 CLASSIFIER = ".classifier.safetensors"  # what a classifier's file ends with
-_BESIDE = (".discriminator.safetensors", CLASSIFIER)  # what lies beside models and is none
+_BESIDE = (DISCRIMINATOR, CLASSIFIER)  # what lies beside models and is none
 
 
 def checkpoints_folder() -> Path:
@@ -70,8 +71,14 @@ def checkpoint_path(name: str | Path) -> Path:
         UsageError: an unknown name, or a folder with several checkpoints.
         RestoreError: no such file, or a folder without a checkpoint.
     """
+    if str(name).endswith(DISCRIMINATOR):
+        raise UsageError(
+            f"{name} is an adversary in training and makes no pictures; name the model beside it."
+        )
     shipped = _checkpoints_in(checkpoints_folder())
-    if str(name) in shipped or not (_is_path(name, ".safetensors") or Path(name).is_dir()):
+    if str(name) in shipped or not (
+        _is_path(name, ".safetensors") or (name and Path(name).is_dir())
+    ):
         return look_up(shipped, str(name), "checkpoint")
     path = Path(name)
     if not path.is_dir():
@@ -83,6 +90,14 @@ def checkpoint_path(name: str | Path) -> Path:
         names = ", ".join(file.name for file in found.values())
         raise UsageError(f"{path} holds several checkpoints ({names}); name one of the files.")
     return next(iter(found.values()))
+
+
+def name_of(model: str | Path) -> str:
+    """Return what results of a model are called by default: its name, the file's or the run's.
+
+    Not what its header says, which a stranger may have written.
+    """
+    return Path(model).resolve().name.removesuffix(".safetensors")
 
 
 def natural_path(checkpoint: Path) -> Path:

@@ -1,6 +1,7 @@
 """Checkpoints: one safetensors file with the weights in fp16 and every setting in its header."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -142,7 +143,22 @@ def _check_tensors(path: Path, wanted: dict[str, Tensor], given: dict[str, Tenso
             )
 
 
+def check_name(path: Path) -> None:
+    """Refuse a path that weights can't be read from.
+
+    Raises:
+        UsageError: it is no UTF-8, which safetensors wants of a path.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"Weights can't be read from {path}, whose name is no UTF-8; rename the folder or file."
+        ) from None
+
+
 def _open(path: Path) -> Any:
+    check_name(path)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise RestoreError(f"{path} is larger than any checkpoint (2 GiB); name another file.")

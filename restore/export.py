@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from restore import __version__
-from restore.assets import checkpoint_path
-from restore.checkpoint import Header, load_network
+from restore.assets import checkpoint_path, name_of
+from restore.checkpoint import Header, check_task, load_network
 from restore.errors import RestoreError, UsageError
 from restore.image import check_target, write_bytes
 from restore.nets import (
@@ -71,7 +71,7 @@ def export_onnx(
 
     Args:
         name: a shipped checkpoint, a .safetensors file, or a run's folder.
-        out: FILE.onnx; NAME.onnx by default.
+        out: FILE.onnx; by default NAME.onnx, or called as the run.
         overwrite: replace an existing file.
 
     Raises:
@@ -80,10 +80,11 @@ def export_onnx(
             can't express, or whose results are not those of torch; nothing is written then.
     """
     path = checkpoint_path(name)
+    check_task(path, "inpaint", "mend", "detect", "generate")
     header, network = load_network(path, {**GENERATORS, **DETECTORS})
     if isinstance(network, SamplerGenerator):
         grow_as_trained(network, header)
-    target = Path(f"{header.name}.onnx" if out is None else out)
+    target = Path(f"{name_of(name)}.onnx" if out is None else out)
     if target.suffix.lower() != ".onnx":
         raise UsageError(f"An ONNX file ends with .onnx, not as {target.name}.")
     check_target(target, overwrite=overwrite)

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from restore.assets import checkpoint_path
-from restore.draw import make_grid
+from restore.assets import checkpoint_path, name_of
+from restore.draw import GAP, make_grid
 from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from restore.sampler import Sampler
 
 DEFAULT_COUNT = 16
+LONGEST_PNG = 990_000  # pixels; OpenCV writes no PNG over a million wide, and labels need some
 CHUNK = 256  # samples that are held in memory on their way into a folder
 FILES = {".png", ".gif"}  # what --out ends with where it is one file
 _SAMPLE = re.compile(r"\d{3,}\.png")
@@ -111,7 +112,9 @@ def generate(
     """
     _check_request(request, out)
     path = checkpoint_path(model)  # an unknown name shall be told before torch is imported
-    target = Path(out if out is not None else f"{_name_of(model)}.png")
+    target = Path(out if out is not None else f"{name_of(model)}.png")
+    if out == "-":
+        raise UsageError("Pictures are written to files; name one, or a folder, with --out.")
     is_file = _is_file(out)
     old = [] if is_file else _old_samples(target, overwrite)
     if is_file:
@@ -162,11 +165,6 @@ def _check_input(request: Request, target: Path) -> None:
 
 def _is_file(out: str | None) -> bool:
     return out is None or (Path(out).suffix.lower() in FILES and not out.endswith(("/", os.sep)))
-
-
-def _name_of(model: str) -> str:
-    """Return what results are called by default: the name, the file's or the run's folder's."""
-    return Path(model).resolve().name.removesuffix(".safetensors")
 
 
 # What is drawn ---------------------------------------------------------------------------------
@@ -234,20 +232,31 @@ Found = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
 
 
 def _write_file(target: Path, rows: list[Row], request: Request, size: int) -> Found:
-    if sum(row.length for row in rows) * size**2 > MAX_PIXELS:
+    is_strip = request.interpolate is not None or request.traverse is not None
+    high, wide = _shape_of([row.length for row in rows], is_strip)
+    cell = size + GAP
+    if high * wide * cell**2 > MAX_PIXELS or max(high, wide) * cell > LONGEST_PNG:
         raise UsageError(
             f"So many pictures don't fit into {target}, which has {MAX_PIXELS / 1e6:.0f} "
-            f"megapixels at most; write them into a folder, --out {target.stem}."
+            f"megapixels and {LONGEST_PNG:,} pixels a side at most; write them into a folder, "
+            f"--out {target.stem}."
         )
     drawn = [list(row.samples) for row in rows]
     if target.suffix.lower() == ".gif":
         data = encode_gif(_frames(drawn))
     else:
-        is_strip = request.interpolate is not None or request.traverse is not None
         data = encode_png(_lay_out(rows, drawn, is_strip))
     write_bytes(target, data, overwrite=True)  # refused at the start where it may not be
     samples = [sample for row in drawn for sample in row]
     return target, len(samples), _labels_of(samples)
+
+
+def _shape_of(lengths: list[int], is_strip: bool) -> tuple[int, int]:
+    """Return how many pictures high and wide a file is at most that shows rows so long."""
+    if len(lengths) > 1 or is_strip:
+        return len(lengths), max(lengths)
+    columns = ceil(sqrt(lengths[0]))
+    return ceil(lengths[0] / columns), columns
 
 
 def _frames(drawn: list[list[Sample]]) -> list[Pixels]:
@@ -263,7 +272,7 @@ def _lay_out(rows: list[Row], drawn: list[list[Sample]], is_strip: bool) -> Pixe
     if len(rows) > 1:
         return make_grid(pictures, labels=[row.label or "" for row in rows])
     (row,) = pictures
-    columns = len(row) if is_strip else ceil(sqrt(len(row)))
+    _, columns = _shape_of([len(row)], is_strip)
     return make_grid([row[start : start + columns] for start in range(0, len(row), columns)])
 
 

@@ -66,7 +66,9 @@ class Sampler:
         if not self.labels:
             raise UsageError(f"{self.name} knows no classes, so it takes no label ('{label}').")
         text = str(label)
-        if text not in self.labels and text.isdecimal() and int(text) < len(self.labels):
+        are_numbers = all(label.isdecimal() for label in self.labels)  # so a number is a name
+        known = text in self.labels or are_numbers
+        if not known and text.isdecimal() and int(text) < len(self.labels):
             return int(text)
         return look_up({name: number for number, name in enumerate(self.labels)}, text, "label")
 
@@ -120,21 +122,22 @@ class Sampler:
     ) -> Pixels:
         """Draw `count` pictures on the way from the first sample of one seed to that of the next.
 
-        The noise goes along great circles (White, arXiv:1609.04468), at an even pace through all
-        seeds; the first and the last picture are those of the first and last seed.
+        The noise goes along great circles (White, arXiv:1609.04468), at a nearly even pace through
+        all seeds, whose own pictures are among those drawn.
 
         Raises:
-            UsageError: fewer than two seeds or pictures; also as `draw`.
+            UsageError: fewer than two seeds, fewer pictures than seeds; also as `draw`.
         """
-        if len(seeds) < 2 or count < 2:
+        if len(seeds) < 2 or count < len(seeds):
             raise UsageError(
-                f"An interpolation goes between two seeds or more in two pictures or more, not "
-                f"{len(seeds)} and {count}; name seeds as in --seed 1,5."
+                f"An interpolation goes between two seeds or more, each of which is a picture, so "
+                f"not between {len(seeds)} in {count}; name seeds as in --seed 1,5."
             )
         self._check(truncation)
         corners = [self.draw_noise(seed) for seed in seeds]
         noise = []
-        for place in np.linspace(0, len(seeds) - 1, count):
+        stops = np.linspace(0, count - 1, len(seeds)).round()
+        for place in np.interp(np.arange(count), stops, np.arange(len(seeds))):
             leg = min(int(place), len(seeds) - 2)
             noise.append(self._between(corners[leg], corners[leg + 1], float(place - leg)))
         return self._render_all(torch.cat(noise), label, truncation)

@@ -88,3 +88,11 @@ def test_a_missing_file_is_a_sentence(installed: Path, name: str | Path) -> None
         return
     with pytest.raises(RestoreError, match="There is no mask preset file"):
         assets.preset_path(name)
+
+
+def test_no_name_is_no_folder_and_an_adversary_no_model(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.safetensors").touch()
+    with pytest.raises(UsageError, match="no checkpoint ''"):
+        assets.checkpoint_path("")
+    with pytest.raises(UsageError, match="is an adversary"):
+        assets.checkpoint_path("runs/mine.discriminator.safetensors")

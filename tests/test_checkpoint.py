@@ -1,6 +1,8 @@
 import json
+import os
 import pickle
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from restore.checkpoint import (
     save_checkpoint,
 )
 from restore.errors import RestoreError, UsageError
-from restore.nets import RESTORERS
+from restore.nets import DISCRIMINATORS, RESTORERS, SAMPLERS
 
 SMALL = NetworkSettings(
     kind="gated",
@@ -142,3 +144,23 @@ def test_nothing_in_the_package_unpickles() -> None:
 def test_an_unknown_network_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'gated'"):
         build_network(RESTORERS, NetworkSettings(kind="gatet"))
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "word"),
+    [
+        (SAMPLERS, "blocks", "residul"),
+        (SAMPLERS, "doubling", "nearst"),
+        (DISCRIMINATORS, "norm", "bacth"),
+        (DISCRIMINATORS, "head", "auxilary"),
+    ],
+)
+def test_settings_of_a_network_are_looked_up(table: dict, key: str, word: str) -> None:
+    with pytest.raises(UsageError, match="Did you mean"):
+        build_network(table, NetworkSettings(kind="dcgan", arguments={key: word}))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names that are no UTF-8")
+def test_a_path_that_is_no_utf_8_is_told() -> None:
+    with pytest.raises(UsageError, match="no UTF-8"):
+        read_header(Path(os.fsdecode(b"run\xe9/a.safetensors")))

@@ -93,6 +93,20 @@ def test_an_interpolation_goes_from_sample_to_sample(faces: Sampler) -> None:
     assert len(np.unique(way[:5].reshape(5, -1), axis=0)) == 5
 
 
+def test_every_seed_is_a_stop_of_the_way(faces: Sampler) -> None:
+    way = faces.interpolate(6, (1, 5, 9)).astype(int)
+    for seed in (1, 5, 9):
+        own = faces.draw(1, seed=seed)[0]
+        assert min(np.abs(frame - own).max() for frame in way) <= 1
+
+
+def test_numbers_are_names_where_classes_are_called_by_numbers(make_sampler) -> None:
+    sampler = Sampler.load(make_sampler("odd", ("2", "3", "10")), device="cpu")
+    assert sampler.find_label(10) == 2
+    with pytest.raises(UsageError, match="no label '1'"):
+        sampler.find_label(1)
+
+
 def test_great_circles_keep_the_length() -> None:
     start, end = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
     for share in (0.0, 0.25, 0.5, 1.0):

@@ -34,11 +34,24 @@ for command in (fix, mask, degrade, generate, models, train, evaluate, export):
     cli.add_command(command)
 
 
+def _open_streams() -> None:
+    """Open what whoever started us has closed of stdin, stdout and stderr, onto nothing.
+
+    Else the next photo would get such a number, and what silences stderr would cut it short.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0, 1 for a failure, 2 for wrong usage.
 
     Every error is one sentence on stderr. 130 means stopped by Ctrl-C.
     """
+    _open_streams()
     if not (sys.warnoptions or os.environ.get(DEBUG)):
         warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
     for stream in (sys.stdout, sys.stderr):

@@ -116,8 +116,9 @@ def generate(
 ) -> None:
     """Draw pictures from noise, of a class where the model knows classes.
 
-    A picture depends on the seed and its number alone, whatever the count. `restore models` lists
-    what draws pictures (task generate) and the labels that each knows.
+    A picture depends on the seed and its number alone: with another count it is the same, to a
+    level of 255. `restore models` lists what draws pictures (task generate) and the labels that
+    each knows.
     """
     from restore.generating import Request
     from restore.generating import generate as run_generation

@@ -146,7 +146,9 @@ def label_photos(place: str, found: Mapping[str, Photo]) -> Gallery:
         return Gallery(place, photos)
     number = {name: n for n, name in enumerate(names)}
     labels = np.array([number[_first_folder(*photo)] for photo in found.items()], np.int64)
-    return Gallery(place, photos, labels, names)
+    # A checkpoint names its classes in UTF-8, which a folder's name need not be.
+    shown = tuple(name.encode(errors="backslashreplace").decode() for name in names)
+    return Gallery(place, photos, labels, shown)
 
 
 def folder_names(photos: Mapping[str, Photo]) -> tuple[str, ...]:

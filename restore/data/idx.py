@@ -39,7 +39,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     start = 4 + 4 * dimensions
     known = data[:4] == bytes((0, 0, 8, dimensions)) and len(data) > start
     shape = struct.unpack(f">{dimensions}I", data[4:start]) if known else (0,)
-    if len(data) - start != prod(shape):
+    if not known or len(data) - start != prod(shape):
         raise RestoreError(
             f"{path} is not a whole idx file of bytes in {dimensions} dimensions, as MNIST's are; "
             f"fetch it again."

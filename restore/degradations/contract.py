@@ -42,7 +42,7 @@ class Degradation(Settings, ABC):
         return self(pixels, rng), np.zeros(pixels.shape[:2], np.uint8)
 
 
-Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn
+Count = Annotated[tuple[int, int], within(0, 100_000)]  # both ends may be drawn
 Span = Annotated[tuple[float, float], within(0)]
 Share = Annotated[tuple[float, float], within(0, 1)]
 Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture

@@ -97,5 +97,6 @@ class WornRims(Damage):
         y, x = np.ogrid[:height, :width]
         x, y = (width - 1 - x if corner % 2 else x), (height - 1 - y if corner // 2 else y)
         far, tall = rng.uniform(*self.corner, 2) * min(height, width)
-        across = 1 - x / max(far, 1.0) - y / max(tall, 1.0)
-        return across * min(far, tall) + 0.01 * min(height, width) * (ragged - 1)
+        least = max(1.0, min(far, tall))
+        across = least * (1 - x / max(far, 1.0) - y / max(tall, 1.0))
+        return across + min(0.01 * min(height, width), 0.1 * least) * (ragged - 1)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from restore.nets.contracts import SamplerGenerator
 from restore.nets.judge import Head, Judge
 from restore.nets.levels import (
-    NORMS,
     Doubling,
     Kind,
     Norm,
@@ -15,6 +14,7 @@ from restore.nets.levels import (
     level_sizes,
     level_widths,
     make_downs,
+    make_norm,
     make_ups,
     wrap_if,
 )
@@ -109,7 +109,7 @@ class _Head(nn.Module):
 
     def __init__(self, wide: int, channels: int, norm: str, direct: bool) -> None:
         super().__init__()
-        self.norm = NORMS[norm](wide)
+        self.norm = make_norm(norm, wide)
         self.conv: nn.Module = (
             nn.ConvTranspose2d(wide, channels, 4, 2, padding=1)
             if direct

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from restore.nets.blocks import PixelNorm, zero_init
+from restore.tables import look_up
 
 Kind = Literal["plain", "residual", "dense"]
 Norm = Literal["none", "batch", "pixel"]
 Doubling = Literal["transposed", "nearest"]
+DOUBLINGS = {"transposed": True, "nearest": False}  # whether a convolution does it
 Wrap = Callable[[nn.Module], nn.Module]
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -57,12 +59,12 @@ class PlainUp(nn.Module):
 
     def __init__(self, before: int, after: int, norm: str, doubling: str, dropout: float) -> None:
         super().__init__()
-        self.transposed = doubling == "transposed"
+        self.transposed = look_up(DOUBLINGS, doubling, "doubling")
         if self.transposed:
             self.conv: nn.Module = nn.ConvTranspose2d(before, after, 4, 2, padding=1)
         else:
             self.conv = nn.Conv2d(before, after, 3, padding=1)
-        self.norm, self.dropout = NORMS[norm](after), nn.Dropout2d(dropout)
+        self.norm, self.dropout = make_norm(norm, after), nn.Dropout2d(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, before, H, W) to (N, after, 2H, 2W)."""
@@ -77,7 +79,7 @@ class ResidualUp(nn.Module):
     def __init__(self, before: int, after: int, norm: str, doubling: str, dropout: float) -> None:
         super().__init__()
         self.enlarge = PlainUp(before, after, norm, doubling, dropout)
-        self.norm = NORMS[norm](before)
+        self.norm = make_norm(norm, before)
         self.join = zero_init(nn.Conv2d(after, after, 3, padding=1))
         self.pass_on = nn.Conv2d(before, after, 1, bias=False)
 
@@ -117,7 +119,7 @@ class PlainDown(nn.Module):
     def __init__(self, before: int, after: int, norm: str, wrap: Wrap, dropout: float) -> None:
         super().__init__()
         self.conv = wrap(nn.Conv2d(before, after, 4, 2, padding=1))
-        self.norm, self.dropout = NORMS[norm](after), nn.Dropout2d(dropout)
+        self.norm, self.dropout = make_norm(norm, after), nn.Dropout2d(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, before, 2H, 2W) to (N, after, H, W)."""
@@ -164,11 +166,20 @@ DOWNS: dict[str, type[nn.Module]] = {
 }
 
 
+def make_norm(norm: str, width: int) -> nn.Module:
+    """Return a normalisation by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return look_up(NORMS, norm, "norm")(width)
+
+
 def make_ups(
     widths: list[int], blocks: str, norm: str, doubling: str, dropout: float
 ) -> nn.ModuleList:
     """Return the blocks from each width to the next one."""
-    kind = UPS[blocks]
+    kind = look_up(UPS, blocks, "kind of blocks")
     return nn.ModuleList(kind(a, b, norm, doubling, dropout) for a, b in pairwise(widths))
 
 
@@ -176,7 +187,7 @@ def make_downs(
     widths: list[int], blocks: str, norm: str, spectral: bool, dropout: float
 ) -> nn.ModuleList:
     """Return the blocks from each width to the one before it, the widest end last."""
-    kind, wrap = DOWNS[blocks], wrap_if(spectral)
+    kind, wrap = look_up(DOWNS, blocks, "kind of blocks"), wrap_if(spectral)
     backwards = pairwise(reversed(widths))
     return nn.ModuleList(kind(a, b, norm, wrap, dropout) for a, b in backwards)
 

@@ -16,7 +16,7 @@ import tomli_w
 import torch
 
 from restore.assets import checkpoint_path
-from restore.checkpoint import Header, check_task, load_network, save_checkpoint
+from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
 from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
@@ -53,9 +53,11 @@ def train(
             beside it included.
 
     Raises:
-        UsageError: the run folder belongs to another recipe or to other photos.
+        UsageError: the run folder belongs to another recipe or to other photos, or has a name that
+            weights can't be read from.
         RestoreError: no photos, a damaged state, a folder that can't be written.
     """
+    check_name(run)
     team = Team(device)
     tell = say if team.is_first else _be_quiet
     kind = find_task(recipe)

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from restore.assets import checkpoints_folder
+from restore.checkpoint import load_network, read_header, save_checkpoint
+from restore.nets import RESTORERS
+
 
 @pytest.fixture
 def no_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +41,22 @@ def test_an_unknown_name_is_one_sentence(run) -> None:
     ran = run("export", "inpiant")
     assert ran.code == 2
     assert "Did you mean 'inpaint'" in ran.sentence
+
+
+def test_the_name_that_a_header_gives_leads_nowhere(
+    run, no_onnx, tiny_checkpoint: Path, tmp_path: Path, monkeypatch
+) -> None:
+    header = read_header(tiny_checkpoint).model_copy(update={"name": str(tmp_path / "evil")})
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    _, network = load_network(tiny_checkpoint, RESTORERS)
+    save_checkpoint(Path("a.safetensors"), network, header)
+    assert run("export", "a.safetensors").code == 0
+    assert Path("a.onnx").exists() and not (tmp_path / "evil.onnx").exists()
+
+
+def test_classifiers_and_discriminators_are_no_models(run) -> None:
+    shipped = checkpoints_folder()
+    for name, sentence in (("mnist.classifier", "tells"), ("digits.discriminator", "adversary")):
+        ran = run("export", shipped / f"{name}.safetensors")
+        assert ran.code == 2 and sentence in ran.sentence

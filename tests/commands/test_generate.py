@@ -232,6 +232,9 @@ def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
         (["--out", "p.png/"], "p.png is a file where a folder should go"),
         (["--out", "folder.png"], "folder.png is a folder"),
         (["--count", "9999999"], "write them into a folder"),
+        (["--traverse", "1", "--count", "90000"], "990,000 pixels a side"),
+        (["--out", "-"], "Pictures are written to files"),
+        (["--interpolate", "2", "--seed", "1,5,9"], "each of which is a picture"),
     ],
 )
 def test_wrong_usage_is_told_in_one_sentence(

@@ -169,3 +169,25 @@ def test_a_name_that_the_output_cannot_show_stops_nothing(tmp_path: Path) -> Non
     )
     assert ran.returncode == 0, ran.stderr
     assert b"a\\U0001f600.png" in ran.stdout and (tmp_path / "new" / "b.png").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file descriptors of POSIX")
+def test_closed_streams_take_no_number_from_a_photo(write_picture, tmp_path: Path) -> None:
+    """Else what silences libtiff would send the file that got number 2 nowhere."""
+    photo = write_picture("a.tif")
+    command = [sys.executable, "-m", "restore", "degrade", photo, "--preset", "noisy"]
+
+    def close() -> None:
+        for number in (0, 2):
+            os.close(number)
+
+    ran = subprocess.run(
+        [*command, "--out", tmp_path / "b.tif"],
+        stdout=subprocess.PIPE,
+        check=False,
+        preexec_fn=close,
+    )
+    assert ran.returncode == 0
+    with Image.open(tmp_path / "b.tif") as spoiled, Image.open(photo) as clean:
+        spoiled.load()
+        assert spoiled.size == clean.size

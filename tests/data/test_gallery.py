@@ -1,5 +1,7 @@
 import gzip
+import os
 import struct
+import sys
 import tarfile
 from pathlib import Path
 from zipfile import ZipFile
@@ -57,7 +59,9 @@ def test_idx_files_without_labels_have_no_classes(mnist: Path) -> None:
     assert images is not None and open_idx(images, mnist).names == ()
 
 
-@pytest.mark.parametrize("spoil", [lambda d: d[:-5], lambda d: b"\1" + d[1:], lambda d: d[:6]])
+@pytest.mark.parametrize(
+    "spoil", [lambda d: d[:-5], lambda d: b"\1" + d[1:], lambda d: d[:6], lambda d: d[:16]]
+)
 def test_a_damaged_idx_file_is_refused(tmp_path: Path, spoil) -> None:
     path = write_idx(tmp_path / "images-idx3-ubyte", PIXELS)
     path.write_bytes(spoil(path.read_bytes()))
@@ -210,3 +214,10 @@ def test_a_torchvision_data_set_is_fetched_only_on_demand(monkeypatch: pytest.Mo
 def test_an_unknown_data_set_is_told() -> None:
     with pytest.raises(UsageError, match="no data set 'MNISTT'"):
         open_torchvision("MNISTT", download=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8")
+def test_classes_have_names_that_a_checkpoint_can_hold(folders: Path) -> None:
+    (folders / "cat").rename(folders / os.fsdecode(b"caf\xe9"))
+    gallery = open_photos(check_photos(find_photos(folders), 32))
+    assert gallery.names == ("caf\\udce9", "dog")

@@ -48,6 +48,14 @@ def test_corners_are_torn_off(rng) -> None:
     assert min(counts) >= 1 and max(counts) == 3
 
 
+@pytest.mark.parametrize("corner", [0.0, 0.002, 0.01])
+def test_small_corners_leave_the_middle_alone(corner: float) -> None:
+    kind = WornRims(torn=1, depth=(0, 0), corner=(0, corner))
+    for seed in range(20):
+        opacity = kind.draw(200, 200, np.random.default_rng(seed)).opacity
+        assert not opacity[20:-20, 20:-20].any()
+
+
 def test_a_photo_of_one_pixel_can_be_worn_and_mounted(rng) -> None:
     pixel = np.full((1, 1, 3), 90, np.uint8)
     for kind in (WornRims(torn=1), Mount()):
