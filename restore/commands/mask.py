@@ -66,7 +66,7 @@ class Numbers(click.ParamType):
 @click.option(
     "--find",
     metavar="NAME|FILE|RUN",
-    help="Mark what a detector finds: 'scratches' finds scratches, cracks, folds and spots.",
+    help="Mark what a detector finds: 'scratches' finds scratches, cracks, creases, folds, spots.",
 )
 @click.option(
     "--threshold",
