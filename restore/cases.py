@@ -54,9 +54,9 @@ def read_cases(
     """Yield the photos of a folder with holes in them, grouped by the size of the hole.
 
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
-    folder of masks, white = hole, that the photos take in turn, both sorted by name; where it lies
-    among the photos, masks are none; of a mask that is larger than its photo the top left counts.
-    `last` and `limit`: only so many photos from the
+    folder of masks, white = hole, that the photos take in turn, both sorted by name; a folder of
+    masks among the photos holds no photos; of a mask that is larger than its photo the top left
+    counts. `last` and `limit`: only so many photos from the
     end, and of these from the start. Photos that can't be read or that a mask covers whole or not
     at all are left out, with a warning.
 
@@ -116,8 +116,9 @@ def read_photos(
     `apart`: a folder whose pictures are none of the photos, though it may lie among them.
     """
     paths = list_photos(folder)
-    if apart is not None and apart.resolve() != folder.resolve():
-        paths = [path for path in paths if not path.resolve().is_relative_to(apart.resolve())]
+    inside = None if apart is None else apart.resolve()
+    if inside is not None and folder.resolve() in inside.parents:
+        paths = [path for path in paths if not path.resolve().is_relative_to(inside)]
     for index, path in list(enumerate(paths))[-(last or 0) :][:limit]:
         try:
             clean = read_image(path).pixels

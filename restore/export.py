@@ -14,7 +14,7 @@ from torch.export import Dim
 
 from restore import __version__
 from restore.assets import checkpoint_path, name_of
-from restore.checkpoint import Header, check_task, load_network
+from restore.checkpoint import Header, load_network, read_header
 from restore.errors import RestoreError, UsageError
 from restore.image import check_target, write_bytes
 from restore.nets import (
@@ -80,7 +80,8 @@ def export_onnx(
             can't express, or whose results are not those of torch; nothing is written then.
     """
     path = checkpoint_path(name)
-    check_task(path, "inpaint", "mend", "detect", "generate")
+    if read_header(path).task == "classify":
+        raise UsageError(f"{name} tells classes apart, and such models are not exported.")
     header, network = load_network(path, {**GENERATORS, **DETECTORS})
     if isinstance(network, SamplerGenerator):
         grow_as_trained(network, header)

@@ -233,16 +233,18 @@ Found = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
 
 def _write_file(target: Path, rows: list[Row], request: Request, size: int) -> Found:
     is_strip = request.interpolate is not None or request.traverse is not None
+    is_animation = target.suffix.lower() == ".gif"
     high, wide = _shape_of([row.length for row in rows], is_strip)
-    cell = size + GAP
-    if high * wide * cell**2 > MAX_PIXELS or max(high, wide) * cell > LONGEST_PNG:
+    cell = size if is_animation else size + GAP
+    longest = 0 if is_animation else max(high, wide) * cell
+    if high * wide * cell**2 > MAX_PIXELS or longest > LONGEST_PNG:
+        side = "" if is_animation else f" and {LONGEST_PNG:,} pixels a side"
         raise UsageError(
             f"So many pictures don't fit into {target}, which has {MAX_PIXELS / 1e6:.0f} "
-            f"megapixels and {LONGEST_PNG:,} pixels a side at most; write them into a folder, "
-            f"--out {target.stem}."
+            f"megapixels{side} at most; write them into a folder, --out {target.stem}."
         )
     drawn = [list(row.samples) for row in rows]
-    if target.suffix.lower() == ".gif":
+    if is_animation:
         data = encode_gif(_frames(drawn))
     else:
         data = encode_png(_lay_out(rows, drawn, is_strip))

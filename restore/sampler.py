@@ -66,9 +66,9 @@ class Sampler:
         if not self.labels:
             raise UsageError(f"{self.name} knows no classes, so it takes no label ('{label}').")
         text = str(label)
-        are_numbers = all(label.isdecimal() for label in self.labels)  # so a number is a name
-        known = text in self.labels or are_numbers
-        if not known and text.isdecimal() and int(text) < len(self.labels):
+        are_numbers = all(name.isdecimal() for name in self.labels)
+        is_name = text in self.labels or are_numbers
+        if not is_name and text.isdecimal() and int(text) < len(self.labels):
             return int(text)
         return look_up({name: number for number, name in enumerate(self.labels)}, text, "label")
 
@@ -128,10 +128,15 @@ class Sampler:
         Raises:
             UsageError: fewer than two seeds, fewer pictures than seeds; also as `draw`.
         """
-        if len(seeds) < 2 or count < len(seeds):
+        if len(seeds) < 2:
             raise UsageError(
-                f"An interpolation goes between two seeds or more, each of which is a picture, so "
-                f"not between {len(seeds)} in {count}; name seeds as in --seed 1,5."
+                f"An interpolation goes between two seeds or more, not {len(seeds)}; name them as "
+                f"in --seed 1,5."
+            )
+        if count < len(seeds):
+            raise UsageError(
+                f"An interpolation shows the picture of each seed, so {count} are too few for "
+                f"{len(seeds)} seeds; ask for {len(seeds)} or more."
             )
         self._check(truncation)
         corners = [self.draw_noise(seed) for seed in seeds]

@@ -24,4 +24,4 @@ def look_up(table: Mapping[str, Part], name: str, what: str) -> Part:
     if name in table:
         return table[name]
     known = ", ".join(table) or "none"
-    raise UsageError(f"There is no {what} '{name}'; known: {known}.{suggest(name, table)}")
+    raise UsageError(f"There is no {what} '{name}'; known: {known}.{suggest(str(name), table)}")

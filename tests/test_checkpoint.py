@@ -152,11 +152,13 @@ def test_an_unknown_network_suggests_the_nearest() -> None:
         (SAMPLERS, "blocks", "residul"),
         (SAMPLERS, "doubling", "nearst"),
         (DISCRIMINATORS, "norm", "bacth"),
+        (SAMPLERS, "norm", 3),
+        (DISCRIMINATORS, "head", True),
         (DISCRIMINATORS, "head", "auxilary"),
     ],
 )
-def test_settings_of_a_network_are_looked_up(table: dict, key: str, word: str) -> None:
-    with pytest.raises(UsageError, match="Did you mean"):
+def test_settings_of_a_network_are_looked_up(table: dict, key: str, word: object) -> None:
+    with pytest.raises(UsageError, match="Did you mean" if isinstance(word, str) else "known: "):
         build_network(table, NetworkSettings(kind="dcgan", arguments={key: word}))
 
 

@@ -260,6 +260,10 @@ def test_masks_among_the_photos_are_no_photos(tmp_path: Path) -> None:
     Image.fromarray(255 * box(64, 8, 8, 20)).save(tmp_path / "masks" / "a.png")
     assert [case.name for case in read_cases(tmp_path, tmp_path / "masks")] == ["a.png"]
     assert len(list(read_cases(tmp_path / "masks", tmp_path / "masks"))) == 1
+    (tmp_path / "masks" / "photos").mkdir()
+    Image.fromarray(astronaut()[:64, :64]).save(tmp_path / "masks" / "photos" / "b.png")
+    below = read_cases(tmp_path / "masks" / "photos", tmp_path / "masks")
+    assert [case.name for case in below] == ["b.png"]
 
 
 def test_photos_that_chance_left_alone_are_spoiled_anew(tmp_path: Path) -> None:

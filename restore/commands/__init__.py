@@ -43,7 +43,8 @@ def _open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            # It takes the lowest number that is free. Processes that read photos need it, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

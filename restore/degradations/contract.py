@@ -42,7 +42,8 @@ class Degradation(Settings, ABC):
         return self(pixels, rng), np.zeros(pixels.shape[:2], np.uint8)
 
 
-Count = Annotated[tuple[int, int], within(0, 100_000)]  # both ends may be drawn
+MOST = 100_000  # lines, specks or letters; more would take hours
+Count = Annotated[tuple[int, int], within(0, MOST)]  # both ends may be drawn
 Span = Annotated[tuple[float, float], within(0)]
 Share = Annotated[tuple[float, float], within(0, 1)]
 Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture

@@ -188,8 +188,8 @@ class Creases(Damage):
 
 
 def _move(plane: Plane, right: float, down: float) -> Plane:
-    """Return a plane moved by pixels or parts of them."""
+    """Return a plane moved by pixels or parts of them, its rims drawn out."""
     move = np.array([[1, 0, right], [0, 1, down]], np.float32)
     height, width = plane.shape
-    moved = cv2.warpAffine(plane, move, (width, height))
+    moved = cv2.warpAffine(plane, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32).reshape(height, width)

@@ -12,11 +12,12 @@ from restore.degradations.contract import (
     Plane,
     Rng,
     Share,
+    Span,
     draw_count,
     to_levels,
 )
 from restore.degradations.cracks import PAPERS
-from restore.degradations.damage import Damage, Layer, draw_smooth
+from restore.degradations.damage import Damage, Layer, draw_smooth, stack_layers
 
 _BACKGROUNDS = ((255, 255, 255), (0, 0, 0), (200, 190, 170), *PAPERS)  # what a scanner sees there
 
@@ -34,13 +35,13 @@ class Mount(Degradation):
 
     width: Length = (0.005, 0.07)
     lines: Count = (0, 2)  # thin ones inside it
-    tilt: Share = (0, 0.015)  # radians
+    tilt: Span = (0, 1)  # degrees
     dark: Chance = 0.35  # how often the border is dark
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with a border over its rims."""
         height, width = pixels.shape[:2]
-        side, turn = min(height, width), rng.choice((-1, 1)) * rng.uniform(*self.tilt)
+        side, turn = min(height, width), rng.choice((-1, 1)) * np.radians(rng.uniform(*self.tilt))
         depth = _find_depth(height, width, turn)
         wide = rng.uniform(*self.width) * side
         dark = rng.random() < self.dark
@@ -67,7 +68,7 @@ def _mix(photo: NDArray[np.float32], color: NDArray[np.float32], inside: Plane) 
 
 
 class WornRims(Damage):
-    """Edges rubbed down to the paper in places, and corners that are rounded off or torn away."""
+    """Edges rubbed down to the paper in places, and corners that are torn away."""
 
     depth: Length = (0.002, 0.025)  # of what is rubbed off
     worn: Share = (0.1, 0.9)  # share of the edges
@@ -76,27 +77,40 @@ class WornRims(Damage):
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return what is worn and torn off."""
-        side, depth = min(height, width), _find_depth(height, width, 0.0)
         ragged = np.exp2(0.5 * sum(draw_smooth(height, width, g, rng) for g in (0.012, 0.04)))
+        layer = self._draw_worn(ragged, rng)
+        if rng.random() < self.torn:
+            layer = stack_layers(layer, self._draw_torn(ragged, rng))
+        return layer
+
+    def _draw_worn(self, ragged: Plane, rng: Rng) -> Layer:
+        """Return what is rubbed off, deeper where `ragged` (H, W), about 1, is larger."""
+        height, width = ragged.shape
         place = draw_smooth(height, width, 0.12, rng)
         worn = np.clip(place - np.quantile(place, 1 - rng.uniform(*self.worn)), 0, 1)
-        inside = rng.uniform(*self.depth) * side * ragged * worn - depth
-        opacity = np.clip(inside, 0, 1)
+        inside = rng.uniform(*self.depth) * min(height, width) * ragged * worn
+        inside -= _find_depth(height, width, 0.0)
         paper = np.array(PAPERS[rng.integers(len(PAPERS))], np.float32)
-        color = np.broadcast_to(paper, (height, width, 3))
-        if rng.random() < self.torn:
-            behind = np.array(_BACKGROUNDS[rng.integers(len(_BACKGROUNDS))], np.float32)
-            for n in rng.permutation(4)[: rng.integers(1, 4)].tolist():
-                gone = np.clip(self._tear(height, width, n, ragged, rng), 0, 1)[..., None]
-                color = color + gone * (behind - color)
-                opacity = np.maximum(opacity, gone[..., 0])
-        return Layer(np.asarray(color, np.float32), np.asarray(opacity, np.float32))
+        return Layer(paper, np.clip(inside, 0, 1).astype(np.float32))
 
-    def _tear(self, height: int, width: int, corner: int, ragged: Plane, rng: Rng) -> Plane:
-        """Return how far pixels lie behind the tear of one of four corners."""
+    def _draw_torn(self, ragged: Plane, rng: Rng) -> Layer:
+        """Return one corner to three that are gone, and what lies behind them."""
+        behind = np.array(_BACKGROUNDS[rng.integers(len(_BACKGROUNDS))], np.float32)
+        gone = np.zeros_like(ragged)
+        for corner in rng.permutation(4)[: rng.integers(1, 4)].tolist():
+            np.maximum(gone, self._tear(ragged, corner, rng), out=gone)
+        return Layer(behind, np.clip(gone, 0, 1))
+
+    def _tear(self, ragged: Plane, corner: int, rng: Rng) -> Plane:
+        """Return how far pixels lie behind the tear of one of four corners, in pixels."""
+        height, width = ragged.shape
         y, x = np.ogrid[:height, :width]
         x, y = (width - 1 - x if corner % 2 else x), (height - 1 - y if corner // 2 else y)
         far, tall = rng.uniform(*self.corner, 2) * min(height, width)
         least = max(1.0, min(far, tall))
-        across = least * (1 - x / max(far, 1.0) - y / max(tall, 1.0))
-        return across + min(0.01 * min(height, width), 0.1 * least) * (ragged - 1)
+        right, down = (
+            (x / max(far, 1.0)).astype(np.float32),
+            (y / max(tall, 1.0)).astype(np.float32),
+        )
+        rough = np.float32(min(0.01 * min(height, width), 0.1 * least))
+        return np.float32(least) * (1 - right - down) + rough * (ragged - 1)

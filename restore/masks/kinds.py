@@ -14,13 +14,14 @@ from pydantic import Field
 
 from restore.config import Settings, within
 
+MOST = 100_000  # strokes or boxes; more would take hours
 MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
 
 Mask = NDArray[np.uint8]
 Rng = np.random.Generator
 
 
-Count = Annotated[tuple[int, int], within(0)]  # both ends may be drawn
+Count = Annotated[tuple[int, int], within(0, MOST)]  # both ends may be drawn
 Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
 Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[tuple[float, float], within(0, 1)]

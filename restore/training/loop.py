@@ -15,7 +15,7 @@ from typing import Any
 import tomli_w
 import torch
 
-from restore.assets import checkpoint_path
+from restore.assets import DISCRIMINATOR, checkpoint_path
 from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
 from restore.config import read_toml
 from restore.data import Turns
@@ -265,9 +265,7 @@ class Training:
 
 def discriminator_path(checkpoint: Path) -> Path:
     """Return where the discriminator of a generator's checkpoint lies: beside it."""
-    return checkpoint.with_name(
-        checkpoint.name.removesuffix(".safetensors") + ".discriminator.safetensors"
-    )
+    return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:

@@ -234,7 +234,7 @@ def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
         (["--count", "9999999"], "write them into a folder"),
         (["--traverse", "1", "--count", "90000"], "990,000 pixels a side"),
         (["--out", "-"], "Pictures are written to files"),
-        (["--interpolate", "2", "--seed", "1,5,9"], "each of which is a picture"),
+        (["--interpolate", "2", "--seed", "1,5,9"], "ask for 3 or more"),
     ],
 )
 def test_wrong_usage_is_told_in_one_sentence(

@@ -172,13 +172,16 @@ def test_a_name_that_the_output_cannot_show_stops_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file descriptors of POSIX")
-def test_closed_streams_take_no_number_from_a_photo(write_picture, tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [(2,), (0, 2)])
+def test_closed_streams_take_no_number_from_a_photo(
+    closed: tuple[int, ...], write_picture, tmp_path: Path
+) -> None:
     """Else what silences libtiff would send the file that got number 2 nowhere."""
     photo = write_picture("a.tif")
     command = [sys.executable, "-m", "restore", "degrade", photo, "--preset", "noisy"]
 
     def close() -> None:
-        for number in (0, 2):
+        for number in closed:
             os.close(number)
 
     ran = subprocess.run(

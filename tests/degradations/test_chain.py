@@ -163,6 +163,7 @@ STEP = "[[stages]]\n[[stages.steps]]\n"
         (STEP + 'kind = "scratches"\nwidth = [600, 600]', "largest <= 10"),
         (STEP + 'kind = "dust"\nradius = [0, 1e20]', "largest <= 10"),
         (STEP + 'kind = "cracks"\nlength = [1, 11]', "largest <= 10"),
+        (STEP + 'kind = "cracks"\ncount = [1, 100001]', "largest <= 100000"),
         (STEP + 'kind = "text"\nheight = [1, 2]', "largest <= 1"),
         (STEP + 'kind = "watermark"\nheight = [1, 2]', "largest <= 1"),
         (STEP + 'kind = "poisson-noise"\nphotons = [1, 1e20]', "largest <= 1e+09"),

@@ -51,7 +51,12 @@ def test_creases_are_light_on_one_side_and_dark_on_the_other(rng) -> None:
     assert near[gray < 116].mean() > 0.9
 
 
-def test_rubbed_creases_are_only_light_and_broken_ones_show_the_paper(rng) -> None:
+def test_creases_run_off_the_photo_as_they_came(rng) -> None:
+    kind, ridge = Creases(rubbed=(0, 0)), np.ones((60, 80), np.float32)
+    assert not kind._draw_relief(ridge, 3, rng).opacity.any()
+
+
+def test_rubbed_creases_are_only_light_and_broken_ones_show_the_paper() -> None:
     whole, broken = (
         Creases(rubbed=(1, 1), opacity=(0.2, 0.2), broken=(share, share)).draw(
             200, 200, np.random.default_rng(2)

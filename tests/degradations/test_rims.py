@@ -39,13 +39,29 @@ def test_rims_are_worn_and_the_middle_is_not(rng) -> None:
 
 def test_corners_are_torn_off(rng) -> None:
     kind = WornRims(torn=1, worn=(0, 0), corner=(0.2, 0.2))
-    counts = []
-    for _ in range(8):
+    counts, seen = [], np.zeros(4)
+    for _ in range(16):
         opacity = kind.draw(200, 300, rng).opacity
         corners = opacity[[4, 4, -5, -5], [4, -5, 4, -5]]
         counts.append(int((corners == 1).sum()))
+        seen += corners
         assert not opacity[60:-60, 60:-60].any()
     assert min(counts) >= 1 and max(counts) == 3
+    assert (seen > 0).all()
+
+
+def test_tears_are_ragged() -> None:
+    kind, uneven = WornRims(), np.ones((200, 200), np.float32)
+    uneven[::2] = 2
+    straight, ragged = (
+        kind._tear(plane, 0, np.random.default_rng(0)) for plane in (np.ones_like(uneven), uneven)
+    )
+    assert (straight[1::2] == ragged[1::2]).all() and (ragged[::2] - straight[::2]).min() > 0.5
+
+
+def test_a_mount_may_be_tilted(flat: np.ndarray, rng) -> None:
+    mounted = Mount(width=(0.07, 0.07), lines=(0, 0), tilt=(2, 2), dark=0)(flat, rng)
+    assert np.ptp(np.argmin((mounted != flat).any(axis=2)[12:-12], axis=1)) >= 2
 
 
 @pytest.mark.parametrize("corner", [0.0, 0.002, 0.01])
