@@ -60,8 +60,10 @@ def draw_mask(
     opacity: float = 1.0,
 ) -> np.ndarray:
     """Return the photo with the hole (mask (H, W), 1 = hole) painted over, 1.0 = opaque."""
-    paint = opacity * np.array(color) + (1 - opacity) * pixels
-    return np.where(mask[..., None] > 0, paint.round().astype(np.uint8), pixels)
+    painted, hole = pixels.copy(), mask > 0
+    paint = opacity * np.array(color) + (1 - opacity) * pixels[hole]
+    painted[hole] = paint.round().astype(np.uint8)
+    return painted
 
 
 def _write(paper: Image.Image, position: tuple[int, int], text: str, width: int) -> None:

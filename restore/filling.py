@@ -39,6 +39,7 @@ COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
 SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
 COLOURLESS = 2  # levels between channels that a JPEG makes of gray
+STAMP = 0.01  # share of coloured pixels that a black-and-white photo may have
 SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
 
 
@@ -74,10 +75,14 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
 
 
 def is_colourless(photo: Pixels, known: Mask) -> bool:
-    """Tell whether a photo (H, W, 3) is black and white where `known` (H, W) is 1."""
+    """Tell whether a photo (H, W, 3) is black and white where `known` (H, W) is 1.
+
+    It is with a stamp in one corner, too, or with what a red brush has left round the hole.
+    """
     red, green, blue = cv2.split(photo)
     apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(blue, green))
-    return not (apart > COLOURLESS).any(where=known > 0)
+    coloured = np.count_nonzero((apart > COLOURLESS) & (known > 0))
+    return bool(coloured <= STAMP * np.count_nonzero(known))
 
 
 def drain_colour(pixels: Pixels, known: Mask) -> None:

@@ -132,9 +132,15 @@ def mask(
     drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
     write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
-    click.echo(to_printable(f"{target} ({hole_share(drawn):.1%} hole)"))
+    click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
     if preview is not None and photo is not None:
         _write_preview(preview, photo, drawn, overwrite)
+
+
+def _tell_share(share: float) -> str:
+    if share == 0:
+        return "nothing is marked"
+    return f"{share:.1%} hole" if share >= 0.0005 else "less than 0.1% hole"
 
 
 def _target(photo: Path | None, out: Path | None) -> Path:

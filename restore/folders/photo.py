@@ -19,6 +19,7 @@ from restore.image import (
     Photo,
     Pixels,
     check_sides,
+    cover_hidden,
     encode_finely,
     enlarge,
     format_of,
@@ -164,7 +165,9 @@ def fix_photo(
         warn(sentence)
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
-        restorer = learner.adapt(opened.photo.pixels, opened.hole, options.adapt, seed=options.seed)
+        unseen = _find_unseen(opened.hole, opened.photo.alpha)
+        unknown = opened.hole if unseen is None else opened.hole | unseen
+        restorer = learner.adapt(opened.photo.pixels, unknown, options.adapt, seed=options.seed)
     for seed, result in enumerate(job.results, start=options.seed):
         start = time.perf_counter()
         pixels = fill_photo(restorer, opened, seed)
@@ -222,12 +225,21 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     deep = opened.photo.deep_rgb
     pixels = opened.photo.pixels if deep is None or not restorer.takes_deep else deep
     if opened.hole is None:
-        return restorer.fix(pixels, None, seed=seed)
+        return _fix_whole(restorer, pixels, opened.photo.alpha, seed)
     unseen = _find_unseen(opened.hole, opened.photo.alpha)
     if unseen is None:
         return restorer.fix(pixels, opened.hole, seed=seed)
     filled = restorer.fix(pixels, opened.hole | unseen, seed=seed)
     return np.where(opened.hole[..., None] == 1, filled, pixels)
+
+
+def _fix_whole(restorer: Fixer, pixels: AnyPixels, alpha: Pixels | None, seed: int) -> AnyPixels:
+    """Return the photo fixed as a whole; what is invisible is not looked at and stays."""
+    shown = cover_hidden(pixels, alpha)
+    fixed = restorer.fix(shown, None, seed=seed)
+    if alpha is None or shown is pixels:
+        return fixed
+    return pixels if fixed is shown else np.where(alpha[..., None] == 0, pixels, fixed)
 
 
 def _find_unseen(hole: Mask, alpha: Pixels | None) -> Mask | None:

@@ -5,9 +5,10 @@ from typing import Protocol
 
 import numpy as np
 
-from restore.folders.photo import Fixer
+from restore.errors import UsageError
+from restore.folders.photo import LARGEST_HOLE, Fixer
 from restore.image import AnyPixels, Pixels, to_eight_bits
-from restore.masks import Mask
+from restore.masks import Mask, hole_share
 
 GROW = 2  # pixels that what was found is widened by, since damage has soft rims
 
@@ -51,6 +52,9 @@ class Repairer:
 
         Returns:
             The same array where there is nothing to do.
+
+        Raises:
+            UsageError: nearly everything is damage.
         """
         photo = self._fill_damage(photo, mask, seed)
         return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)
@@ -60,8 +64,13 @@ class Repairer:
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
         hole = self.finder.find(shown, grow=GROW + self.grow)
         hole = hole if mask is None else hole | mask
-        if not hole.any() or hole.all():
+        if not hole.any():
             return photo
+        if (share := hole_share(hole)) > LARGEST_HOLE:
+            raise UsageError(
+                f"What is taken for damage is {share:.1%} of the photo, and at most "
+                f"{LARGEST_HOLE:.0%} can be filled; widen it by less, or mark it with a mask."
+            )
         filled = self.filler.fix(shown, hole, seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
         return np.where(hole[..., None] == 1, filled * scale, photo)

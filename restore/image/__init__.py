@@ -1,7 +1,7 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
 from restore.image.deep import is_inverted, to_eight_bits
-from restore.image.enlarging import enlarge
+from restore.image.enlarging import cover_hidden, enlarge
 from restore.image.metadata import encode_finely
 from restore.image.photo import (
     ACCEPTED,
@@ -37,6 +37,7 @@ __all__ = [
     "check_pixels",
     "check_sides",
     "check_target",
+    "cover_hidden",
     "encode_finely",
     "encode_gif",
     "encode_png",

@@ -1,23 +1,26 @@
-"""A photo with more pixels, and what its file says of its size."""
+"""A photo with more pixels, and colours where it is invisible."""
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from restore.image.metadata import set_exif_size
-from restore.image.photo import AnyPixels, Photo
+from restore.image.photo import AnyPixels, Photo, Pixels
 
 
 def enlarge(photo: Photo, factor: int) -> Photo:
     """Return a photo `factor` times as wide and high, by bicubic interpolation (a = −0.5).
 
-    Transparency is enlarged alike. The width and height in the EXIF are those of the new pixels;
-    the resolution in dots per inch stays, so in print the photo gets larger.
+    Transparency is enlarged alike; invisible colours don't mix into those that are to be seen.
+    The width and height in the EXIF are those of the new pixels; the resolution in dots per inch
+    stays, so in print the photo gets larger.
     """
-    deep = None if photo.deep is None else enlarge_samples(photo.deep, factor)
+    deep = None if photo.deep is None else cover_hidden(photo.deep, photo.alpha)
+    deep = None if deep is None else enlarge_samples(deep, factor)
     alpha = None if photo.alpha is None else enlarge_samples(photo.alpha[..., None], factor)[..., 0]
-    pixels = enlarge_samples(photo.pixels, factor)
+    pixels = enlarge_samples(cover_hidden(photo.pixels, photo.alpha), factor)
     exif = set_exif_size(photo.exif, pixels.shape[1], pixels.shape[0])
     return replace(photo, pixels=pixels, alpha=alpha, deep=deep, exif=exif)
 
@@ -32,3 +35,21 @@ def enlarge_samples(samples: AnyPixels, factor: int) -> AnyPixels:
         values = np.asarray(plane.resize(size, Image.Resampling.BICUBIC))
         larger[..., channel] = np.rint(np.clip(values, 0, most))
     return larger
+
+
+def cover_hidden(samples: AnyPixels, alpha: Pixels | None) -> AnyPixels:
+    """Return samples (H, W, C) with the colour of the nearest visible pixel where `alpha` is 0.
+
+    What lies there, mostly black, is not part of the picture. `alpha`: (H, W) uint8, or None; where
+    all of it is visible, or nothing, the same array is returned.
+    """
+    if alpha is None or alpha.all() or not alpha.any():
+        return samples
+    hidden = (alpha == 0).view(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(
+        hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    visible = np.flatnonzero(hidden == 0)
+    place = np.empty(len(visible) + 1, np.int64)  # of the pixel that a label, from 1 on, is for
+    place[labels.ravel()[visible]] = visible
+    return samples.reshape(-1, samples.shape[2])[place[labels]]

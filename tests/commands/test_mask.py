@@ -157,3 +157,12 @@ def test_how_sure_the_detector_has_to_be_can_be_said(
 def test_any_mask_can_be_grown(run, write_picture, tmp_path) -> None:
     run("mask", write_picture("p.png"), "--box", "30,20,1,1", "--grow", 2)
     assert (read(tmp_path / "p-mask.png") == 255).sum() == 13
+
+
+def test_a_mask_of_nothing_and_one_of_little_are_told_apart(run, write_picture) -> None:
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    ran = run("mask", write_picture("none.png", pixels), "--color", "red")
+    assert ran.out.endswith("(nothing is marked)\n")
+    pixels[0, 0] = (255, 0, 0)
+    ran = run("mask", write_picture("little.png", pixels), "--color", "red")
+    assert ran.out.endswith("(less than 0.1% hole)\n")

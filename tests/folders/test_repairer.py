@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image
 
+from restore.errors import UsageError
+from restore.folders.photo import FixOptions, Job, fix_photo
 from restore.folders.repairer import GROW, Repairer
 
 
@@ -67,3 +70,21 @@ def test_marks_are_widened_for_soft_rims(photo) -> None:
     finder = White()
     Repairer(finder, Filler(), grow=3).fix(photo)
     assert finder.grow == GROW + 3
+
+
+def test_what_is_all_damage_is_refused() -> None:
+    photo = np.full((20, 30, 3), 255, np.uint8)
+    with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%"):
+        Repairer(White(), Filler()).fix(photo)
+
+
+def test_what_is_invisible_is_neither_looked_at_nor_changed(write_picture, tmp_path) -> None:
+    """Hidden white would be damage, and the black of a logo's surroundings what it is filled by."""
+    pixels = np.zeros((20, 30, 4), np.uint8)
+    pixels[..., :3], pixels[5:15, 5:15] = 255, (90, 80, 70, 255)
+    path, out = write_picture("logo.png", pixels), tmp_path / "fixed.png"
+    list(fix_photo(Repairer(White(), Filler(), Mender()), Job(path, (out,)), FixOptions()))
+    expected = pixels.copy()
+    expected[5:15, 5:15, :3] += 1
+    with Image.open(out) as fixed:
+        assert np.array_equal(np.array(fixed), expected)

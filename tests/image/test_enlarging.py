@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from restore.image import Photo, cover_hidden, enlarge
+
+
+@pytest.fixture
+def square() -> tuple[np.ndarray, np.ndarray]:
+    """A light square whose surroundings are black and invisible."""
+    pixels, alpha = np.zeros((24, 30, 3), np.uint8), np.zeros((24, 30), np.uint8)
+    pixels[8:16, 10:20], alpha[8:16, 10:20] = 230, 255
+    return pixels, alpha
+
+
+def test_hidden_pixels_get_the_colour_of_the_nearest_visible_one(square) -> None:
+    pixels, alpha = square
+    pixels[8:16, 10:15] = (10, 20, 30)
+    covered = cover_hidden(pixels, alpha)
+    assert (covered[alpha == 255] == pixels[alpha == 255]).all()
+    assert (covered[:, :10] == (10, 20, 30)).all() and (covered[:, 20:] == 230).all()
+    deep = cover_hidden(pixels.astype(np.uint16) * 257, alpha)
+    assert np.array_equal(deep, covered.astype(np.uint16) * 257)
+
+
+def test_where_all_or_nothing_is_visible_there_is_nothing_to_cover(square) -> None:
+    pixels, alpha = square
+    for same in (None, np.full_like(alpha, 255), np.zeros_like(alpha)):
+        assert cover_hidden(pixels, same) is pixels
+
+
+def test_a_cut_out_is_enlarged_without_a_dark_fringe(square) -> None:
+    pixels, alpha = square
+    larger = enlarge(Photo(pixels, alpha=alpha), 2)
+    assert larger.alpha is not None
+    assert (larger.pixels[larger.alpha > 0] == 230).all()
