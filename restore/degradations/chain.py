@@ -15,7 +15,7 @@ from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionB
 from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
 from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Plane, Rng, to_levels
-from restore.degradations.cracks import Cracks, Creases
+from restore.degradations.cracks import Cracks, Creases, Flaking
 from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
@@ -42,6 +42,7 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
     "scratches": Scratches,
     "cracks": Cracks,
     "creases": Creases,
+    "flaking": Flaking,
     "folds": Folds,
     "worn-rims": WornRims,
     "dust": Dust,

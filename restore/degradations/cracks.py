@@ -1,4 +1,4 @@
-"""Cracks and creases: where a print was bent, and the paper that shows where it broke."""
+"""Cracks, creases and flakes: where a print was bent, and the paper that shows where it broke."""
 
 import cv2
 import numpy as np
@@ -77,7 +77,7 @@ class Cracks(Damage):
         lines += [_draw_flake(lines[rng.integers(len(lines))], side, rng) for _ in range(flakes)]
         opacity = draw_lines(size, lines) * np.float32(rng.uniform(*self.opacity))
         opacity *= np.clip(1.1 + 0.6 * draw_smooth(height, width, 0.1, rng), 0.15, 1)
-        color = self._draw_color(size, rng)
+        color = _draw_paper(size, self.dark, rng)
         if rng.random() < self.raised:
             return _raise_rims(color, opacity, rng)
         return Layer(color, opacity)
@@ -89,14 +89,15 @@ class Cracks(Damage):
         start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
         return draw_crack(start, angle, pieces, step, width, rng.uniform(*self.turn), rng)
 
-    def _draw_color(self, size: tuple[int, int], rng: Rng) -> NDArray[np.float32]:
-        """Return the colour of the paper (H, W, 3), which is not the same everywhere."""
-        if rng.random() < self.dark:
-            return np.broadcast_to(np.array(DIRT, np.float32), (*size, 3))
-        place = rng.uniform(0, len(PAPERS) - 1) + 0.35 * draw_smooth(*size, 0.15, rng)
-        levels = np.arange(len(PAPERS))
-        channels = [np.interp(place, levels, channel) for channel in np.array(PAPERS).T]
-        return np.stack(channels, axis=2).astype(np.float32)
+
+def _draw_paper(size: tuple[int, int], dark: float, rng: Rng) -> NDArray[np.float32]:
+    """Return the colour of the paper (H, W, 3), which varies; with a chance of `dark`, of dirt."""
+    if rng.random() < dark:
+        return np.broadcast_to(np.array(DIRT, np.float32), (*size, 3))
+    place = rng.uniform(0, len(PAPERS) - 1) + 0.35 * draw_smooth(*size, 0.15, rng)
+    levels = np.arange(len(PAPERS))
+    channels = [np.interp(place, levels, channel) for channel in np.array(PAPERS).T]
+    return np.stack(channels, axis=2).astype(np.float32)
 
 
 def _draw_branch(trunk: Line, step: float, rng: Rng) -> Line:
@@ -127,6 +128,51 @@ def _raise_rims(color: NDArray[np.float32], opacity: Plane, rng: Rng) -> Layer:
     return Layer(np.asarray(mixed, np.float32), whole)
 
 
+class Flaking(Damage):
+    """Emulsion that came off in ragged patches, most of them along a crack, down to the paper."""
+
+    count: Count = (1, 5)  # cracks
+    length: Length = (0.02, 1.2)
+    width: Length = (0.004, 0.05)  # of the patches; narrow ones are more common
+    share: Share = (0.2, 1)  # share of the way along which it came off
+    left: Share = (0, 0.3)  # share of a patch that stayed on, in crumbs
+    opacity: Share = (0.75, 1)
+    raised: Chance = 0.5  # how often the rims throw a shadow
+
+    def draw(self, height: int, width: int, rng: Rng) -> Layer:
+        """Return the patches."""
+        size = (height, width)
+        inside = np.full(size, -1, np.float32)
+        for _ in range(draw_count(rng, self.count)):
+            np.maximum(inside, self._draw_patches(size, rng), out=inside)
+        crumbs = draw_smooth(height, width, 0.012, rng)
+        gone = crumbs < np.quantile(crumbs, 1 - rng.uniform(*self.left))
+        opacity = np.clip(inside + 0.5, 0, 1) * gone
+        opacity = np.asarray(opacity * rng.uniform(*self.opacity), np.float32)
+        color = _draw_paper(size, 0, rng)
+        color = color * (1 + 0.03 * draw_smooth(height, width, 0.008, rng))[..., None]
+        if rng.random() < self.raised:
+            return _raise_rims(color, opacity, rng)
+        return Layer(np.asarray(color, np.float32), opacity)
+
+    def _draw_patches(self, size: tuple[int, int], rng: Rng) -> Plane:
+        """Return how far pixels (H, W) lie inside the patches along one crack, in pixels."""
+        side = min(size)
+        step = max(1.0, _STEP * side)
+        pieces = max(1, round(rng.uniform(*self.length) * side / step))
+        start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
+        line = draw_crack(start, angle, pieces, step, 1, rng.uniform(0.02, 0.4), rng)
+        even = Line(line.points, np.ones_like(line.widths))
+        away = (draw_lines(size, [even]) < 0.5).astype(np.uint8)
+        distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 5), np.float32)
+        low, high = self.width
+        half = 0.5 * (low + (high - low) * rng.random() ** 2) * side
+        ragged = sum(draw_smooth(*size, grain, rng) for grain in (0.01, 0.03))
+        place = draw_smooth(*size, 0.08, rng)
+        off = np.clip(2 * (place - np.quantile(place, 1 - rng.uniform(*self.share))), -1, 1)
+        return np.asarray(half * off * np.exp2(0.5 * ragged) - distance, np.float32)
+
+
 class Creases(Damage):
     """Fine, branching creases: light on the side that faces the lamp, dark on the other.
 
@@ -147,7 +193,7 @@ class Creases(Damage):
         low, high = self.width
         thick = max(0.5, (low + (high - low) * rng.random() ** 2) * min(height, width))
         ridge = draw_lines((height, width), self._draw_net((height, width), thick, rng))
-        return stack_layers(self._draw_relief(ridge, thick, rng), self._draw_paper(ridge, rng))
+        return stack_layers(self._draw_relief(ridge, thick, rng), self._draw_breaks(ridge, rng))
 
     def _draw_net(self, size: tuple[int, int], thick: float, rng: Rng) -> list[Line]:
         """Return creases about `thick` pixels wide; branches leave older ones, so nets form."""
@@ -178,7 +224,7 @@ class Creases(Damage):
         color = np.where((shade > 0)[..., None], PAPER, DIRT).astype(np.float32)
         return Layer(color, np.clip(np.abs(shade), 0, 1))
 
-    def _draw_paper(self, ridge: Plane, rng: Rng) -> Layer:
+    def _draw_breaks(self, ridge: Plane, rng: Rng) -> Layer:
         """Return the stretches of ridges that are broken open."""
         height, width = ridge.shape
         place, share = draw_smooth(height, width, 0.06, rng), rng.uniform(*self.broken)

@@ -74,6 +74,7 @@ class WornRims(Damage):
     worn: Share = (0.1, 0.9)  # share of the edges
     torn: Chance = 0.4  # how often corners are torn off
     corner: Length = (0.03, 0.2)  # of what is torn off, from the corner
+    slant: Length = (0, 0.02)  # of the bare paper along a tear
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return what is worn and torn off."""
@@ -95,11 +96,19 @@ class WornRims(Damage):
 
     def _draw_torn(self, ragged: Plane, rng: Rng) -> Layer:
         """Return one corner to three that are gone, and what lies behind them."""
+        height, width = ragged.shape
         behind = np.array(_BACKGROUNDS[rng.integers(len(_BACKGROUNDS))], np.float32)
-        gone = np.zeros_like(ragged)
+        paper = np.array(PAPERS[rng.integers(len(PAPERS))], np.float32)
+        gone = np.full_like(ragged, -np.inf)
         for corner in rng.permutation(4)[: rng.integers(1, 4)].tolist():
             np.maximum(gone, self._tear(ragged, corner, rng), out=gone)
-        return Layer(behind, np.clip(gone, 0, 1))
+        # A tear is slanting: the emulsion ends before the paper does.
+        slant = rng.uniform(*self.slant) * min(height, width)
+        bare = gone + slant * np.exp2(draw_smooth(height, width, 0.03, rng))
+        return stack_layers(
+            Layer(paper, np.clip(bare, 0, 1).astype(np.float32)),
+            Layer(behind, np.clip(gone, 0, 1).astype(np.float32)),
+        )
 
     def _tear(self, ragged: Plane, corner: int, rng: Rng) -> Plane:
         """Return how far pixels lie behind the tear of one of four corners, in pixels."""

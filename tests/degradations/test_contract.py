@@ -1,7 +1,6 @@
 """What holds for every kind of degradation, by being in the table."""
 
 import pickle
-import time
 from typing import get_origin
 
 import numpy as np
@@ -113,14 +112,3 @@ def test_a_range_may_begin_where_nothing_happens(name: str, photo: np.ndarray) -
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_a_kind_travels_to_loader_processes(name: str) -> None:
     assert pickle.loads(pickle.dumps(DEGRADATIONS[name]())) == DEGRADATIONS[name]()
-
-
-@pytest.mark.parametrize("name", DEGRADATIONS)
-def test_a_photo_is_spoiled_while_the_loader_waits(name: str) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    seconds = []
-    for seed in range(5):
-        start = time.perf_counter()
-        spoil(name, pixels, seed)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.05  # ten times the goal: machines differ

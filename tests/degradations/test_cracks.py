@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from restore.degradations.cracks import Cracks, Creases, draw_crack
+from restore.degradations.cracks import Cracks, Creases, Flaking, draw_crack
 from restore.degradations.damage import lay_over
 
 
@@ -69,3 +69,36 @@ def test_rubbed_creases_are_only_light_and_broken_ones_show_the_paper() -> None:
 
 def test_no_creases_are_none(rng) -> None:
     assert not Creases(count=(0, 0)).draw(50, 60, rng).opacity.any()
+
+
+def test_flakes_are_solid_and_lie_along_a_crack() -> None:
+    kind = Flaking(
+        count=(1, 1), share=(1, 1), left=(0, 0), opacity=(1, 1), raised=0, width=(0.05, 0.05)
+    )
+    for seed in range(8):
+        layer = kind.draw(200, 200, np.random.default_rng(seed))
+        gone = (layer.opacity > 0.5).astype(np.uint8)
+        deep = cv2.distanceTransform(np.pad(gone, 1), cv2.DIST_L2, 5).max()
+        assert 2 < deep < 30 and gone.mean() < 0.3
+        assert np.asarray(layer.color)[gone > 0].min() > 100
+
+
+def test_flakes_leave_crumbs_and_stretches_on() -> None:
+    def count_gone(**settings: tuple[float, float]) -> int:
+        kind = Flaking(count=(3, 3), opacity=(1, 1), raised=0, **settings)
+        return int((kind.draw(200, 200, np.random.default_rng(4)).opacity > 0.5).sum())
+
+    whole = count_gone(share=(1, 1), left=(0, 0))
+    assert 0.3 * whole < count_gone(share=(1, 1), left=(0.3, 0.3)) < 0.95 * whole
+    assert count_gone(share=(0.2, 0.2), left=(0, 0)) < 0.6 * whole
+
+
+def test_flakes_throw_a_shadow_where_their_rims_are_raised() -> None:
+    for raised in (0, 1):
+        layer = Flaking(raised=raised).draw(200, 200, np.random.default_rng(1))
+        dark = np.asarray(layer.color)[layer.opacity > 0.1].min()
+        assert (dark < 80) == bool(raised)
+
+
+def test_no_flakes_are_none(rng) -> None:
+    assert not Flaking(count=(0, 0)).draw(50, 60, rng).opacity.any()
