@@ -58,10 +58,8 @@ class Numbers(click.ParamType):
 @click.option(
     "--tolerance",
     type=click.IntRange(0, 255),
-    default=30,
-    show_default=True,
     metavar="0-255",
-    help="Of --color: the largest difference in any channel.",
+    help="Of --color: the largest difference in any channel. [default: 30]",
 )
 @click.option(
     "--find",
@@ -95,7 +93,7 @@ def mask(
     seed: int,
     boxes: tuple[tuple[int, int, int, int], ...],
     color: str | None,
-    tolerance: int,
+    tolerance: int | None,
     find: str | None,
     threshold: float | None,
     grow: int,
@@ -112,6 +110,8 @@ def mask(
         raise UsageError("Say what to mark with one of --preset, --box, --color and --find.")
     if threshold is not None and not find:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
+    if tolerance is not None and not color:
+        raise UsageError("--tolerance is how far from --color a colour may be; add --color.")
     if size is not None and (color or find):
         raise UsageError(
             "--size is for --preset and --box; with --color and --find name the photo and leave "
@@ -207,13 +207,14 @@ def _find(photo: Path | None, name: str, threshold: float | None, device: str) -
     return detector.find(pixels, threshold=THRESHOLD if threshold is None else threshold)
 
 
-def _draw_color(photo: Path | None, color: str, tolerance: int) -> "Mask":
+def _draw_color(photo: Path | None, color: str, tolerance: int | None) -> "Mask":
     from restore.image import read_image
-    from restore.masks import mask_from_color
+    from restore.masks import TOLERANCE, mask_from_color
 
     if photo is None:
         raise UsageError("--color marks what has this colour in a photo; name the photo.")
-    return mask_from_color(read_image(photo).pixels, color, tolerance)
+    within = TOLERANCE if tolerance is None else tolerance
+    return mask_from_color(read_image(photo).pixels, color, within)
 
 
 def _draw_shapes(

@@ -18,7 +18,7 @@ from restore.image import (
     AnyPixels,
     Photo,
     Pixels,
-    check_sides,
+    check_held,
     cover_hidden,
     encode_finely,
     enlarge,
@@ -182,7 +182,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     Raises:
         RestoreError: the photo or its mask can't be read or is too large.
         UsageError: they do not go together, nearly everything is hole, or a result has a format
-            that isn't written.
+            that isn't written or can't hold its transparency or metadata.
     """
     _check_bytes(job.photo, options.max_bytes)
     photo = read_image(job.photo, max_pixels=options.max_pixels)
@@ -190,9 +190,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
     if is_whole:
         photo = _enlarge(job.photo, photo, options)
-    for result in job.results:
-        check_sides(result, format_of(result, photo), photo.pixels.shape)
-    if is_whole:
+        _check_results(job, photo, photo.alpha)
         return Opened(job, photo, None, photo.alpha, sentences)
     hole = _read_hole(job, photo, options)
     if not hole.any() and all(format_of(result, photo) == photo.format for result in job.results):
@@ -201,7 +199,14 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     alpha = photo.alpha
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(hole == 1, np.uint8(255), alpha)
+    _check_results(job, photo, alpha)
     return Opened(job, photo, hole, alpha, sentences)
+
+
+def _check_results(job: Job, photo: Photo, alpha: Pixels | None) -> None:
+    """Refuse formats that can't hold what a result of a photo shall hold."""
+    for result in job.results:
+        check_held(result, photo.pixels, photo, alpha)
 
 
 def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:

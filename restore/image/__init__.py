@@ -10,7 +10,6 @@ from restore.image.photo import (
     Photo,
     Pixels,
     check_pixels,
-    check_sides,
     format_named,
     format_of,
     to_pixels,
@@ -19,6 +18,7 @@ from restore.image.photo import (
 from restore.image.reading import MAX_PIXELS, open_picture, read_image, read_samples, to_upright
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
+    check_held,
     check_target,
     encode_gif,
     encode_png,
@@ -34,8 +34,8 @@ __all__ = [
     "AnyPixels",
     "Photo",
     "Pixels",
+    "check_held",
     "check_pixels",
-    "check_sides",
     "check_target",
     "cover_hidden",
     "encode_finely",

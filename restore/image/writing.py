@@ -88,13 +88,9 @@ def write_image(
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
-    check_sides(path, format, pixels.shape)
-    if format == "JPEG" and alpha is not None:
-        if alpha.min() < 255:
-            raise UsageError("A JPEG can't keep transparency; write a PNG instead.")
-        alpha = None
+    check_held(path, pixels, like, alpha)
     if format == "JPEG":
-        _check_lengths(path, like)
+        alpha = None  # an opaque one
     check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
     try:
         data = _encode(pixels, alpha, like, format)
@@ -113,6 +109,28 @@ def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
             f"The transparency of a photo of {pixels.shape[:2]} must be (height, width) uint8 of "
             f"its size, not {alpha.shape} {alpha.dtype}."
         )
+
+
+def check_held(path: Path, pixels: AnyPixels, like: Photo, alpha: Pixels | None) -> None:
+    """Refuse what the format of a file can't hold of a photo; before the work, if possible.
+
+    Args:
+        path: the file; its extension says the format, see `format_of`.
+        pixels: (H, W, 3), as large as the result.
+        like: the photo whose metadata it gets.
+        alpha: (H, W) uint8 of the result, or None.
+
+    Raises:
+        UsageError: it holds no transparency, or no metadata of such length.
+        RestoreError: it holds no picture of such size.
+    """
+    format = format_of(path, like)
+    check_sides(path, format, pixels.shape)
+    if format != "JPEG":
+        return
+    if alpha is not None and alpha.min() < 255:
+        raise UsageError("A JPEG can't keep transparency; write a PNG instead.")
+    _check_lengths(path, like)
 
 
 def _check_lengths(path: Path, like: Photo) -> None:

@@ -4,6 +4,7 @@ A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may cha
 """
 
 from restore.masks.given import (
+    TOLERANCE,
     fit_mask,
     grow_mask,
     mask_from_alpha,
@@ -27,6 +28,7 @@ from restore.masks.preset import Part, Preset, hole_share, load_preset
 
 __all__ = [
     "MASKS",
+    "TOLERANCE",
     "Blobs",
     "Boxes",
     "FreeForm",

@@ -20,6 +20,8 @@ from restore.image import (
 )
 from restore.masks.kinds import Mask
 
+TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
+
 
 def read_mask(
     path: str | Path,
@@ -125,7 +127,7 @@ def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, 
     return mask
 
 
-def mask_from_color(pixels: Pixels, color: str, tolerance: int = 30) -> Mask:
+def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> Mask:
     """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, of the pixels that have a colour.
 
     Args:

@@ -67,6 +67,7 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
         (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
         (["p.png", "--find", "inpaint"], "restore fix"),
         (["p.png", "--box", "1,1,5,5", "--threshold", "0.3"], "add --find"),
+        (["p.png", "--box", "1,1,5,5", "--tolerance", "30"], "add --color"),
         (["p.png", "--box", "1,1,5,5", "--preview", "p.png"], "can't replace p.png"),
         (["p.png", "--box", "1,1,5,5", "--preview", "old.png"], "old.png exists"),
         (["p.png", "--box", "1,1,5,5", "--preview", "p-mask.png"], "name two files"),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, features
+from PIL.PngImagePlugin import PngInfo
 
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Job, Record, fix_photo, plan_jobs
@@ -87,6 +88,26 @@ def test_transparent_pixels_come_back_opaque(write_picture, fake_restorer, tmp_p
     assert (after[5:15, 5:15] == (9, 9, 9, 255)).all()
     after[5:15, 5:15] = 200
     assert (after == 200).all()  # elsewhere nothing changed, half transparent pixels included
+
+
+@pytest.mark.parametrize("spoiled", ["transparency", "metadata"])
+@pytest.mark.parametrize("masked", [True, False])
+def test_what_a_format_cant_hold_is_refused_before_the_work(
+    spoiled: str, masked: bool, write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    pixels = np.full((40, 60, 4), 200, np.uint8)
+    pixels[..., 3] = 255
+    photo, chunks = tmp_path / "p.png", PngInfo()
+    if spoiled == "transparency":
+        pixels[:5, :5, 3] = 0
+    else:
+        chunks.add_itxt("XML:com.adobe.xmp", "x" * 70_000)
+    Image.fromarray(pixels).save(photo, pnginfo=chunks)
+    options = FixOptions(mask_file if masked else None)
+    with pytest.raises(UsageError, match="can't keep"):
+        list(fix_photo(fake_restorer, Job(photo, (tmp_path / "a.jpg",)), options))
+    assert fake_restorer.seeds == []
+    assert len(list(fix_photo(fake_restorer, Job(photo, (tmp_path / "a.png",)), options))) == 1
 
 
 def test_a_photo_without_transparency_has_no_hole(write_picture, fake_restorer, tmp_path) -> None:
