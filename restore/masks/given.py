@@ -21,6 +21,7 @@ from restore.image import (
 from restore.masks.kinds import Mask
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
+SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide
 
 
 def read_mask(
@@ -149,8 +150,13 @@ def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> M
 
 
 def mask_from_alpha(alpha: Pixels) -> Mask:
-    """Return a mask (H, W) uint8 {0, 1}, 1 is the hole: at least half transparent."""
-    return (alpha < 128).view(np.uint8)
+    """Return a mask (H, W) uint8 {0, 1} of the transparent pixels, 1 is the hole.
+
+    That is at least half transparent, and the rest of the soft rim round it: whatever is not
+    opaque within `SOFT_RIM` pixels. Without it, a ring would stay half transparent.
+    """
+    hole = (alpha < 128).view(np.uint8)
+    return hole | (grow_mask(hole, SOFT_RIM) & (alpha < 255))
 
 
 def grow_mask(mask: Mask, pixels: int) -> Mask:

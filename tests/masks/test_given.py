@@ -15,6 +15,7 @@ from restore.masks import (
     mask_from_color,
     read_mask,
 )
+from restore.masks.given import SOFT_RIM
 
 HOLE = np.zeros((6, 8), np.uint8)
 HOLE[1:3, 2:7] = 1
@@ -192,8 +193,12 @@ def test_a_colour_marks_pixels() -> None:
 
 
 def test_transparency_marks_pixels() -> None:
-    alpha = np.array([[0, 127, 128, 255]], np.uint8)
-    assert mask_from_alpha(alpha).tolist() == [[1, 1, 0, 0]]
+    alpha = np.array([[0, 127, 255, 128, 254, *[255] * 3, *[128] * 4]], np.uint8)
+    soft = SOFT_RIM + 2 - 8  # of the last four, those that are near enough
+    assert mask_from_alpha(alpha).tolist() == [
+        [1, 1, 0, 1, 1, 0, 0, 0, *[1] * soft, *[0] * (4 - soft)]
+    ]
+    assert not mask_from_alpha(np.full((3, 20), 128, np.uint8)).any()
 
 
 def test_a_mask_grows_all_round() -> None:
