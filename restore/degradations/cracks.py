@@ -67,12 +67,13 @@ class Cracks(Damage):
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the cracks."""
         size, side = (height, width), min(height, width)
-        step = max(1.0, _STEP * side)
+        low, high = self.width
         lines: list[Line] = []
         for _ in range(draw_count(rng, self.count)):
-            trunk = self._draw_trunk(size, step, rng)
+            wide = (low + (high - low) * rng.random() ** 2) * side
+            trunk = _draw_trunk(size, self.length, wide, rng.uniform(*self.turn), rng)
             branches = draw_count(rng, self.branches)
-            lines += [trunk, *(_draw_branch(trunk, step, rng) for _ in range(branches))]
+            lines += [trunk, *(_draw_branch(trunk, side, rng) for _ in range(branches))]
         flakes = draw_count(rng, self.flakes) if lines else 0
         lines += [_draw_flake(lines[rng.integers(len(lines))], side, rng) for _ in range(flakes)]
         opacity = draw_lines(size, lines) * np.float32(rng.uniform(*self.opacity))
@@ -82,12 +83,18 @@ class Cracks(Damage):
             return _raise_rims(color, opacity, rng)
         return Layer(color, opacity)
 
-    def _draw_trunk(self, size: tuple[int, int], step: float, rng: Rng) -> Line:
-        low, high = self.width
-        width = (low + (high - low) * rng.random() ** 2) * min(size)
-        pieces = max(1, round(rng.uniform(*self.length) * min(size) / step))
-        start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
-        return draw_crack(start, angle, pieces, step, width, rng.uniform(*self.turn), rng)
+
+def _draw_trunk(size: tuple[int, int], length: Length, width: float, turn: float, rng: Rng) -> Line:
+    """Return a crack from anywhere to anywhere, `width` pixels wide on the whole."""
+    step = _find_step(min(size))
+    pieces = max(1, round(rng.uniform(*length) * min(size) / step))
+    start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
+    return draw_crack(start, angle, pieces, step, width, turn, rng)
+
+
+def _find_step(side: int) -> float:
+    """Return how long the straight pieces of cracks are in a photo of this shorter side."""
+    return max(1.0, _STEP * side)
 
 
 def _draw_paper(size: tuple[int, int], dark: float, rng: Rng) -> NDArray[np.float32]:
@@ -100,7 +107,7 @@ def _draw_paper(size: tuple[int, int], dark: float, rng: Rng) -> NDArray[np.floa
     return np.stack(channels, axis=2).astype(np.float32)
 
 
-def _draw_branch(trunk: Line, step: float, rng: Rng) -> Line:
+def _draw_branch(trunk: Line, side: int, rng: Rng) -> Line:
     """Return a thinner crack that leaves another one to a side."""
     points, widths, _ = trunk
     right, down = points[-1] - points[0]
@@ -108,7 +115,7 @@ def _draw_branch(trunk: Line, step: float, rng: Rng) -> Line:
     pieces = max(1, round(rng.uniform(0.1, 0.6) * len(points)))
     width = rng.uniform(0.4, 0.9) * float(widths.mean())
     start = points[rng.integers(len(points))]
-    return draw_crack(start, angle, pieces, step, width, rng.uniform(0.2, 0.6), rng)
+    return draw_crack(start, angle, pieces, _find_step(side), width, rng.uniform(0.2, 0.6), rng)
 
 
 def _draw_flake(line: Line, side: int, rng: Rng) -> Line:
@@ -157,11 +164,8 @@ class Flaking(Damage):
 
     def _draw_patches(self, size: tuple[int, int], rng: Rng) -> Plane:
         """Return how far pixels (H, W) lie inside the patches along one crack, in pixels."""
-        side = min(size)
-        step = max(1.0, _STEP * side)
-        pieces = max(1, round(rng.uniform(*self.length) * side / step))
-        start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
-        line = draw_crack(start, angle, pieces, step, 1, rng.uniform(0.02, 0.4), rng)
+        side, turn = min(size), rng.uniform(0.02, 0.4)
+        line = _draw_trunk(size, self.length, 1, turn, rng)
         even = Line(line.points, np.ones_like(line.widths))
         away = (draw_lines(size, [even]) < 0.5).astype(np.uint8)
         distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 5), np.float32)
@@ -197,15 +201,12 @@ class Creases(Damage):
 
     def _draw_net(self, size: tuple[int, int], thick: float, rng: Rng) -> list[Line]:
         """Return creases about `thick` pixels wide; branches leave older ones, so nets form."""
-        side, turn = min(size), rng.uniform(*self.turn)
-        step = max(1.0, _STEP * side)
+        turn = rng.uniform(*self.turn)
         lines: list[Line] = []
         for _ in range(draw_count(rng, self.count)):
-            pieces = max(1, round(rng.uniform(*self.length) * side / step))
-            start, angle = rng.uniform(0, size[::-1]), rng.uniform(0, 2 * np.pi)
-            lines.append(draw_crack(start, angle, pieces, step, thick, turn, rng))
+            lines.append(_draw_trunk(size, self.length, thick, turn, rng))
             for _ in range(draw_count(rng, self.branches)):
-                lines.append(_draw_branch(lines[rng.integers(len(lines))], step, rng))
+                lines.append(_draw_branch(lines[rng.integers(len(lines))], min(size), rng))
         return lines
 
     def _draw_relief(self, ridge: Plane, thick: float, rng: Rng) -> Layer:
