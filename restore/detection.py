@@ -15,7 +15,7 @@ from restore.degradations import load_chain
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.image import Pixels
-from restore.masks import Mask, grow_mask
+from restore.masks import Mask, grow_mask, mask_from_chances
 
 Plane = NDArray[np.float32]
 
@@ -159,8 +159,8 @@ def _add(
     total.photos += 1
     total.pixels += clean.size
     for threshold in thresholds:
-        mask = (rated >= threshold).view(np.uint8)
-        total.alarms[threshold] = total.alarms.get(threshold, 0) + int((clean >= threshold).sum())
+        mask, alarm = (mask_from_chances(chances, threshold) for chances in (rated, clean))
+        total.alarms[threshold] = total.alarms.get(threshold, 0) + int(alarm.sum())
         for tolerance in (0, TOLERANCE):
             before = total.agreements.get((threshold, tolerance), Agreement())
             now = compare(mask, case.mask, tolerance)

@@ -13,14 +13,14 @@ from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, memory_errors, pick_device
 from restore.image import check_pixels, to_tensor
-from restore.masks import Mask, grow_mask
+from restore.masks import Mask, grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-THRESHOLD = 0.45  # probability from which on a pixel counts as damaged
+THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 GROW = 0  # pixels
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 LARGEST_SIDE = 640  # pixels, shorter side of the largest photos that training knows parts of
@@ -55,14 +55,15 @@ class Detector:
         Args:
             photo: (H, W, 3) uint8 RGB, of any size.
             threshold: probability from which on a pixel counts, 0 to 1; lower finds more, also of
-                what is none.
+                what is none. Where damage is certain, it is followed further,
+                see `restore.masks.mask_from_chances`.
             grow: pixels by which the mask is widened. To fill what was found, take 2: damage has
                 soft rims.
 
         Raises:
             UsageError: the photo has another shape or type.
         """
-        return grow_mask((self.rate(photo) >= threshold).view(np.uint8), grow)
+        return grow_mask(mask_from_chances(self.rate(photo), threshold), grow)
 
     def rate(self, photo: Pixels) -> Plane:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].

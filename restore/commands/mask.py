@@ -70,7 +70,7 @@ class Numbers(click.ParamType):
     "--threshold",
     type=FiniteRange(0, 1),
     metavar="0-1",
-    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.45]",
+    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
 )
 @click.option(
     "--grow",

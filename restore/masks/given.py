@@ -22,6 +22,9 @@ from restore.masks.kinds import Mask
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
 SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide
+FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
+CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
+RIM = 2  # pixels
 
 
 def read_mask(
@@ -147,6 +150,29 @@ def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> M
         np.clip(np.add(wanted, d), 0, 255).astype(np.uint8) for d in (-tolerance, tolerance)
     )
     return (np.asarray(cv2.inRange(pixels, low, high)) > 0).view(np.uint8)
+
+
+def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:
+    """Return a mask (H, W) uint8 {0, 1} of what is likely to be damaged, 1 is the hole.
+
+    That are the pixels from the threshold on, and what goes on from them: a line that is faint in
+    places is followed while its pixels are about half as likely, if it is certain somewhere
+    ("hysteresis", Canny, IEEE TPAMI 8(6), 1986). Within `RIM` pixels of a likely one nothing is
+    added, which would only widen it; a gap of so many pixels is closed when the mask is grown.
+
+    Args:
+        chances: (H, W), 0 to 1.
+        threshold: 0 to 1.
+    """
+    likely = (chances >= threshold).view(np.uint8)
+    if not likely.any():
+        return likely
+    _, pieces = cv2.connectedComponents((chances >= FOLLOWED * threshold).view(np.uint8))
+    certain = np.zeros(pieces.max() + 1, np.uint8)
+    certain[pieces[chances >= max(threshold, CERTAIN)]] = 1
+    certain[0] = 0  # what is in no piece
+    beyond = 1 - grow_mask(likely, RIM)
+    return likely | (certain[pieces] & beyond)
 
 
 def mask_from_alpha(alpha: Pixels) -> Mask:

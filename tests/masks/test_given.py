@@ -12,6 +12,7 @@ from restore.masks import (
     grow_mask,
     mask_from_alpha,
     mask_from_boxes,
+    mask_from_chances,
     mask_from_color,
     read_mask,
 )
@@ -212,3 +213,42 @@ def test_a_mask_grows_all_round() -> None:
     assert not grow_mask(np.zeros((5, 5), np.uint8), 4).any()
     with pytest.raises(UsageError, match="0 pixels or more"):
         grow_mask(dot, -1)
+
+
+def draw_chances() -> np.ndarray:
+    """Draw a line, certain at its left, faint from the middle on and with a faint rim."""
+    chances = np.zeros((20, 40), np.float32)
+    chances[9:12, :] = 0.3
+    chances[10, :20], chances[10, 20:] = 0.9, 0.35
+    return chances
+
+
+def test_a_faint_line_is_followed_from_where_it_is_certain() -> None:
+    marked = mask_from_chances(draw_chances(), 0.5)
+    assert marked.dtype == np.uint8 and grow_mask(marked, 1)[10].all()
+    assert not np.delete(marked, 10, 0)[:, :20].any()  # its rim there does not go on anywhere
+    assert marked[9:12, 25:].all()
+
+
+@pytest.mark.parametrize(("chance", "followed"), [(0.79, False), (0.81, True)])
+def test_what_is_certain_nowhere_is_not_followed(chance: float, followed: bool) -> None:
+    chances = draw_chances()
+    chances[10, :20] = chance
+    assert mask_from_chances(chances, 0.5)[10, 25:].all() == followed
+    assert mask_from_chances(chances, 0.5)[10, :20].all()
+
+
+def test_a_line_is_not_followed_over_a_gap() -> None:
+    chances = draw_chances()
+    chances[:, 30] = 0.2
+    marked = mask_from_chances(chances, 0.5)
+    assert marked[10, 22:30].all() and not marked[:, 30:].any()
+
+
+@pytest.mark.parametrize("threshold", [0, 0.5, 1])
+def test_thresholds_may_be_extreme(threshold: float) -> None:
+    chances = draw_chances()
+    assert not mask_from_chances(np.zeros_like(chances), threshold or 0.1).any()
+    assert mask_from_chances(chances, threshold).all() == (threshold == 0)
+    chances[3, 3] = 1
+    assert mask_from_chances(chances, threshold)[3, 3]
