@@ -1,4 +1,4 @@
-"""The detector: a photo in, a mask of its scratches, cracks, creases, folds and spots out."""
+"""The detector: a photo in, a mask of its scratches, cracks, folds, flakes and spots out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

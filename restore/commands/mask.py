@@ -64,7 +64,7 @@ class Numbers(click.ParamType):
 @click.option(
     "--find",
     metavar="NAME|FILE|RUN",
-    help="Mark what a detector finds: 'scratches' finds scratches, cracks, creases, folds, spots.",
+    help="Mark what a detector finds: 'scratches' finds scratches, cracks, folds, flakes, spots.",
 )
 @click.option(
     "--threshold",

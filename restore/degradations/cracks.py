@@ -136,7 +136,7 @@ def _raise_rims(color: NDArray[np.float32], opacity: Plane, rng: Rng) -> Layer:
 
 
 class Flaking(Damage):
-    """Emulsion that came off in ragged patches, most of them along a crack, down to the paper."""
+    """Emulsion that came off in ragged patches along cracks, down to the paper."""
 
     count: Count = (1, 5)  # cracks
     length: Length = (0.02, 1.2)
@@ -153,7 +153,7 @@ class Flaking(Damage):
         for _ in range(draw_count(rng, self.count)):
             np.maximum(inside, self._draw_patches(size, rng), out=inside)
         crumbs = draw_smooth(height, width, 0.012, rng)
-        gone = crumbs < np.quantile(crumbs, 1 - rng.uniform(*self.left))
+        gone = crumbs <= np.quantile(crumbs, 1 - rng.uniform(*self.left))
         opacity = np.clip(inside + 0.5, 0, 1) * gone
         opacity = np.asarray(opacity * rng.uniform(*self.opacity), np.float32)
         color = _draw_paper(size, 0, rng)
@@ -174,7 +174,8 @@ class Flaking(Damage):
         ragged = sum(draw_smooth(*size, grain, rng) for grain in (0.01, 0.03))
         place = draw_smooth(*size, 0.08, rng)
         off = np.clip(2 * (place - np.quantile(place, 1 - rng.uniform(*self.share))), -1, 1)
-        return np.asarray(half * off * np.exp2(0.5 * ragged) - distance, np.float32)
+        inside = half * off * np.exp2(0.5 * ragged) - distance
+        return np.asarray(np.minimum(inside, off), np.float32)  # also where half is below a pixel
 
 
 class Creases(Damage):

@@ -193,13 +193,15 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
         _check_results(job, photo, photo.alpha)
         return Opened(job, photo, None, photo.alpha, sentences)
     hole = _read_hole(job, photo, options)
-    if not hole.any() and all(format_of(result, photo) == photo.format for result in job.results):
-        sentences = ()  # as the file is copied, it stays whatever it is
+    copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
+    if copied:
+        sentences = ()  # it stays whatever it is
     sentences += _check_share(job.photo, hole_share(hole), options.mask_is)
     alpha = photo.alpha
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(hole == 1, np.uint8(255), alpha)
-    _check_results(job, photo, alpha)
+    if not copied:
+        _check_results(job, photo, alpha)
     return Opened(job, photo, hole, alpha, sentences)
 
 

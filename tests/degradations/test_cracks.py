@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from restore.degradations.cracks import Cracks, Creases, Flaking, draw_crack
-from restore.degradations.damage import lay_over
+from restore.degradations.damage import VISIBLE, lay_over
 
 
 @pytest.fixture
@@ -73,14 +73,23 @@ def test_no_creases_are_none(rng) -> None:
 
 def test_flakes_are_solid_and_lie_along_a_crack() -> None:
     kind = Flaking(
-        count=(1, 1), share=(1, 1), left=(0, 0), opacity=(1, 1), raised=0, width=(0.05, 0.05)
+        count=(1, 1),
+        length=(1, 1),
+        share=(1, 1),
+        left=(0, 0),
+        opacity=(1, 1),
+        raised=0,
+        width=(0.05, 0.05),
     )
+    spans = []
     for seed in range(8):
         layer = kind.draw(200, 200, np.random.default_rng(seed))
         gone = (layer.opacity > 0.5).astype(np.uint8)
         deep = cv2.distanceTransform(np.pad(gone, 1), cv2.DIST_L2, 5).max()
         assert 2 < deep < 30 and gone.mean() < 0.3
+        spans.append(np.ptp(np.argwhere(gone), axis=0).max() / deep)
         assert np.asarray(layer.color)[gone > 0].min() > 100
+    assert np.median(spans) > 6  # a disk has 2
 
 
 def test_flakes_leave_crumbs_and_stretches_on() -> None:
@@ -91,6 +100,15 @@ def test_flakes_leave_crumbs_and_stretches_on() -> None:
     whole = count_gone(share=(1, 1), left=(0, 0))
     assert 0.3 * whole < count_gone(share=(1, 1), left=(0.3, 0.3)) < 0.95 * whole
     assert count_gone(share=(0.2, 0.2), left=(0, 0)) < 0.6 * whole
+
+
+def test_where_narrow_flakes_stay_on_no_hairline_is_left() -> None:
+    def count_marked(share: float) -> int:
+        kind = Flaking(count=(1, 1), share=(share, share), left=(0, 0), width=(0.004, 0.004))
+        layers = [kind.draw(128, 128, np.random.default_rng(seed)) for seed in range(12)]
+        return sum(int((layer.opacity >= VISIBLE).sum()) for layer in layers)
+
+    assert count_marked(0.2) < 0.4 * count_marked(1)
 
 
 def test_flakes_throw_a_shadow_where_their_rims_are_raised() -> None:

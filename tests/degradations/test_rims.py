@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from restore.degradations.cracks import PAPERS
 from restore.degradations.rims import Mount, WornRims
 
 
@@ -81,11 +82,13 @@ def test_a_photo_of_one_pixel_can_be_worn_and_mounted(rng) -> None:
 def test_paper_shows_along_a_slanting_tear() -> None:
     def draw(slant: float) -> np.ndarray:
         kind = WornRims(torn=1, worn=(0, 0), corner=(0.2, 0.2), slant=(slant, slant))
-        layer = kind.draw(200, 300, np.random.default_rng(3))
+        layer = kind.draw(200, 300, np.random.default_rng(4))
         return np.where(layer.opacity[..., None] == 1, layer.color, -1).astype(np.float32)
 
     torn, slanting = draw(0), draw(0.02)
     assert np.array_equal(slanting[torn >= 0], torn[torn >= 0])
     bare = (slanting >= 0).all(axis=2) & (torn < 0).all(axis=2)
     assert 0.05 < bare.sum() / (torn >= 0).all(axis=2).sum() < 1
-    assert len(np.unique(slanting[bare], axis=0)) == 1
+    papers, behind = np.array(PAPERS, np.float32), np.unique(torn[(torn >= 0).all(axis=2)], axis=0)
+    assert len(behind) == 1 and not (papers == behind).all(axis=1).any()
+    assert (slanting[bare][:, None] == papers).all(axis=2).any(axis=1).mean() > 0.7

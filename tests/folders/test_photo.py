@@ -134,6 +134,17 @@ def test_without_a_hole_the_file_itself_is_copied(
     assert "copied" in said[0]
 
 
+def test_a_copy_keeps_what_could_not_be_written(write_picture, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.jpg")
+    parts = [b"Exif\0\0II*\0\x08\0\0\0" + bytes(60_000), b"Exif\0\0" + bytes(20_000)]
+    exif = b"".join(b"\xff\xe1" + (len(p) + 2).to_bytes(2, "big") + p for p in parts)
+    photo.write_bytes(photo.read_bytes()[:2] + exif + photo.read_bytes()[2:])
+    empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
+    job = Job(photo, (tmp_path / "out.jpg",))
+    list(fix_photo(fake_restorer, job, FixOptions(empty), lambda _: None))
+    assert (tmp_path / "out.jpg").read_bytes() == photo.read_bytes()
+
+
 def test_without_a_hole_another_format_is_still_honoured(
     write_picture, fake_restorer, tmp_path
 ) -> None:
