@@ -24,7 +24,7 @@ TOLERANCE = 30  # largest difference of a channel at which a colour is still tak
 SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide
 FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
 CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
-RIM, REACH = 2, 6  # pixels
+RIM = 2  # pixels
 
 
 def read_mask(
@@ -157,8 +157,8 @@ def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:
 
     That are the pixels from the threshold on, and what goes on from them: a line that is faint in
     places is followed while its pixels are about half as likely, if it is certain somewhere
-    ("hysteresis", Canny, IEEE TPAMI 8(6), 1986). What stays within `REACH` pixels of likely ones is
-    not added, as it only widens them, and nothing within `RIM`; such gaps close when it is grown.
+    ("hysteresis", Canny, IEEE TPAMI 8(6), 1986). Within `RIM` pixels of a likely one nothing is
+    added, which would only widen it; a gap of so many pixels is closed when the mask is grown.
 
     Args:
         chances: (H, W), 0 to 1.
@@ -167,20 +167,12 @@ def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:
     likely = (chances >= threshold).view(np.uint8)
     if not likely.any():
         return likely
-    follow = (chances >= FOLLOWED * threshold).view(np.uint8)
-    certain = _keep_pieces(follow, chances >= max(threshold, CERTAIN))
-    distance = cv2.distanceTransform(1 - likely, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    beyond = certain & (distance > RIM)
-    return likely | _keep_pieces(beyond, distance >= REACH)
-
-
-def _keep_pieces(mask: Mask, wanted: NDArray[np.bool_]) -> Mask:
-    """Return the connected pieces of a mask that have a wanted pixel."""
-    _, pieces = cv2.connectedComponents(mask)
-    kept = np.zeros(pieces.max() + 1, np.uint8)
-    kept[pieces[wanted]] = 1
-    kept[0] = 0  # what is in no piece
-    return np.asarray(kept[pieces])
+    _, pieces = cv2.connectedComponents((chances >= FOLLOWED * threshold).view(np.uint8))
+    certain = np.zeros(pieces.max() + 1, np.uint8)
+    certain[pieces[chances >= max(threshold, CERTAIN)]] = 1
+    certain[0] = 0  # what is in no piece
+    beyond = 1 - grow_mask(likely, RIM)
+    return likely | (certain[pieces] & beyond)
 
 
 def mask_from_alpha(alpha: Pixels) -> Mask:

@@ -238,12 +238,6 @@ def test_what_is_certain_nowhere_is_not_followed(chance: float, followed: bool) 
     assert mask_from_chances(chances, 0.5)[10, :20].all()
 
 
-def test_a_halo_of_a_certain_line_is_not_followed() -> None:
-    chances = np.zeros((21, 40), np.float32)
-    chances[6:15], chances[10] = 0.35, 0.9
-    assert np.flatnonzero(mask_from_chances(chances, 0.5).any(axis=1)).tolist() == [10]
-
-
 def test_a_line_is_not_followed_over_a_gap() -> None:
     chances = draw_chances()
     chances[:, 30] = 0.2
