@@ -67,10 +67,9 @@ class Cracks(Damage):
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the cracks."""
         size, side = (height, width), min(height, width)
-        low, high = self.width
         lines: list[Line] = []
         for _ in range(draw_count(rng, self.count)):
-            wide = (low + (high - low) * rng.random() ** 2) * side
+            wide = _draw_width(self.width, side, rng)
             trunk = _draw_trunk(size, self.length, wide, rng.uniform(*self.turn), rng)
             branches = draw_count(rng, self.branches)
             lines += [trunk, *(_draw_branch(trunk, side, rng) for _ in range(branches))]
@@ -82,6 +81,12 @@ class Cracks(Damage):
         if rng.random() < self.raised:
             return _raise_rims(color, opacity, rng)
         return Layer(color, opacity)
+
+
+def _draw_width(width: Length, side: int, rng: Rng) -> float:
+    """Return a width in pixels for a photo of this shorter side; thin ones are more common."""
+    low, high = width
+    return (low + (high - low) * rng.random() ** 2) * side
 
 
 def _draw_trunk(size: tuple[int, int], length: Length, width: float, turn: float, rng: Rng) -> Line:
@@ -164,13 +169,11 @@ class Flaking(Damage):
 
     def _draw_patches(self, size: tuple[int, int], rng: Rng) -> Plane:
         """Return how far pixels (H, W) lie inside the patches along one crack, in pixels."""
-        side, turn = min(size), rng.uniform(0.02, 0.4)
-        line = _draw_trunk(size, self.length, 1, turn, rng)
-        even = Line(line.points, np.ones_like(line.widths))
+        line = _draw_trunk(size, self.length, 1, rng.uniform(0.02, 0.4), rng)
+        even = line._replace(widths=np.ones_like(line.widths))
         away = (draw_lines(size, [even]) < 0.5).astype(np.uint8)
         distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 5), np.float32)
-        low, high = self.width
-        half = 0.5 * (low + (high - low) * rng.random() ** 2) * side
+        half = 0.5 * _draw_width(self.width, min(size), rng)
         ragged = sum(draw_smooth(*size, grain, rng) for grain in (0.01, 0.03))
         place = draw_smooth(*size, 0.08, rng)
         off = np.clip(2 * (place - np.quantile(place, 1 - rng.uniform(*self.share))), -1, 1)
@@ -195,8 +198,7 @@ class Creases(Damage):
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the creases."""
-        low, high = self.width
-        thick = max(0.5, (low + (high - low) * rng.random() ** 2) * min(height, width))
+        thick = max(0.5, _draw_width(self.width, min(height, width), rng))
         ridge = draw_lines((height, width), self._draw_net((height, width), thick, rng))
         return stack_layers(self._draw_relief(ridge, thick, rng), self._draw_breaks(ridge, rng))
 

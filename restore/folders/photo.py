@@ -165,8 +165,7 @@ def fix_photo(
         warn(sentence)
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
-        unseen = _find_unseen(opened.hole, opened.photo.alpha)
-        unknown = opened.hole if unseen is None else opened.hole | unseen
+        unknown = _find_unknown(opened.hole, opened.photo.alpha)
         restorer = learner.adapt(opened.photo.pixels, unknown, options.adapt, seed=options.seed)
     for seed, result in enumerate(job.results, start=options.seed):
         start = time.perf_counter()
@@ -208,7 +207,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
 def _check_results(job: Job, photo: Photo, alpha: Pixels | None) -> None:
     """Refuse formats that can't hold what a result of a photo shall hold."""
     for result in job.results:
-        check_held(result, photo.pixels, photo, alpha)
+        check_held(result, photo.pixels.shape, photo, alpha)
 
 
 def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:
@@ -233,10 +232,10 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     pixels = opened.photo.pixels if deep is None or not restorer.takes_deep else deep
     if opened.hole is None:
         return _fix_whole(restorer, pixels, opened.photo.alpha, seed)
-    unseen = _find_unseen(opened.hole, opened.photo.alpha)
-    if unseen is None:
-        return restorer.fix(pixels, opened.hole, seed=seed)
-    filled = restorer.fix(pixels, opened.hole | unseen, seed=seed)
+    unknown = _find_unknown(opened.hole, opened.photo.alpha)
+    filled = restorer.fix(pixels, unknown, seed=seed)
+    if unknown is opened.hole:
+        return filled
     return np.where(opened.hole[..., None] == 1, filled, pixels)
 
 
@@ -249,15 +248,16 @@ def _fix_whole(restorer: Fixer, pixels: AnyPixels, alpha: Pixels | None, seed: i
     return pixels if fixed is shown else np.where(alpha[..., None] == 0, pixels, fixed)
 
 
-def _find_unseen(hole: Mask, alpha: Pixels | None) -> Mask | None:
-    """Return where a photo is invisible near its hole, (H, W) {0, 1}; None where it is nowhere.
+def _find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
+    """Return the hole with what is invisible near it, (H, W) {0, 1}; itself where nothing is.
 
     What colour lies there, mostly black, says nothing of what would be seen.
     """
     if alpha is None or alpha.all():
-        return None
+        return hole
     unseen = grow_mask(hole, UNSEEN) & (alpha == 0)
-    return unseen if unseen.any() and not (hole | unseen).all() else None
+    unknown = hole | unseen
+    return unknown if unseen.any() and not unknown.all() else hole
 
 
 def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bool) -> None:

@@ -88,7 +88,7 @@ def write_image(
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
-    check_held(path, pixels, like, alpha)
+    check_held(path, pixels.shape, like, alpha)
     if format == "JPEG":
         alpha = None  # an opaque one
     check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
@@ -111,12 +111,12 @@ def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
         )
 
 
-def check_held(path: Path, pixels: AnyPixels, like: Photo, alpha: Pixels | None) -> None:
+def check_held(path: Path, shape: tuple[int, ...], like: Photo, alpha: Pixels | None) -> None:
     """Refuse what the format of a file can't hold of a photo; before the work, if possible.
 
     Args:
         path: the file; its extension says the format, see `format_of`.
-        pixels: (H, W, 3), as large as the result.
+        shape: (H, W, ...) of the result.
         like: the photo whose metadata it gets.
         alpha: (H, W) uint8 of the result, or None.
 
@@ -125,7 +125,7 @@ def check_held(path: Path, pixels: AnyPixels, like: Photo, alpha: Pixels | None)
         RestoreError: it holds no picture of such size.
     """
     format = format_of(path, like)
-    check_sides(path, format, pixels.shape)
+    check_sides(path, format, shape)
     if format != "JPEG":
         return
     if alpha is not None and alpha.min() < 255:

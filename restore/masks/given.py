@@ -24,7 +24,7 @@ TOLERANCE = 30  # largest difference of a channel at which a colour is still tak
 SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide
 FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
 CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
-RIM = 2  # pixels
+RIM = 2  # pixels round likely damage where nothing is followed
 
 
 def read_mask(
@@ -155,7 +155,7 @@ def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> M
 def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:
     """Return a mask (H, W) uint8 {0, 1} of what is likely to be damaged, 1 is the hole.
 
-    That are the pixels from the threshold on, and what goes on from them: a line that is faint in
+    These are the pixels from the threshold on, and what goes on from them: a line that is faint in
     places is followed while its pixels are about half as likely, if it is certain somewhere
     ("hysteresis", Canny, IEEE TPAMI 8(6), 1986). Within `RIM` pixels of a likely one nothing is
     added, which would only widen it; a gap of so many pixels is closed when the mask is grown.
@@ -165,12 +165,9 @@ def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:
         threshold: 0 to 1.
     """
     likely = (chances >= threshold).view(np.uint8)
-    if not likely.any():
-        return likely
-    _, pieces = cv2.connectedComponents((chances >= FOLLOWED * threshold).view(np.uint8))
-    certain = np.zeros(pieces.max() + 1, np.uint8)
+    count, pieces = cv2.connectedComponents((chances >= FOLLOWED * threshold).view(np.uint8))
+    certain = np.zeros(count, np.uint8)
     certain[pieces[chances >= max(threshold, CERTAIN)]] = 1
-    certain[0] = 0  # what is in no piece
     beyond = 1 - grow_mask(likely, RIM)
     return likely | (certain[pieces] & beyond)
 

@@ -88,9 +88,8 @@ def test_transparent_pixels_come_back_opaque(write_picture, fake_restorer, tmp_p
     after = read(tmp_path / "out.png")
     assert (after[5:15, 5:15] == (9, 9, 9, 255)).all()
     after[5:15, 5:15] = pixels[5:15, 5:15]
-    assert np.array_equal(
-        after, pixels
-    )  # elsewhere nothing changed, half transparent pixels included
+    # Elsewhere nothing changed, half transparent pixels included.
+    assert np.array_equal(after, pixels)
 
 
 @pytest.mark.parametrize("spoiled", ["transparency", "metadata"])
