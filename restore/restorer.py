@@ -17,9 +17,9 @@ from restore.device import autocast, free_memory, memory_errors, one_thread, pic
 from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
 from restore.image import AnyPixels, check_pixels, to_tensor
+from restore.mending import Mender, check_scale
 from restore.nets import RESTORERS, RestorerGenerator
-from restore.tiles import LEAST_SIDE, Blend, pick_side, split_side
-from restore.windows import Steps, Window, follow, pad_to
+from restore.windows import Steps, Window, follow
 
 Pixels = NDArray[np.uint8]
 
@@ -36,6 +36,7 @@ class Restorer:
     generator: RestorerGenerator
     device: torch.device
     ways: int = 1  # of `MIRRORED` that a window is restored in
+    upscale: int = 1  # how many times wider and higher what mends makes a photo
 
     @property
     def takes_deep(self) -> bool:
@@ -49,6 +50,7 @@ class Restorer:
         device: str = "auto",
         natural: float = 0.0,
         tta: bool = False,
+        upscale: int = 1,
     ) -> "Restorer":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
@@ -63,10 +65,12 @@ class Restorer:
                 3.4, arXiv:1707.02921). It takes twice as long as without, when what mends
                 faithfully does so in two ways, and four times as long as what is natural, which is
                 done in one, since a mean of details is soft.
+            upscale: how many times wider and higher photos become that are mended: 1, 2 or 4.
 
         Raises:
-            UsageError: an unknown name or device, a checkpoint that restores no photos, or `tta`
-                for one that fills holes: the mean of several fills is a blur.
+            UsageError: an unknown name or device, a checkpoint that restores no photos, another
+                scale, or `tta` or `upscale` for one that fills holes: the mean of several fills is
+                a blur, and there is nothing to enlarge with.
             RestoreError: the file is missing or is no whole checkpoint of this program.
         """
         path = checkpoint_path(name)
@@ -75,11 +79,14 @@ class Restorer:
         settings, generator = load_network(path, RESTORERS)
         if tta and settings.task != "mend":
             raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
+        check_scale(upscale)
+        if upscale > 1 and settings.task != "mend":
+            raise UsageError(f"{settings.name} fills holes, and upscale is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural
         ways = len(MIRRORED) if tta else 2 if faithful else 1
-        return cls(settings.name, settings, generator.to(place), place, ways)
+        return cls(settings.name, settings, generator.to(place), place, ways, upscale)
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -95,12 +102,13 @@ class Restorer:
             seed: another seed, another fill; the same seed, the same fill.
 
         Returns:
-            (H, W, 3) RGB, a new array of the type of `photo`; with three equal channels where
-            those of a mended photo were.
+            (H, W, 3) RGB, a new array of the type of `photo`, `upscale` times as high and wide;
+            with three equal channels where those of a mended photo were.
 
         Raises:
             UsageError: photo or mask has another shape or type, nothing is known, the seed is
-                negative or too large, or the restorer fills holes and there is no mask.
+                negative or too large, the restorer fills holes and there is no mask, or it makes
+                photos larger and there is one.
             RestoreError: there is not enough memory.
         """
         try:
@@ -147,6 +155,8 @@ class Restorer:
             check_pixels(photo, deep=True)
             if mask is None:
                 return self._mend(photo, seed)
+            if self.upscale > 1:
+                raise UsageError("Only whole photos are made larger; leave out the mask.")
             return self._mend_inside(photo, _read_mask(photo, mask), seed)
         if mask is None:
             raise UsageError(
@@ -179,53 +189,14 @@ class Restorer:
         )
         return torch.stack([*answers]).mean(dim=0)
 
+    def _mend(self, photo: AnyPixels, seed: int) -> Steps:
+        mender = Mender(self.generator, free_memory(self.device), self.upscale)
+        return mender.steps(photo, seed)
+
     def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
         mended = yield from self._mend(photo, seed)
         return np.where(mask[..., None] == 1, mended, photo)
-
-    def _mend(self, photo: AnyPixels, seed: int) -> Steps:
-        """Mend a whole photo in tiles, in smaller ones where memory does not suffice."""
-        side = pick_side(free_memory(self.device))
-        while True:
-            try:
-                return (yield from self._mend_in_tiles(photo, seed, side))
-            except MemoryError:
-                if side == LEAST_SIDE:
-                    raise RestoreError(
-                        f"There is not enough memory to mend {photo.shape[1]} × {photo.shape[0]} "
-                        f"pixels, even in tiles of {side}; close other programs, or take a "
-                        f"smaller photo."
-                    ) from None
-                side = max(LEAST_SIDE, side // 2)
-
-    def _mend_in_tiles(self, photo: AnyPixels, seed: int, longest: int) -> Steps:
-        height, width = photo.shape[:2]
-        most = np.iinfo(photo.dtype).max
-        gray = bool((photo == photo[..., :1]).all())
-        step = self.generator.multiple_of
-        noise = self._draw_noise(height, width, seed)
-        cell = -(-height // step) * step // noise.shape[2]  # pixels for each number of the noise
-        blend = Blend(split_side(height, longest, step), split_side(width, longest, step))
-        mended = np.empty_like(photo)
-        for row, column in blend.boxes:
-            pixels = pad_to(to_tensor(photo[row.slice, column.slice]), step)
-            ones = torch.ones_like(pixels[:, :1])
-            top, left, size = row.start // cell, column.start // cell, pixels.shape[2:]
-            part = noise[..., top : top + size[0] // cell, left : left + size[1] // cell]
-            restored = yield Window(pixels, ones, torch.zeros_like(ones), part)
-            tile = restored[0, :, : len(row.weights), : len(column.weights)].permute(1, 2, 0)
-            for place, values in blend.add(tile.numpy()):
-                levels = values.mean(axis=2, keepdims=True) if gray else values
-                mended[place] = np.rint(np.clip(levels, 0, 1) * most)
-        return mended
-
-    def _draw_noise(self, height: int, width: int, seed: int) -> Tensor:
-        """Return the noise for a whole photo, enlarged to a multiple."""
-        step = self.generator.multiple_of
-        sides = (-(-side // step) * step for side in (height, width))
-        shape = self.generator.noise_shape(1, *sides)
-        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _mix(

@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.filling import SIDE_STEP
+from restore.mending import mix_by_damage
 from restore.nets import RESTORERS
 from restore.restorer import Restorer
 from restore.tiles import LEAST_SIDE, MARGIN
@@ -214,9 +217,9 @@ def test_tiles_join_to_what_the_whole_would_be(
 ) -> None:
     assert mender.generator.reach <= MARGIN
     photo = np.repeat(np.repeat(_photo(*(side // 10 for side in size)), 10, 0), 10, 1)
-    monkeypatch.setattr("restore.restorer.pick_side", lambda _: 2000)
+    monkeypatch.setattr("restore.mending.pick_side", lambda _: 2000)
     whole = mender.fix(photo, None, 3)
-    monkeypatch.setattr("restore.restorer.pick_side", lambda _: LEAST_SIDE)
+    monkeypatch.setattr("restore.mending.pick_side", lambda _: LEAST_SIDE)
     windows = []
     tiled = follow(
         mender.steps(photo, None, 3), lambda w: windows.append(w) or mender.restore([w])[0]
@@ -229,7 +232,7 @@ def test_tiles_join_to_what_the_whole_would_be(
 def test_where_memory_does_not_suffice_tiles_get_smaller_until_one_sentence_tells(
     mender: Restorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restore.restorer.pick_side", lambda _: 1280)
+    monkeypatch.setattr("restore.mending.pick_side", lambda _: 1280)
     photo = np.repeat(np.repeat(_photo(70, 80), 10, 0), 10, 1)
     tried = []
 
@@ -244,6 +247,77 @@ def test_where_memory_does_not_suffice_tiles_get_smaller_until_one_sentence_tell
     assert np.abs(mended.astype(int) - mender.fix(photo)).max() <= 1
     with pytest.raises(RestoreError, match=r"not enough memory to mend 800 × 700 pixels"):
         follow(mender.steps(photo), lambda window: restore(window, 100))
+
+
+@pytest.mark.parametrize("upscale", [2, 4])
+@pytest.mark.parametrize("size", [(1, 1), (3, 130), (40, 51)])
+@pytest.mark.parametrize("type_", [np.uint8, np.uint16])
+def test_a_whole_photo_gets_larger_and_keeps_its_type(
+    mender: Restorer, size: tuple[int, int], upscale: int, type_: type
+) -> None:
+    photo = _photo(*size).astype(type_)
+    larger = replace(mender, upscale=upscale).fix(photo)
+    assert larger.shape == (upscale * size[0], upscale * size[1], 3) and larger.dtype == type_
+
+
+def test_a_gray_photo_that_gets_larger_stays_gray(mender: Restorer) -> None:
+    gray = np.repeat(_photo(32, 32)[..., :1], 3, axis=2)
+    larger = replace(mender, upscale=2).fix(gray)
+    assert (larger == larger[..., :1]).all() and larger.std() > 0
+
+
+def test_twice_as_large_is_the_mean_of_four_times_as_large(mender: Restorer) -> None:
+    photo = _photo(40, 52)
+    four, two = (replace(mender, upscale=n).fix(photo).astype(float) for n in (4, 2))
+    means = four.reshape(80, 2, 104, 2, 3).mean(axis=(1, 3))
+    assert np.abs(means - two).max() <= 1
+
+
+@pytest.mark.parametrize("upscale", [2, 4])
+def test_tiles_of_a_photo_that_gets_larger_join_to_what_the_whole_would_be(
+    mender: Restorer, upscale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = replace(mender, upscale=upscale)
+    photo = cv2.resize(_photo(27, 16), (161, 273), interpolation=cv2.INTER_CUBIC)
+    sides = []
+
+    def fix(side: int) -> np.ndarray:
+        monkeypatch.setattr("restore.mending.pick_side", lambda _: side)
+
+        def restore(window: Window) -> torch.Tensor:
+            sides.append(max(window.shape[2:]))
+            return larger.restore([window])[0]
+
+        return follow(larger.steps(photo), restore).astype(int)
+
+    whole, tiled = fix(2000), fix(LEAST_SIDE)
+    assert sides[1] > 1000 and len(sides) > 6 and max(sides[3:]) <= LEAST_SIDE
+    assert np.abs(whole - tiled).max() <= 1
+
+
+def test_a_photo_is_mended_before_it_gets_larger_by_as_much_as_it_needs() -> None:
+    photo = _photo(30, 40) // 2
+    for change, share in ((0, 0), (1, 0), (3, 1 / 3), (4, 2 / 3), (9, 1)):
+        mended = photo + np.uint8(change)
+        mixed = mix_by_damage(photo, mended)
+        assert np.abs(mixed.astype(float) - photo - share * change).max() <= 0.5
+        deep = mix_by_damage(photo * np.uint16(257), mended * np.uint16(257))
+        assert np.abs(deep / 257 - photo - share * change).max() <= 0.01
+
+
+def test_what_can_not_be_made_larger_is_refused(mender: Restorer, tmp_path: Path) -> None:
+    larger = replace(mender, upscale=2)
+    with pytest.raises(UsageError, match="leave out the mask"):
+        larger.fix(_photo(32, 32), _mask(32, 32))
+    path = _save_whole(tmp_path / "whole.safetensors", 0)
+    assert Restorer.load(path, "cpu", upscale=4).upscale == 4
+    with pytest.raises(UsageError, match="1, 2 or 4 times"):
+        Restorer.load(path, "cpu", upscale=3)
+    network = build_network(RESTORERS, SMALL)
+    header = Header(name="small", task="inpaint", network=SMALL, size=64)
+    save_checkpoint(tmp_path / "small.safetensors", network, header)
+    with pytest.raises(UsageError, match="small fills holes"):
+        Restorer.load(tmp_path / "small.safetensors", "cpu", upscale=2)
 
 
 def test_natural_weights_are_mixed_in(mender: Restorer, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class FixOptions:
         mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
             of the photo are the hole and come back opaque.
         grow: by how many pixels the hole is widened.
-        upscale: how many times wider and higher a photo is made before it is mended: 1, 2 or 4.
+        upscale: how many times wider and higher a photo is made while it is mended: 1, 2 or 4.
         natural: 0 mends faithfully to the photo, 1 towards photos that look real, see
             `restore.restorer.Restorer.load`.
         seed: of the first result of a photo; the next ones take seed + 1, seed + 2, ...
@@ -133,13 +133,15 @@ class Opened:
 
     Attributes:
         job: what it was read for.
-        photo: as read, or enlarged.
+        source: as read.
+        photo: the same, or enlarged to the size of the result.
         hole: (H, W) {0, 1}, 1 is the hole; None where the whole photo is to be mended.
         alpha: (H, W) uint8 of the result, or None.
         warnings: sentences that tell where the result should be looked at.
     """
 
     job: Job
+    source: Photo
     photo: Photo
     hole: Mask | None
     alpha: Pixels | None
@@ -188,9 +190,9 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
     is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
     if is_whole:
-        photo = _enlarge(job.photo, photo, options)
-        _check_results(job, photo, photo.alpha)
-        return Opened(job, photo, None, photo.alpha, sentences)
+        larger = _enlarge(job.photo, photo, options)
+        _check_results(job, larger, larger.alpha)
+        return Opened(job, photo, larger, None, larger.alpha, sentences)
     hole = _read_hole(job, photo, options)
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
     if copied:
@@ -201,7 +203,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
         alpha = np.where(hole == 1, np.uint8(255), alpha)
     if not copied:
         _check_results(job, photo, alpha)
-    return Opened(job, photo, hole, alpha, sentences)
+    return Opened(job, photo, photo, hole, alpha, sentences)
 
 
 def _check_results(job: Job, photo: Photo, alpha: Pixels | None) -> None:
@@ -228,10 +230,9 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     """
     if opened.hole is not None and not opened.hole.any():
         return opened.photo.pixels
-    deep = opened.photo.deep_rgb
-    pixels = opened.photo.pixels if deep is None or not restorer.takes_deep else deep
     if opened.hole is None:
-        return _fix_whole(restorer, pixels, opened.photo.alpha, seed)
+        return _fix_whole(restorer, opened, seed)
+    pixels = _take_pixels(restorer, opened.photo)
     unknown = _find_unknown(opened.hole, opened.photo.alpha)
     filled = restorer.fix(pixels, unknown, seed=seed)
     if unknown is opened.hole:
@@ -239,13 +240,23 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     return np.where(opened.hole[..., None] == 1, filled, pixels)
 
 
-def _fix_whole(restorer: Fixer, pixels: AnyPixels, alpha: Pixels | None, seed: int) -> AnyPixels:
+def _take_pixels(restorer: Fixer, photo: Photo) -> AnyPixels:
+    """Return pixels (H, W, 3) of a photo, of 16 bits where it has them and the restorer may."""
+    deep = photo.deep_rgb
+    return photo.pixels if deep is None or not restorer.takes_deep else deep
+
+
+def _fix_whole(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     """Return the photo fixed as a whole; what is invisible is not looked at and stays."""
-    shown = cover_hidden(pixels, alpha)
+    pixels = _take_pixels(restorer, opened.source)
+    shown = cover_hidden(pixels, opened.source.alpha)
     fixed = restorer.fix(shown, None, seed=seed)
-    if alpha is None or shown is pixels:
+    if opened.alpha is None or shown is pixels:
         return fixed
-    return pixels if fixed is shown else np.where(alpha[..., None] == 0, pixels, fixed)
+    if fixed is shown:
+        return pixels
+    hidden = opened.alpha[..., None] == 0
+    return np.where(hidden, _take_pixels(restorer, opened.photo), fixed)
 
 
 def _find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:

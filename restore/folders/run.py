@@ -145,7 +145,13 @@ def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repa
 def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
     from restore.restorer import Restorer
 
-    return Restorer.load(model, device=device, natural=options.natural, tta=options.tta)
+    return Restorer.load(
+        model,
+        device=device,
+        natural=options.natural,
+        tta=options.tta,
+        upscale=options.upscale,
+    )
 
 
 def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
@@ -161,6 +167,6 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     from restore.folders.repairer import Repairer
 
     detector = Detector.load(options.find, device=device)
-    filler = _load_restorer(model, replace(options, natural=0.0, tta=False), device)
+    filler = _load_restorer(model, replace(options, natural=0.0, tta=False, upscale=1), device)
     mender = _load_restorer("mend", options, device) if mends else None
     return Repairer(detector, filler, mender, options.grow)

@@ -1,7 +1,7 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
 from restore.image.deep import is_inverted, to_eight_bits
-from restore.image.enlarging import cover_hidden, enlarge
+from restore.image.enlarging import cover_hidden, enlarge, enlarge_samples
 from restore.image.metadata import encode_finely
 from restore.image.photo import (
     ACCEPTED,
@@ -42,6 +42,7 @@ __all__ = [
     "encode_gif",
     "encode_png",
     "enlarge",
+    "enlarge_samples",
     "format_named",
     "format_of",
     "is_inverted",
