@@ -36,7 +36,7 @@ class Restorer:
     generator: RestorerGenerator
     device: torch.device
     ways: int = 1  # of `MIRRORED` that a window is restored in
-    upscale: int = 1  # how many times wider and higher what mends makes a photo
+    upscale: int = 1  # how many times wider and higher a photo that is mended becomes
 
     @property
     def takes_deep(self) -> bool:

@@ -97,7 +97,10 @@ class Blend:
         self._band = self._pending = np.zeros((0, columns[-1].stop, 1), np.float32)
 
     def add(self, tile: Plane) -> Iterator[tuple[slice, Plane]]:
-        """Add the next tile (h, w, C); yield rows that are done: their index and (h, W, C)."""
+        """Add the next tile (h, w, C); yield rows that are done: their index and (h, W, C).
+
+        What is yielded belongs to the caller.
+        """
         row, column = self.boxes[self._count]
         self._count += 1
         if column is self.columns[0]:
@@ -109,7 +112,7 @@ class Blend:
         if column is self.columns[-1]:
             done = self._end_of(row) - row.start
             yield slice(row.start, row.start + done), self._band[:done]
-            self._pending = self._band[done:]
+            self._pending = self._band[done:].copy()  # so that the rest can be freed
 
     def _end_of(self, row: Span) -> int:
         """Return the first row of pixels that the next row of tiles adds to."""

@@ -9,6 +9,7 @@ import torch
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.filling import SIDE_STEP
+from restore.image import enlarge_samples
 from restore.mending import mix_by_damage
 from restore.nets import RESTORERS
 from restore.restorer import Restorer
@@ -245,7 +246,9 @@ def test_where_memory_does_not_suffice_tiles_get_smaller_until_one_sentence_tell
     mended = follow(mender.steps(photo), lambda window: restore(window, 700))
     assert tried[0] == 800 and max(tried[1:]) <= 640
     assert np.abs(mended.astype(int) - mender.fix(photo)).max() <= 1
-    with pytest.raises(RestoreError, match=r"not enough memory to mend 800 × 700 pixels"):
+    with pytest.raises(
+        RestoreError, match=r"not enough memory to mend 800 × 700 pixels, even in tiles of 480"
+    ):
         follow(mender.steps(photo), lambda window: restore(window, 100))
 
 
@@ -303,6 +306,20 @@ def test_a_photo_is_mended_before_it_gets_larger_by_as_much_as_it_needs() -> Non
         assert np.abs(mixed.astype(float) - photo - share * change).max() <= 0.5
         deep = mix_by_damage(photo * np.uint16(257), mended * np.uint16(257))
         assert np.abs(deep / 257 - photo - share * change).max() <= 0.01
+
+
+def test_what_is_enlarged_is_the_photo_with_what_mending_changed(
+    mender: Restorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, other = _photo(24, 32), _texture(24, 32)
+    given = []
+    monkeypatch.setattr(
+        "restore.mending.mix_by_damage", lambda *both: given.append(both) or other.copy()
+    )
+    larger = replace(mender, upscale=4).fix(photo)
+    ((before, mended),) = given
+    assert np.array_equal(before, photo) and np.array_equal(mended, mender.fix(photo))
+    assert np.array_equal(larger, mender.fix(enlarge_samples(other, 4)))
 
 
 def test_what_can_not_be_made_larger_is_refused(mender: Restorer, tmp_path: Path) -> None:

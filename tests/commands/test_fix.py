@@ -246,25 +246,46 @@ def bright_detector(monkeypatch) -> None:
     monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
 
 
-@pytest.mark.parametrize(("installed", "model"), [([], "inpaint"), (["mend"], "inpaint+mend")])
+@pytest.mark.parametrize(
+    ("installed", "model", "upscale"),
+    [([], "inpaint", 1), (["mend"], "inpaint+mend", 1), (["mend"], "inpaint+mend", 2)],
+)
 def test_damage_is_found_and_filled(
-    installed, model, run, write_picture, fake_restorer, bright_detector, tmp_path, monkeypatch
+    installed,
+    model,
+    upscale,
+    run,
+    write_picture,
+    fake_restorer,
+    bright_detector,
+    tmp_path,
+    monkeypatch,
 ) -> None:
     class Named:
-        def __init__(self, name: str) -> None:
-            self.name = name
+        def __init__(self, name: str, upscale: int) -> None:
+            self.name, self.upscale = name, upscale
 
         def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0):
-            assert (mask is None) == (self.name == "mend")
-            return photo // 2 if mask is None else np.where(mask[..., None] == 1, 40, photo)
+            assert photo.shape == (40, 60, 3)
+            if self.name == "mend":
+                assert mask is None and self.upscale == upscale
+                return photo.repeat(upscale, 0).repeat(upscale, 1) // 2
+            assert mask is not None and self.upscale == 1
+            return np.where(mask[..., None] == 1, 40, photo)
+
+    def load(name: str, upscale: int, **_: object) -> Named:
+        return Named(name, upscale)
 
     monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: installed)
-    monkeypatch.setattr("restore.restorer.Restorer.load", lambda name, **_: Named(name))
+    monkeypatch.setattr("restore.restorer.Restorer.load", load)
     pixels = np.full((40, 60, 3), 90, np.uint8)
     pixels[20] = 255
-    ran = run("fix", write_picture("p.png", pixels), "--find", "scratches", "--json")
+    words = ["--find", "scratches", "--upscale", str(upscale), "--json"]
+    ran = run("fix", write_picture("p.png", pixels), *words)
     assert ran.code == 0 and json.loads(ran.out)["model"] == model
     fixed = np.array(Image.open(tmp_path / "p-fixed.png"))
+    assert fixed.shape == (40 * upscale, 60 * upscale, 3)
+    fixed = fixed[::upscale, ::upscale]
     share = 2 if installed else 1
     assert (fixed[20] == 40 // share).all() and (np.delete(fixed, 20, 0) == 90 // share).all()
 

@@ -121,6 +121,11 @@ def test_what_is_enlarged_keeps_its_bits_and_its_transparency(tmp_path: Path, me
     cv2.imwrite(str(tmp_path / "deep.png"), deep)
     mended = cv2.imread(str(_mend(tmp_path / "deep.png", mender, FixOptions(upscale=2))), -1)
     assert mended.shape == (40, 60, 4) and mended.dtype == np.uint16
+    clear = np.full((20, 30, 4), 255, np.uint8)
+    clear[:, 15:] = 0  # black, and not to be seen
+    cv2.imwrite(str(tmp_path / "clear.png"), clear)
+    pixels = _read(_mend(tmp_path / "clear.png", mender, FixOptions(upscale=2)))
+    assert (pixels[:, 32:, 3] == 0).all() and (pixels[:, 32:, :3] == 255).all(), "not mended"
 
 
 def test_a_result_that_would_be_too_large_is_refused(write_picture, mender: str) -> None:
