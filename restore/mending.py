@@ -23,7 +23,10 @@ from restore.windows import Steps, Window, pad_to
 ENLARGED = 4  # times, before a photo that shall be larger is mended
 SCALES = (1, 2, ENLARGED)  # how many times wider and higher a photo can be made
 RIM = 2  # pixels round a part that the bicubic interpolation of it looks at
-CLEAN, DAMAGED = 2.0, 5.0  # levels of 255 by which mending changes photos that are
+# Levels of 255 by which mending changes photos that are clean, and damaged: by JPEG, and otherwise.
+BY_BLOCKS, OTHERWISE = (1.5, 2.5), (2.5, 5.0)
+BLOCK = 8  # pixels, side of a block of a JPEG
+BLOCKY = 1.4  # times as much as inside blocks the change differs between them, from there on
 
 
 @dataclass(frozen=True)
@@ -113,16 +116,33 @@ def check_scale(upscale: int) -> None:
 
 
 def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
-    """Return the photo, mended by as much as mending changes it.
+    """Return the photo, mended by as much as it looks damaged.
 
     Blocks and noise shall not be enlarged, since nobody would know them again; but mending takes a
     little of the finest detail of a clean photo, from which most can be gained.
     """
     levels = 255 / np.iinfo(photo.dtype).max
     change = levels * cv2.norm(photo, mended, cv2.NORM_L2) / photo.size**0.5
-    share = min(1.0, max(0.0, (change - CLEAN) / (DAMAGED - CLEAN)))
-    mixed = cv2.addWeighted(mended, share, photo, 1 - share, 0)
-    return np.asarray(mixed, photo.dtype)
+    clean, damaged = BY_BLOCKS if find_blocks(photo, mended) >= BLOCKY else OTHERWISE
+    share = min(1.0, max(0.0, (change - clean) / (damaged - clean)))
+    return np.asarray(cv2.addWeighted(mended, share, photo, 1 - share, 0), photo.dtype)
+
+
+def find_blocks(photo: AnyPixels, mended: AnyPixels) -> float:
+    """Return by how much more mending changes a photo (H, W, 3) between blocks than inside them.
+
+    1 where there are no blocks, or where they don't begin at the top left.
+    """
+    change = mended.mean(axis=2, dtype=np.float32) - photo.mean(axis=2, dtype=np.float32)
+    between = inside = 0.0
+    for steps in (np.abs(np.diff(change)), np.abs(np.diff(change.T))):
+        at_rims = steps[:, BLOCK - 1 :: BLOCK]
+        if at_rims.size == 0:
+            return 1.0
+        total, count = float(steps.sum()), steps.size - at_rims.size
+        between += float(at_rims.mean())
+        inside += (total - float(at_rims.sum())) / count
+    return between / inside if inside else 1.0
 
 
 def _cut(photo: AnyPixels, row: Span, column: Span, factor: int) -> AnyPixels:

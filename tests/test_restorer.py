@@ -10,7 +10,7 @@ from restore.checkpoint import Header, NetworkSettings, build_network, save_chec
 from restore.errors import RestoreError, UsageError
 from restore.filling import SIDE_STEP
 from restore.image import enlarge_samples
-from restore.mending import mix_by_damage
+from restore.mending import find_blocks, mix_by_damage
 from restore.nets import RESTORERS
 from restore.restorer import Restorer
 from restore.tiles import LEAST_SIDE, MARGIN
@@ -300,12 +300,31 @@ def test_tiles_of_a_photo_that_gets_larger_join_to_what_the_whole_would_be(
 
 def test_a_photo_is_mended_before_it_gets_larger_by_as_much_as_it_needs() -> None:
     photo = _photo(30, 40) // 2
-    for change, share in ((0, 0), (1, 0), (3, 1 / 3), (4, 2 / 3), (9, 1)):
+    for change, share in ((0, 0), (2, 0), (3, 0.2), (4, 0.6), (9, 1)):
         mended = photo + np.uint8(change)
         mixed = mix_by_damage(photo, mended)
         assert np.abs(mixed.astype(float) - photo - share * change).max() <= 0.5
         deep = mix_by_damage(photo * np.uint16(257), mended * np.uint16(257))
         assert np.abs(deep / 257 - photo - share * change).max() <= 0.01
+
+
+def test_blocks_are_mended_by_more_than_noise() -> None:
+    rng = np.random.default_rng(0)
+    photo = cv2.resize(_photo(12, 16) // 2 + 40, (128, 96), interpolation=cv2.INTER_CUBIC)
+    blocks = rng.integers(-5, 6, (12, 16, 1)).repeat(8, 0).repeat(8, 1)
+    noise = rng.integers(-3, 4, (96, 128, 1))
+    for damage, factor in ((blocks, 30.0), (noise, 1.0)):
+        damaged = (photo + damage).astype(np.uint8)
+        assert find_blocks(damaged, photo) >= factor * 0.8
+        assert find_blocks(damaged[3:, 5:], photo[3:, 5:]) < 1.2, "they begin elsewhere"
+    deep = (photo + blocks).astype(np.uint16) * 257, photo * np.uint16(257)
+    assert np.array_equal(mix_by_damage((photo + blocks).astype(np.uint8), photo), photo)
+    assert np.array_equal(mix_by_damage(*deep), deep[1])
+    mixed = mix_by_damage((photo + noise).astype(np.uint8), photo)
+    assert np.array_equal(mixed, photo + noise), (
+        "a change of 2 levels is not too much without blocks"
+    )
+    assert find_blocks(photo[:7], photo[:7] + 1) == find_blocks(photo, photo) == 1
 
 
 def test_what_is_enlarged_is_the_photo_with_what_mending_changed(
