@@ -21,12 +21,12 @@ FORMAT = 1
 LARGEST_FILE = 2**31  # bytes; no network here comes near, so a larger file is a mistake
 HEADER_KEY = "restore"
 
-# What a checkpoint may be for: in words, and the command that uses it.
+# What a checkpoint may be for: in words, and the command or option that uses it.
 TASKS = {
     "inpaint": ("restores photos", "restore fix"),
     "mend": ("restores photos", "restore fix"),
     "generate": ("draws pictures from noise", "restore generate"),
-    "detect": ("finds damage", "restore mask"),
+    "detect": ("finds damage", "--find"),
     "classify": ("tells classes apart", "restore evaluate --features"),
 }
 

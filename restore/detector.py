@@ -21,7 +21,6 @@ Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
-GROW = 0  # pixels
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 LARGEST_SIDE = 640  # pixels, shorter side of the largest photos that training knows parts of
 
@@ -49,7 +48,7 @@ class Detector:
         settings, network = load_network(path, DETECTORS)
         return cls(settings.name, settings, network.to(place), place)
 
-    def find(self, photo: Pixels, *, threshold: float = THRESHOLD, grow: int = GROW) -> Mask:
+    def find(self, photo: Pixels, *, threshold: float = THRESHOLD, grow: int = 0) -> Mask:
         """Return a mask of the damage (H, W) uint8 {0, 1}, 1 is the hole: it should be filled.
 
         Args:

@@ -56,15 +56,14 @@ def kernel_distance(one: Tensor, other: Tensor) -> float:
     return _mean_within(first) + _mean_within(second) - 2 * between
 
 
-def overlap(real: Tensor, fake: Tensor, neighbours: int = NEIGHBOURS) -> Overlap:
+def overlap(real: Tensor, fake: Tensor) -> Overlap:
     """Return precision and recall (Kynkäänniemi et al., eq. 1 and 2, arXiv:1904.06991).
 
     A picture lies among others if it is no farther from one of them than that one's k-th nearest
-    neighbour. Both sets have more than `neighbours` rows, and as many as each other.
+    neighbour. Both sets have more than `NEIGHBOURS` rows, and as many as each other.
     """
     first, second = real.double(), fake.double()
-    precision = _share_among(second, first, neighbours)
-    return Overlap(precision, _share_among(first, second, neighbours))
+    return Overlap(_share_among(second, first), _share_among(first, second))
 
 
 def _kernel(one: Tensor, other: Tensor) -> Tensor:
@@ -81,9 +80,9 @@ def _mean_within(features: Tensor) -> float:
     return (_sum_kernel(features, features) - own) / (len(features) * (len(features) - 1))
 
 
-def _share_among(given: Tensor, others: Tensor, neighbours: int) -> float:
+def _share_among(given: Tensor, others: Tensor) -> float:
     reach = torch.cat(  # + 1: each is its own nearest
-        [torch.cdist(part, others).kthvalue(neighbours + 1).values for part in others.split(ROWS)]
+        [torch.cdist(part, others).kthvalue(NEIGHBOURS + 1).values for part in others.split(ROWS)]
     )
     inside = [(torch.cdist(part, others) <= reach).any(1) for part in given.split(ROWS)]
     return float(torch.cat(inside).double().mean())

@@ -53,6 +53,11 @@ def make_grid(
     return np.array(paper)
 
 
+def to_rgb(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) or, gray, (H, W) as (H, W, 3)."""
+    return picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
+
+
 def draw_mask(
     pixels: np.ndarray,
     mask: np.ndarray,

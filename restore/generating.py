@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from restore.assets import checkpoint_path, name_of
-from restore.draw import GAP, make_grid
+from restore.draw import GAP, make_grid, to_rgb
 from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
@@ -270,16 +270,12 @@ def _lay_out(rows: list[Row], drawn: list[list[Sample]], is_strip: bool) -> Pixe
     """Return one picture as it is, several labels as rows, and else a square or a strip."""
     if len(drawn) == 1 and len(drawn[0]) == 1:
         return drawn[0][0].pixels
-    pictures = [[_to_rgb(sample.pixels) for sample in row] for row in drawn]
+    pictures = [[to_rgb(sample.pixels) for sample in row] for row in drawn]
     if len(rows) > 1:
         return make_grid(pictures, labels=[row.label or "" for row in rows])
     (row,) = pictures
     _, columns = _shape_of([len(row)], is_strip)
     return make_grid([row[start : start + columns] for start in range(0, len(row), columns)])
-
-
-def _to_rgb(pixels: Pixels) -> Pixels:
-    return pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=2)
 
 
 def _labels_of(samples: Iterable[Sample]) -> tuple[str, ...]:

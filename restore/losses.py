@@ -59,7 +59,7 @@ class Outputs:
     log_variance: Tensor | None = None
 
 
-def hole_share(mask: Tensor) -> Tensor:
+def counted_share(mask: Tensor) -> Tensor:
     """Return each photo's share of hole, (N,), at least `LEAST_SHARE`."""
     return mask.mean((1, 2, 3)).clamp_min(LEAST_SHARE)
 
@@ -67,7 +67,7 @@ def hole_share(mask: Tensor) -> Tensor:
 def hole_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Return the mean over hole pixels of `values` (N, C, H, W), each photo counting the same."""
     inside = (values * mask).mean((1, 2, 3))
-    return (inside / hole_share(mask)).mean()
+    return (inside / counted_share(mask)).mean()
 
 
 def absolute(difference: Tensor) -> Tensor:
@@ -292,7 +292,7 @@ class Perceptual(Loss):
         """Return the mean over photos of LPIPS / share of hole; 0 without LPIPS."""
         if outputs.lpips is None:
             return outputs.restored.new_zeros(())
-        return (outputs.lpips / hole_share(outputs.mask)).mean()
+        return (outputs.lpips / counted_share(outputs.mask)).mean()
 
 
 class Diversity(Loss):
@@ -309,7 +309,7 @@ class Diversity(Loss):
         if outputs.another is None:
             return outputs.restored.new_zeros(())
         apart = F.avg_pool2d(outputs.restored - outputs.another, 4).abs().mean((1, 2, 3))
-        return F.relu(1 - apart / hole_share(outputs.mask) / self.target).mean()
+        return F.relu(1 - apart / counted_share(outputs.mask) / self.target).mean()
 
 
 class Repulsion(Loss):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from restore.data import open_held_out, read_square
 from restore.distances import NEIGHBOURS, frechet_distance, kernel_distance, overlap
-from restore.draw import make_grid, write_sheet
+from restore.draw import make_grid, to_rgb, write_sheet
 from restore.errors import RestoreError, UsageError
 from restore.fidelity import FidelityPool
 from restore.image import Pixels
@@ -137,7 +137,9 @@ def score(
     real = read_real(data, sampler, limit=limit, last=last, warn=warn)
     reader = load_reader(features, sampler.labels or real.names, device)
     found = compare(
-        *(sampler, real, reader),
+        sampler,
+        real,
+        reader,
         count=count,
         seed=seed,
         fidelity=fidelity,
@@ -229,7 +231,10 @@ def compare(
     if sheet is not None:
         write_sheet(sheet, draw_sheet(drawn, real))
     return Resemblance(
-        *(sampler.name, reader.name, len(drawn), len(real)),
+        sampler.name,
+        reader.name,
+        len(drawn),
+        len(real),
         values=values | ours,
         real=theirs,
         labels=_by_label(drawn, reads[0], real, reader),
@@ -255,17 +260,13 @@ def draw_sheet(drawn: Pictures, real: Pictures) -> Pixels:
     if not rows:
         rows += _split("drawn", drawn.some(DRAWN_ROWS * COLUMNS))
         rows += _split("real", real.some(REAL_ROWS * COLUMNS))
-    pictures = [[_to_rgb(picture) for picture in row] for _, row in rows]
+    pictures = [[to_rgb(picture) for picture in row] for _, row in rows]
     return make_grid(pictures, labels=[label for label, _ in rows])
 
 
 def _split(label: str, pictures: Pixels) -> list[tuple[str, Pixels]]:
     starts = range(0, len(pictures), COLUMNS)
     return [(label if not n else "", pictures[n : n + COLUMNS]) for n in starts]
-
-
-def _to_rgb(picture: Pixels) -> Pixels:
-    return picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
 
 
 def _apart(drawn: Pictures, fake: Tensor, real: Pictures, true: Tensor) -> dict[str, float]:
@@ -342,5 +343,5 @@ def _measure_fidelity(
     both = min(len(drawn), len(real))
     with pool:
         for fake, true in zip(drawn.some(both), real.some(both), strict=True):
-            pool.add(_to_rgb(fake), _to_rgb(true))
+            pool.add(to_rgb(fake), to_rgb(true))
         return pool.measure_or_warn(warn)

@@ -184,8 +184,8 @@ class Restorer:
         if self.ways == 1:
             return self.generator.improve(base, unknown, noise)
         answers = (
-            self.generator.improve(*(part.flip(ways) for part in (base, unknown, noise))).flip(ways)
-            for ways in MIRRORED[: self.ways]
+            self.generator.improve(*(part.flip(axes) for part in (base, unknown, noise))).flip(axes)
+            for axes in MIRRORED[: self.ways]
         )
         return torch.stack([*answers]).mean(dim=0)
 

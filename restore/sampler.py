@@ -199,7 +199,7 @@ class Sampler:
         numbers = self._numbers(range(1), label)
         with torch.inference_mode():
             given = self._to_input(picture).to(self.device)
-            noise = self.generator.encode(given, None if numbers is None else numbers)
+            noise = self.generator.encode(given, numbers)
         return self._render(noise, numbers, 1.0)[0]
 
     def draw_noise(self, seed: int, number: int = 0) -> Tensor:

@@ -105,7 +105,9 @@ def evaluate(
         from restore.resemblance import score
 
         scored = score(
-            *(model, data, features),
+            model,
+            data,
+            features,
             limit=limit,
             last=last,
             count=count or DRAWN,
@@ -125,12 +127,14 @@ def evaluate(
     restorer = Restorer.load(model, device=device)
     if degrade is None:
         cases = read_cases(data, mask or "", seed=seed, limit=limit, last=last, warn=say)
-        baselines = ["telea", "ns", *["biharmonic"] * biharmonic]
+        baselines = ["telea", "ns", "biharmonic"] if biharmonic else ["telea", "ns"]
     else:
         cases = read_spoiled_cases(data, degrade, seed=seed, limit=limit, last=last, warn=say)
         baselines = ["damaged"]
     found = run_evaluation(
-        *(restorer, cases, baselines),
+        restorer,
+        cases,
+        baselines,
         whole=degrade is not None,
         seeds=1 if degrade else 2,
         sheet_rows=SHEET_ROWS if sheet else 0,
@@ -154,9 +158,13 @@ def _check_request(model: str, task: str, given: dict[str, object], drawing: obj
                 raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
     elif drawing:
         raise UsageError(f"{model} restores photos; --count and --features are for samplers.")
-    elif task == "mend" and (given["mask"] or given["biharmonic"] or not given["degrade"]):
+    elif task == "mend" and (given["mask"] or given["biharmonic"]):
+        raise UsageError(f"{model} mends whole photos; leave out --mask and --biharmonic.")
+    elif task == "mend" and not given["degrade"]:
         raise UsageError(f"{model} mends whole photos; say how to spoil them: --degrade PRESET.")
-    elif task == "inpaint" and (given["degrade"] or not given["mask"]):
+    elif task == "inpaint" and given["degrade"]:
+        raise UsageError(f"{model} fills holes; leave out --degrade.")
+    elif task == "inpaint" and not given["mask"]:
         raise UsageError(
             f"{model} fills holes; say which to score with: --mask PRESET, or a folder of masks."
         )

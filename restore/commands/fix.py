@@ -147,13 +147,13 @@ Examples:
     "--max-megapixels",
     type=click.IntRange(1),
     metavar="N",
-    help="Refuse photos and masks with more. [default: 178]",
+    help="Refuse photos and masks with more. [default: 179]",
 )
 @click.option(
     "--max-megabytes",
     type=click.IntRange(1),
     metavar="N",
-    help="Refuse larger files. [default: 1073]",
+    help="Refuse larger files. [default: 1074]",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line for each result."
@@ -193,10 +193,19 @@ def fix(
     """
     from restore.folders import Failure, FixOptions, Shard, Tree, fix_photos, plan_folder
 
-    options = FixOptions(mask, mask_is, grow, int(upscale), natural, seed, count, overwrite)
-    options = replace(options, find=find, tta=tta)
-    if adapt is not None:
-        options = replace(options, adapt=adapt)
+    options = FixOptions(
+        mask=mask,
+        mask_is=mask_is,
+        grow=grow,
+        upscale=int(upscale),
+        natural=natural,
+        seed=seed,
+        count=count,
+        overwrite=overwrite,
+        find=find,
+        adapt=adapt or 0.0,
+        tta=tta,
+    )
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)
     if max_megabytes is not None:

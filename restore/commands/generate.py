@@ -124,7 +124,14 @@ def generate(
     from restore.generating import generate as run_generation
 
     request = Request(
-        count, seeds, labels, truncation, per_label, interpolate, traverse, reconstruct
+        count=count,
+        seeds=seeds,
+        labels=labels,
+        truncation=truncation,
+        per_label=per_label,
+        interpolate=interpolate,
+        traverse=traverse,
+        reconstruct=reconstruct,
     )
     drawn = run_generation(model, request, out, device=device, overwrite=overwrite)
     if as_json:

@@ -98,8 +98,14 @@ def train(
     from restore.training import check_data, load_recipe, plan
     from restore.training import train as run_training
 
-    fetch = ("download=true",) if download else ()
-    settings = load_recipe(recipe, (*overrides, *fetch))
+    settings = load_recipe(recipe, overrides)
+    if download:
+        if settings.task != "generate":
+            raise UsageError(
+                "--download fetches a data set for samplers; name the recipe of one, as in "
+                "--recipe digits."
+            )
+        settings = load_recipe(recipe, (*overrides, "download=true"))
     if dry_run:
         click.echo("\n".join(plan(settings, device)))
         return

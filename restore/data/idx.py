@@ -35,7 +35,9 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         data = path.read_bytes()
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (OSError, EOFError, zlib.error) as error:
-        raise RestoreError(f"Can't read {path}: {error}.") from None
+        raise RestoreError(
+            f"Can't read {path}: {getattr(error, 'strerror', None) or error}."
+        ) from None
     start = 4 + 4 * dimensions
     known = data[:4] == bytes((0, 0, 8, dimensions)) and len(data) > start
     shape = struct.unpack(f">{dimensions}I", data[4:start]) if known else (0,)

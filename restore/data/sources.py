@@ -30,7 +30,7 @@ class ZipMember:
     def read_bytes(self) -> bytes:
         """Return the file as it was before it was zipped."""
         if self.size > MAX_BYTES:
-            raise ValueError(f"{self.size} bytes")
+            raise ValueError(f"it would have {self.size} bytes, and {MAX_BYTES} are accepted")
         return _open_zip(self.archive).read(self.name)
 
     def __str__(self) -> str:

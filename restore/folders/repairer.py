@@ -47,7 +47,7 @@ class Repairer:
 
         Args:
             photo: RGB, uint8 or uint16; what is filled has 8 bits.
-            mask: (H, W), marks damage beside what is found; 1 is the hole.
+            mask: None: damage is found.
             seed: another seed, another fill.
 
         Returns:
@@ -56,14 +56,14 @@ class Repairer:
         Raises:
             UsageError: nearly everything is damage.
         """
-        photo = self._fill_damage(photo, mask, seed)
+        assert mask is None, "a mask beside --find is refused before"
+        photo = self._fill_damage(photo, seed)
         return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)
 
-    def _fill_damage(self, photo: AnyPixels, mask: Mask | None, seed: int) -> AnyPixels:
+    def _fill_damage(self, photo: AnyPixels, seed: int) -> AnyPixels:
         """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
         hole = self.finder.find(shown, grow=GROW + self.grow)
-        hole = hole if mask is None else hole | mask
         if not hole.any():
             return photo
         if (share := hole_share(hole)) > LARGEST_HOLE:

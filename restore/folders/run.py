@@ -122,7 +122,7 @@ def name_checkpoints(model: str, options: FixOptions) -> tuple[str, ...]:
     """Return the checkpoints that take part, each a name or file or a run's folder."""
     if options.find is None:
         return (model,)
-    return (options.find, model, *["mend"] * _can_mend())
+    return (options.find, model, "mend") if _can_mend() else (options.find, model)
 
 
 def _can_mend() -> bool:

@@ -24,7 +24,7 @@ from restore.quiet import stderr_silenced
 warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-MAX_PIXELS = 178_956_970  # 179 megapixels: the size from which on Pillow, too, refuses
+MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses
 
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # bytes; colour profiles of scanners may have over 1 MiB
 
@@ -91,7 +91,10 @@ def open_picture(
         RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
     """
     path = Path(path)
-    too_large = f"{path} is larger than the {max_pixels / 1e6:.0f} megapixels that are accepted."
+    too_large = (
+        f"{path} is larger than the {max_pixels / 1e6:.0f} megapixels that are accepted; "
+        "restore fix takes larger ones with --max-megapixels."
+    )
     # Pillow's own limit is one for the whole process: raised only where somebody asks for more.
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels

@@ -53,6 +53,7 @@ from restore.image.photo import (
 )
 from restore.image.turning import turn_back
 
+FRAME = 100  # milliseconds that a picture of a GIF is shown
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 
 
@@ -149,13 +150,11 @@ def encode_png(pixels: Pixels) -> bytes:
     return cv2.imencode(".png", stored)[1].tobytes()
 
 
-def encode_gif(frames: Sequence[Pixels], seconds: float = 0.1) -> bytes:
-    """Return an endless GIF of pictures (H, W, 3) uint8 RGB or (H, W) gray, each for `seconds`."""
+def encode_gif(frames: Sequence[Pixels]) -> bytes:
+    """Return an endless GIF of pictures (H, W, 3) uint8 RGB or (H, W) gray, each for `FRAME`."""
     first, *others = map(Image.fromarray, frames)
     file = BytesIO()
-    first.save(
-        file, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0
-    )
+    first.save(file, "GIF", save_all=True, append_images=others, duration=FRAME, loop=0)
     return file.getvalue()
 
 

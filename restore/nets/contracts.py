@@ -109,7 +109,9 @@ class Discriminator(nn.Module, ABC):
     def forward(
         self, image: Tensor, condition: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return logits (N, 1, h, w), high for real, and the feature maps of each layer.
+        """Return logits (N, K, h, w), high for real, and the feature maps of each layer.
+
+        K is the number of scales, 1 for most.
 
         Args:
             image: (N, C, H, W) in [0, 1].

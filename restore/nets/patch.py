@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from restore.nets.contracts import Discriminator
+from restore.nets.levels import wrap_if
 
 
 class PatchDiscriminator(Discriminator):
@@ -34,7 +34,7 @@ class PatchDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.conditional = conditional
-        wrap = spectral_norm if spectral else nn.Identity()
+        wrap = wrap_if(spectral)
         widths = (16 if conditional else 12, *channels)
         self.layers = nn.ModuleList(
             # An even kernel where the stride is 2, so that every pixel counts the same.

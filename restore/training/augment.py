@@ -17,6 +17,11 @@ SATURATION = 0.6
 SHIFT = 0.125  # of the side
 
 
+def is_augmented(augment: str, count: int | None) -> bool:
+    """Tell whether a recipe's `augment` asks for it, with so many photos; None: endless ones."""
+    return augment == "on" or (augment == "auto" and count is not None and count < FEW_PHOTOS)
+
+
 class Augment:
     """One draw of random changes for each photo of a batch."""
 

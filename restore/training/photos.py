@@ -99,14 +99,14 @@ def check_begins_with_photo(recipe: RestorerRecipe) -> None:
     """Refuse a recipe that would begin by throwing the damaged photo away.
 
     Raises:
-        UsageError: it is one that fills holes.
+        UsageError: it is one that fills holes, or has some photos shown at low resolution.
     """
     begins = recipe.generator.arguments.get("base") == "damaged" and not recipe.hint
     if recipe.task != "mend" or not begins:
         raise UsageError(
-            f"The recipe {recipe.name} fills holes, and photos that are damaged as a whole have "
-            f"none; for those take --recipe mend, or one of your own with task=mend, "
-            f"generator.arguments.base=damaged and hint=0."
+            f"The recipe {recipe.name} can't learn from photos that are damaged as a whole; take "
+            f"--recipe mend, or one of your own with task=mend, generator.arguments.base=damaged "
+            f"and hint=0."
         )
 
 

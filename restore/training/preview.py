@@ -12,7 +12,7 @@ from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
 from restore.image import to_pixels
-from restore.losses import hole_share
+from restore.losses import counted_share
 from restore.lpips import Lpips
 from restore.masks import Preset
 from restore.metrics import psnr
@@ -71,8 +71,8 @@ class Preview:
             return generator(batch.damaged, batch.mask, noise).clamp(0, 1).cpu()
 
     def _score(self, batch: Batch, fills: list[Tensor]) -> dict[str, float]:
-        """Return held-out L1 in the hole, LPIPS by share of hole, and how far two seeds differ."""
-        share = hole_share(batch.mask)
+        """Return PSNR, L1 in the hole, LPIPS by share of hole, and how far two seeds differ."""
+        share = counted_share(batch.mask)
         error = (fills[0] - batch.clean).abs().mean((1, 2, 3)) / share
         scores = {"held_out_l1": float(error.mean())}
         scores["held_out_psnr"] = float(psnr(fills[0], batch.clean).clamp_max(60).mean())

@@ -11,7 +11,7 @@ from restore.errors import RestoreError
 from restore.losses import Penalty, Perceptual
 from restore.lpips import load_lpips
 from restore.nets import RESTORERS
-from restore.training.augment import FEW_PHOTOS
+from restore.training.augment import is_augmented
 from restore.training.photo_task import PhotoTask
 from restore.training.photos import (
     check_begins_with_photo,
@@ -50,8 +50,7 @@ class RestorerTask(PhotoTask):
             say("The LPIPS backbone is absent, so training goes on without that term.")
         elif lpips is not None:
             lpips = lpips.to(team.device).to(memory_format=torch.channels_last)
-        few = found is not None and len(found.photos) < FEW_PHOTOS
-        augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
+        augmented = is_augmented(recipe.augment, None if found is None else len(found.photos))
         self.step = RestorerStep(generator, discriminator, recipe, lpips, team, augmented)
         self.preview = Preview(self.held_out, damage, recipe, lpips)
 

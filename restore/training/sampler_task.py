@@ -26,7 +26,7 @@ from restore.errors import UsageError
 from restore.image import to_pixels, write_bytes
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import grow
-from restore.training.augment import FEW_PHOTOS
+from restore.training.augment import is_augmented
 from restore.training.photos import (
     check_source,
     find_for_run,
@@ -61,8 +61,8 @@ class SamplerTask(Task):
         torch.manual_seed(recipe.seed)
         generator = build_network(SAMPLERS, self.recipe.generator).to(team.device)
         discriminator = build_discriminator(self.recipe, team.device)
-        few = found is not None and len(found.pictures) < FEW_PHOTOS
-        augmented = recipe.augment == "on" or (recipe.augment == "auto" and few)
+        count = None if found is None else len(found.pictures)
+        augmented = is_augmented(self.recipe.augment, count)
         step = VaeStep if isinstance(generator, Autoencoder) else GanStep
         self.step = step(generator, discriminator, self.recipe, team, augmented)
 

@@ -313,7 +313,7 @@ def test_damage_is_found_in_a_folder_too(
         (["p.png", "--find", "scratches", "--mask", "mask.png"], "leave out --mask"),
         (["p.png", "--find", "scratches", "--mask-is", "alpha"], "leave out --mask"),
         (["p.png", "--find", "scratch"], "no checkpoint 'scratch'"),
-        (["p.png", "--find", "inpaint"], "restore mask"),
+        (["p.png", "--find", "inpaint"], "--find takes one that finds damage"),
     ],
 )
 def test_what_find_can_not_do_is_told(

@@ -133,7 +133,7 @@ def test_a_data_set_is_fetched_only_on_demand(run, monkeypatch, tmp_path) -> Non
 
 def test_only_samplers_fetch_data_sets(run, tmp_path) -> None:
     ran = run("train", tmp_path, "--out", tmp_path / "run", "--download")
-    assert ran.code == 2 and "download" in ran.sentence
+    assert ran.code == 2 and "as in --recipe digits" in ran.sentence
 
 
 def test_missing_labels_are_told_in_one_sentence(run, write_picture, tmp_path) -> None:
