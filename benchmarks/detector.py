@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from restore.commands.scores import show_detection
 from restore.data import list_photos
 from restore.detection import TOLERANCE, Detection, read_damaged, score_detector
 from restore.detector import THRESHOLD, Detector
@@ -46,7 +47,7 @@ def main() -> None:
     if options.photos:
         cases = read_damaged(options.photos, options.preset, seed=options.seed, limit=options.limit)
         found = score_detector(detector, cases, sheet_rows=SHEET_ROWS if options.sheet else 0)
-        print("\n".join(to_lines(found)))
+        show_detection(found, as_json=False)
         if options.sheet:
             write_sheet(options.sheet, found.sheet)
         if options.json:
@@ -56,23 +57,6 @@ def main() -> None:
         write_bytes(options.sheet, encode_png(sheet), overwrite=True)
     else:
         parser.error("name --photos FOLDER, or --old FOLDER and --sheet FILE")
-
-
-def to_lines(found: Detection) -> list[str]:
-    """Return the scores as a table, a row for each threshold."""
-    lines = [
-        f"{found.photos} photos, {found.seconds / found.photos:.2f} s each",
-        f"threshold  precision  recall     F1  F1 within {TOLERANCE} px  found on clean ones",
-    ]
-    for threshold, tolerance in found.agreements:
-        if tolerance:
-            continue
-        exact, near = (found.agreements[threshold, t] for t in (0, TOLERANCE))
-        lines.append(
-            f"{threshold:9.2f}  {exact.precision:9.3f}  {exact.recall:6.3f}  {exact.f1:5.3f}  "
-            f"{near.f1:14.3f}  {found.false_share(threshold):19.3%}"
-        )
-    return lines
 
 
 def to_scores(found: Detection, name: str) -> dict[str, float]:

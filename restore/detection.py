@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore.cases import read_photos
-from restore.degradations import load_chain
+from restore.degradations import load_damage
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.image import Pixels
@@ -92,6 +92,12 @@ class Detection:
     seconds: float = 0.0  # of all damaged photos together
     sheet: Pixels | None = None
 
+    def by_threshold(self) -> Iterator[tuple[float, Agreement, Agreement]]:
+        """Yield each threshold, the agreement to the pixel, and that within `TOLERANCE`."""
+        for threshold in self.alarms:
+            exact, near = (self.agreements[threshold, t] for t in (0, TOLERANCE))
+            yield threshold, exact, near
+
     def false_share(self, threshold: float) -> float:
         """Return the share of the clean photos' pixels that were taken for damage."""
         return self.alarms[threshold] / self.pixels
@@ -103,17 +109,27 @@ def read_damaged(
     *,
     seed: int = 0,
     limit: int | None = None,
+    last: int | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Iterator[DamagedCase]:
     """Yield the photos of a folder damaged by a preset of degradations, by (seed, index).
 
     Photos that can't be read are left out, with a warning.
 
+    Args:
+        folder: of clean photos.
+        preset: of degradations, by name or file.
+        seed: another seed, other damage.
+        limit: only so many first photos, and of these...
+        last: ...only so many last ones.
+        warn: is called with a sentence about each photo that is left out.
+
     Raises:
-        RestoreError: no photos there. UsageError: unknown preset.
+        RestoreError: no photos there.
+        UsageError: unknown preset, or one that damages no place in particular.
     """
-    chain = load_chain(preset)
-    for index, name, clean in read_photos(folder, limit, None, warn):
+    chain = load_damage(preset)
+    for index, name, clean in read_photos(folder, limit, last, warn):
         damaged, mask = chain.damage(clean, np.random.default_rng([seed, index]))
         yield DamagedCase(name, clean, damaged, mask)
 

@@ -1,4 +1,4 @@
-"""`restore evaluate`: what a restorer or a sampler scores on pictures of one's own."""
+"""`restore evaluate`: what a restorer, a detector or a sampler scores on one's own pictures."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from restore.commands.messages import say
 from restore.commands.options import FILE, device_option, overwrite_option, seed_option
-from restore.commands.scores import show_means, show_resemblance
+from restore.commands.scores import show_detection, show_means, show_resemblance
 from restore.errors import UsageError
 
 SHEET_ROWS = 8
@@ -15,6 +15,7 @@ Examples:
   restore evaluate inpaint photos/ --mask wide
   restore evaluate runs/mine photos/ --mask masks/ --sheet sheet.png
   restore evaluate mend photos/ --degrade noisy
+  restore evaluate scratches photos/ --degrade scratched
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
 DRAWN = 1000  # pictures of a sampler
@@ -32,7 +33,8 @@ DRAWN = 1000  # pictures of a sampler
 @click.option(
     "--degrade",
     metavar="PRESET|FILE",
-    help="For a restorer of whole photos, how to spoil them: a preset of `restore degrade`.",
+    help="For a restorer of whole photos or a detector, how to spoil them: a preset of "
+    "`restore degrade`.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N pictures.")
 @click.option(
@@ -77,7 +79,7 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Score a restorer on clean photos, or a sampler beside real pictures.
+    """Score a restorer or a detector on clean photos, or a sampler beside real pictures.
 
     A restorer, by size of the hole, beside Telea and Navier-Stokes: PSNR, SSIM and L1 are over
     whole photos, "hole PSNR" over the hole alone. Texture is how far the histograms of gradients
@@ -86,6 +88,10 @@ def evaluate(
     two seeds.
 
     A restorer of whole photos, beside the damaged photos themselves: the same, over whole photos.
+
+    A detector, by how sure it has to be of a pixel: the share of what it finds that is damaged
+    (precision) and of the damage that it finds (recall), both in one (F1), also with a tolerance of
+    one pixel; and how much of the clean photos it takes for damaged.
 
     A sampler: Fréchet and kernel distance, precision and recall by the features of a network, the
     share of labels that a classifier reads as asked, LPIPS over pairs. DATA is a folder of
@@ -97,6 +103,8 @@ def evaluate(
     task = read_header(checkpoint_path(model)).task
     given: dict[str, object] = {"mask": mask, "degrade": degrade, "biharmonic": biharmonic}
     _check_request(model, task, given, count or features)
+    if fid and task == "detect":
+        raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
     if sheet is not None:
         from restore.draw import check_sheet
 
@@ -119,8 +127,20 @@ def evaluate(
         )
         show_resemblance(scored, as_json)
         return
-    from restore.cases import read_cases, read_spoiled_cases
     from restore.draw import write_sheet
+
+    if task == "detect":
+        from restore.detection import read_damaged, score_detector
+        from restore.detector import Detector
+
+        detector = Detector.load(model, device=device)
+        damaged = read_damaged(data, degrade or "", seed=seed, limit=limit, last=last, warn=say)
+        detected = score_detector(detector, damaged, sheet_rows=SHEET_ROWS if sheet else 0)
+        show_detection(detected, as_json)
+        if sheet is not None:
+            write_sheet(sheet, detected.sheet)
+        return
+    from restore.cases import read_cases, read_spoiled_cases
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
 
@@ -148,16 +168,16 @@ def evaluate(
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
     """Refuse what is for another kind of model, and ask for what this one needs."""
-    if task == "detect":
-        raise UsageError(
-            f"{model} finds damage; what restores photos or draws pictures is scored here."
-        )
     if task == "generate":
         for option in given:
             if given[option]:
                 raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
     elif drawing:
-        raise UsageError(f"{model} restores photos; --count and --features are for samplers.")
+        raise UsageError(f"{model} draws no pictures; --count and --features are for samplers.")
+    elif task == "detect" and (given["mask"] or given["biharmonic"]):
+        raise UsageError(f"{model} finds damage; leave out --mask and --biharmonic.")
+    elif task == "detect" and not given["degrade"]:
+        raise UsageError(f"{model} finds damage; say how to damage photos: --degrade scratched.")
     elif task == "mend" and (given["mask"] or given["biharmonic"]):
         raise UsageError(f"{model} mends whole photos; leave out --mask and --biharmonic.")
     elif task == "mend" and not given["degrade"]:

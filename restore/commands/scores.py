@@ -1,4 +1,4 @@
-"""What a person sees when a restorer or a sampler was scored."""
+"""What a person sees when a restorer, a sampler or a detector was scored."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from restore.commands.columns import to_lines
 from restore.commands.messages import say
 
 if TYPE_CHECKING:
+    from restore.detection import Detection
     from restore.evaluation import Evaluation, Means
     from restore.resemblance import Resemblance
 
@@ -26,6 +27,14 @@ COLUMNS = {  # heading: (key, format)
     "diversity": ("diversity", "{:.4f}"),
 }
 LABEL_COLUMNS = {"read right": ("right", "{:.1%}"), "distance / real": ("spread", "{:.2f}")}
+DETECTION = {  # heading: (key, format)
+    "threshold": ("threshold", "{:.2f}"),
+    "precision": ("precision", "{:.3f}"),
+    "recall": ("recall", "{:.3f}"),
+    "F1": ("f1", "{:.3f}"),
+    "F1 within a pixel": ("f1_near", "{:.3f}"),
+    "found on clean photos": ("found_on_clean", "{:.3%}"),
+}
 MEASURES = {  # in words: (key, format)
     "Fréchet distance": ("frechet", "{:.4g}"),
     "kernel distance": ("kernel", "{:.4g}"),
@@ -74,6 +83,30 @@ def show_resemblance(found: "Resemblance", as_json: bool) -> None:
             click.echo(line)
     if "diversity" not in found.values:
         say(NO_LPIPS)
+
+
+def show_detection(found: "Detection", as_json: bool) -> None:
+    """Print what a detector scored, by how sure it has to be, as a table or as one JSON object."""
+    rows = [
+        {
+            "threshold": threshold,
+            "precision": exact.precision,
+            "recall": exact.recall,
+            "f1": exact.f1,
+            "f1_near": near.f1,
+            "found_on_clean": found.false_share(threshold),
+        }
+        for threshold, exact, near in found.by_threshold()
+    ]
+    seconds = found.seconds / found.photos
+    if as_json:
+        scores = {"photos": found.photos, "seconds": seconds, "thresholds": rows}
+        click.echo(json.dumps(scores))
+        return
+    cells = [[f.format(row[k]) for k, f in DETECTION.values()] for row in rows]
+    for line in to_lines([[*DETECTION], *cells]):
+        click.echo(line)
+    click.echo(f"{found.photos} photos, {seconds:.2f} s each")
 
 
 def _row(means: "Means", columns: Mapping[str, tuple[str, str]]) -> list[str]:

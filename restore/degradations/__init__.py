@@ -3,7 +3,7 @@
 Each takes (pixels, rng) and returns pixels, (H, W, 3) uint8 RGB of the same size.
 """
 
-from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain
+from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain, load_damage
 from restore.degradations.contract import Degradation, Mask, Pixels, Rng
 from restore.degradations.damage import Damage, Layer, lay_over
 
@@ -20,4 +20,5 @@ __all__ = [
     "Step",
     "lay_over",
     "load_chain",
+    "load_damage",
 ]

@@ -175,6 +175,21 @@ def load_chain(name: str | Path) -> Chain:
     return validate(Chain, {"name": path.stem} | data, path)
 
 
+def load_damage(name: str | Path) -> Chain:
+    """Return a chain as `load_chain` does, if it damages places that a detector can find.
+
+    Raises:
+        UsageError: it doesn't; and as `load_chain`.
+    """
+    chain = load_chain(name)
+    if not chain.damages:
+        raise UsageError(
+            f"The preset {name} damages photos as a whole and nowhere in particular, so there is "
+            "nothing to find; name one with scratches, cracks, dust or the like."
+        )
+    return chain
+
+
 def _tables(data: dict[str, Any], key: str, what: str) -> list[dict[str, Any]]:
     tables = data.get(key)
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

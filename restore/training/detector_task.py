@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from restore.checkpoint import build_network
 from restore.data import Batch, Damaging, Photo, Report, draw_item, make_batch
-from restore.degradations import load_chain
+from restore.degradations import load_damage
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
 from restore.draw import make_grid
-from restore.errors import RestoreError, UsageError
+from restore.errors import RestoreError
 from restore.image import to_pixels
 from restore.losses import Outputs
 from restore.nets import DETECTORS, DetectorNetwork
@@ -66,12 +66,7 @@ class DetectorTask(PhotoTask):
     networks = DETECTORS
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
-        self.damaging = Damaging(load_chain(recipe.degrade), recipe.zoom)
-        if not self.damaging.chain.damages:
-            raise UsageError(
-                f"The preset {recipe.degrade} damages photos as a whole and nowhere in particular, "
-                f"so there is nothing to find; name one with scratches, cracks, dust or the like."
-            )
+        self.damaging = Damaging(load_damage(recipe.degrade), recipe.zoom)
         super().__init__(recipe, found, self.damaging)
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)
