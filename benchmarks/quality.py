@@ -50,8 +50,8 @@ from restore.evaluation import (
     sheet_row,
 )
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import Pixels, encode_png, read_image, write_bytes
-from restore.masks import Mask, load_preset, read_whole_mask
+from restore.image import Mask, Pixels, encode_png, read_image, write_bytes
+from restore.masks import load_preset, read_whole_mask
 from restore.metrics import knows_lpips
 from restore.restorer import Restorer
 

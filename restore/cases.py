@@ -13,8 +13,8 @@ from restore.data import list_photos
 from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
-from restore.image import Pixels, read_image
-from restore.masks import Mask, hole_share, load_preset, read_whole_mask
+from restore.image import Mask, Pixels, read_image
+from restore.masks import hole_share, load_preset, read_whole_mask
 
 LEAST_SIDE = 32  # pixels; LPIPS halves a photo four times
 DRAWS = 50  # of a preset until it changes a photo

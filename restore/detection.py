@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore.cases import read_photos
 from restore.degradations import load_damage
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
-from restore.image import Pixels
-from restore.masks import Mask, grow_mask, mask_from_chances
-
-Plane = NDArray[np.float32]
+from restore.image import Mask, Pixels, Plane
+from restore.masks import grow_mask, mask_from_chances
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
 TOLERANCE = 1  # pixels that a found pixel may lie beside a damaged one, in the second score

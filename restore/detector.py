@@ -7,18 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, memory_errors, pick_device
-from restore.image import check_pixels, to_tensor
-from restore.masks import Mask, grow_mask, mask_from_chances
+from restore.image import Mask, Pixels, Plane, check_pixels, to_tensor
+from restore.masks import grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
-
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 LARGEST_TILE = 1024  # pixels, side, without the overlap

@@ -21,8 +21,8 @@ from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import Pixels, to_tensor
-from restore.masks import Mask, hole_share
+from restore.image import Mask, Pixels, to_tensor
+from restore.masks import hole_share
 from restore.metrics import METRICS, knows_lpips, lpips
 from restore.tables import look_up
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.image import shrink_known, to_pixels, to_tensor
+from restore.image import Mask, Pixels, shrink_known, to_pixels, to_tensor
 from restore.nets import RestorerGenerator
 from restore.surroundings import Grain, add_grain, find_blur, find_grain
 from restore.texture import copy_texture
@@ -24,9 +24,6 @@ from restore.windows import (
     pad_to,
     split_box,
 )
-
-Pixels = NDArray[np.uint8]  # (H, W, 3)
-Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole
 
 RIM = 2  # pixels around a group that show where its hole ends
 CONTEXT = 96  # pixels that a window shows on each side of a hole

@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.image import Pixels
-
-Mask = NDArray[np.uint8]
+from restore.image import Mask, Pixels
 
 CELL = 32  # pixels
 LEAST_HOLE = 0.25  # share of a cell; others say nothing

@@ -16,12 +16,10 @@ from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
-from restore.image import AnyPixels, check_pixels, to_tensor
+from restore.image import AnyPixels, Pixels, check_pixels, to_tensor
 from restore.mending import Mender, check_scale
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.windows import Steps, Window, follow
-
-Pixels = NDArray[np.uint8]
 
 # What is flipped to mend a photo more than once: nothing, left and right, up and down, both.
 MIRRORED = ((), (3,), (2,), (2, 3))

@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
-Mask = NDArray[np.uint8]  # (H, W) {0, 1}
-Plane = NDArray[np.float32]
+from restore.image import Mask, Pixels, Plane
 
 SIDE = 16  # pixels, of the blocks
 

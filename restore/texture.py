@@ -15,11 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.image import shrink_known
+from restore.image import Mask, Pixels, Plane, shrink_known
 
-Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
-Mask = NDArray[np.uint8]  # (H, W) {0, 1}
-Plane = NDArray[np.float32]  # (H, W, 3), levels of 255
 Places = NDArray[np.int32]  # (N, 2) as (row, column)
 Sources = NDArray[np.int32]  # (H, W, 2), the place that a pixel is copied from, or its own
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from math import ceil, isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from restore.image import Plane
 
 MARGIN = 64  # pixels at the rim of a tile that are left to its neighbour
 RAMP = 32  # pixels over which a tile fades into its neighbour

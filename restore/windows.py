@@ -16,9 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.image import AnyPixels
-
-Mask = NDArray[np.uint8]
+from restore.image import AnyPixels, Mask
 
 CELL = 32  # pixels; holes in neighbouring cells are one, which keeps thousands of specks cheap
 

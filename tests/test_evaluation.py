@@ -25,9 +25,8 @@ from restore.evaluation import (
     measure,
 )
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import Pixels
+from restore.image import Mask, Pixels
 from restore.lpips import load_lpips
-from restore.masks import Mask
 
 
 class Painter:

@@ -10,7 +10,7 @@ from restore.commands.options import FILE, FiniteRange, device_option, overwrite
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from restore.masks import Mask
+    from restore.image import Mask
 
 EXAMPLES = """\b
 Examples:

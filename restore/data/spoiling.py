@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from restore.degradations import Chain
 from restore.degradations.contract import to_levels
-from restore.image import Pixels
-from restore.masks import Mask
+from restore.image import Mask, Pixels
 
 FILES = 0.5  # share of spoiled photos that are as a file holds them
 LEAST_SCALE = 0.55  # that a crop is scaled down to at most

@@ -4,7 +4,7 @@ Each takes (pixels, rng) and returns pixels, (H, W, 3) uint8 RGB of the same siz
 """
 
 from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain, load_damage
-from restore.degradations.contract import Degradation, Mask, Pixels, Rng
+from restore.degradations.contract import Degradation, Rng
 from restore.degradations.damage import Damage, Layer, lay_over
 
 __all__ = [
@@ -13,8 +13,6 @@ __all__ = [
     "Damage",
     "Degradation",
     "Layer",
-    "Mask",
-    "Pixels",
     "Rng",
     "Stage",
     "Step",

@@ -9,7 +9,8 @@ from PIL import Image
 from pydantic import Field
 
 from restore.config import within
-from restore.degradations.contract import Degradation, Pixels, Plane, Rng, Span
+from restore.degradations.contract import Degradation, Rng, Span
+from restore.image import Pixels, Plane
 
 Angle = Annotated[tuple[float, float], within(0, 360)]  # degrees
 Filter = Literal["nearest", "linear", "cubic", "area", "lanczos", "bicubic"]

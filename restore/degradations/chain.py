@@ -14,13 +14,14 @@ from restore.config import Settings, read_toml, validate
 from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
 from restore.degradations.color import Fading, LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
-from restore.degradations.contract import Chance, Degradation, Mask, Pixels, Plane, Rng, to_levels
+from restore.degradations.contract import Chance, Degradation, Rng, to_levels
 from restore.degradations.cracks import Cracks, Creases, Flaking
 from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
 from restore.degradations.rims import Mount, WornRims
 from restore.errors import UsageError
+from restore.image import Mask, Pixels, Plane
 from restore.tables import look_up
 
 DEGRADATIONS: dict[str, type[Degradation]] = {

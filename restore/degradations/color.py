@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from restore.degradations.contract import Chance, Degradation, Pixels, Rng, Share, Span
+from restore.degradations.contract import Chance, Degradation, Rng, Share, Span
+from restore.image import Pixels
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _BLEACHED = (196, 186, 176)  # what dyes fade to

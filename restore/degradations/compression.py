@@ -7,8 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from restore.config import within
-from restore.degradations.contract import Count, Degradation, Pixels, Rng, draw_count
+from restore.degradations.contract import Count, Degradation, Rng, draw_count
 from restore.errors import RestoreError
+from restore.image import Pixels
 
 Codec = Literal["jpeg", "webp"]
 Subsampling = Literal["444", "422", "420"]

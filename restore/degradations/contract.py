@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restore.config import Settings, within
+from restore.image import Mask, Pixels, Plane
 
-Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
-Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole: here, what was damaged
-Plane = NDArray[np.float32]
 Rng = np.random.Generator
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import Chance, Count, Length, Plane, Rng, Share, draw_count
+from restore.degradations.contract import Chance, Count, Length, Rng, Share, draw_count
 from restore.degradations.damage import (
     DIRT,
     PAPER,
@@ -15,6 +15,7 @@ from restore.degradations.damage import (
     draw_smooth,
     stack_layers,
 )
+from restore.image import Plane
 
 PAPERS = ((250, 248, 244), (238, 226, 198), (214, 188, 140))  # white, aged, soaked with glue
 SHADOW = 0.45  # opacity of the shadow of a raised rim

@@ -17,14 +17,12 @@ from restore.degradations.contract import (
     Count,
     Degradation,
     Length,
-    Mask,
-    Pixels,
-    Plane,
     Rng,
     Share,
     draw_count,
     to_levels,
 )
+from restore.image import Mask, Pixels, Plane
 
 VISIBLE = 0.1  # opacity from which on a pixel counts as damaged
 PAPER = (238, 232, 220)

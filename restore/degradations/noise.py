@@ -6,15 +6,8 @@ import cv2
 import numpy as np
 
 from restore.config import within
-from restore.degradations.contract import (
-    Chance,
-    Degradation,
-    Pixels,
-    Plane,
-    Rng,
-    Span,
-    to_levels,
-)
+from restore.degradations.contract import Chance, Degradation, Rng, Span, to_levels
+from restore.image import Pixels, Plane
 
 GAMMA = 2.2  # of a photo's levels over the light that they stand for
 _LIGHT = (np.arange(256, dtype=np.float32) / 255) ** GAMMA  # level -> light

@@ -8,8 +8,6 @@ from restore.degradations.contract import (
     Count,
     Degradation,
     Length,
-    Pixels,
-    Plane,
     Rng,
     Share,
     Span,
@@ -18,6 +16,7 @@ from restore.degradations.contract import (
 )
 from restore.degradations.cracks import PAPERS
 from restore.degradations.damage import Damage, Layer, draw_smooth, stack_layers
+from restore.image import Pixels, Plane
 
 _BACKGROUNDS = ((255, 255, 255), (0, 0, 0), (200, 190, 170), *PAPERS)  # what a scanner sees there
 

@@ -16,6 +16,7 @@ from restore.errors import RestoreError, UsageError
 from restore.image import (
     MAX_PIXELS,
     AnyPixels,
+    Mask,
     Photo,
     Pixels,
     check_held,
@@ -27,7 +28,7 @@ from restore.image import (
     write_bytes,
     write_image,
 )
-from restore.masks import Mask, grow_mask, hole_share, mask_from_alpha, read_mask
+from restore.masks import grow_mask, hole_share, mask_from_alpha, read_mask
 
 if TYPE_CHECKING:
     from restore.restorer import Restorer

@@ -7,8 +7,8 @@ import numpy as np
 
 from restore.errors import UsageError
 from restore.folders.photo import LARGEST_HOLE, Fixer
-from restore.image import AnyPixels, Pixels, to_eight_bits
-from restore.masks import Mask, hole_share
+from restore.image import AnyPixels, Mask, Pixels, to_eight_bits
+from restore.masks import hole_share
 
 GROW = 2  # pixels that what was found is widened by, since damage has soft rims
 

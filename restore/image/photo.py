@@ -14,7 +14,9 @@ from restore.errors import RestoreError, UsageError
 if TYPE_CHECKING:
     import torch
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.uint8]  # (H, W) {0, 1}, 1 is the hole: this pixel may change
+Plane = NDArray[np.float32]  # (H, W), or (H, W, C)
 DeepPixels = NDArray[np.uint16]
 AnyPixels = NDArray[Any]  # uint8 or uint16
 

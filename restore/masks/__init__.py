@@ -14,17 +14,7 @@ from restore.masks.given import (
     read_mask,
     read_whole_mask,
 )
-from restore.masks.kinds import (
-    MASKS,
-    Blobs,
-    Boxes,
-    FreeForm,
-    Irregular,
-    Kind,
-    Mask,
-    Scratches,
-    Strokes,
-)
+from restore.masks.kinds import MASKS, Blobs, Boxes, FreeForm, Irregular, Kind, Scratches, Strokes
 from restore.masks.preset import Part, Preset, hole_share, load_preset
 
 __all__ = [
@@ -35,7 +25,6 @@ __all__ = [
     "FreeForm",
     "Irregular",
     "Kind",
-    "Mask",
     "Part",
     "Preset",
     "Scratches",

@@ -11,6 +11,7 @@ from PIL import Image, ImageColor
 from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
+    Mask,
     Pixels,
     is_inverted,
     open_picture,
@@ -18,7 +19,6 @@ from restore.image import (
     to_eight_bits,
     to_upright,
 )
-from restore.masks.kinds import Mask
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
 SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from restore.config import Settings, within
+from restore.image import Mask
 
 MOST = 100_000  # strokes or boxes; more would take hours
 MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
 
-Mask = NDArray[np.uint8]
 Rng = np.random.Generator
 
 

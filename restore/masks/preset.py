@@ -10,7 +10,8 @@ from pydantic import Field
 from restore.assets import preset_path
 from restore.config import Settings, read_toml, validate
 from restore.errors import UsageError
-from restore.masks.kinds import MASKS, Kind, Mask, Rng, Shares
+from restore.image import Mask
+from restore.masks.kinds import MASKS, Kind, Rng, Shares
 from restore.tables import look_up
 
 TRIES = 12
