@@ -28,19 +28,19 @@ from restore.data.gallery import (
     read_square,
 )
 from restore.data.idx import find_idx
-from restore.data.sources import Pair, Photo, PhotoSet, find_photos, list_photos
+from restore.data.sources import Example, Pair, PhotoSet, find_photos, list_photos
 from restore.data.spoiling import Damaging, Spoiling
 
 __all__ = [
     "PREFIX",
     "Batch",
     "Damaging",
+    "Example",
     "Facts",
     "Gallery",
     "Item",
     "MaskedPhotos",
     "Pair",
-    "Photo",
     "PhotoSet",
     "PictureBatch",
     "Report",

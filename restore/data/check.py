@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore.data.sources import (
+    Example,
     Pair,
-    Photo,
     PhotoFile,
     PhotoSet,
     open_bytes,
@@ -74,7 +74,7 @@ class Report:
 
     place: str
     size: int
-    photos: dict[str, Photo]
+    photos: dict[str, Example]
     facts: dict[str, Facts]
     found: dict[str, list[str]]
     least: int = MIN_SIDE
@@ -167,12 +167,12 @@ def load_facts(path: Path) -> dict[str, Facts]:
         return {}
 
 
-def _is_new(photo: Photo, fact: Facts | None) -> bool:
+def _is_new(photo: Example, fact: Facts | None) -> bool:
     """Tell what has to be looked at; a file that could not be read may have become readable."""
     return fact is None or bool(fact.problem) or fact.stamp != stamp_of(photo)
 
 
-def _look_at_all(photos: Mapping[str, Photo]) -> dict[str, Facts]:
+def _look_at_all(photos: Mapping[str, Example]) -> dict[str, Facts]:
     jobs = list(photos.items())
     facts: dict[str, Facts] = {}
     with ThreadPoolExecutor(THREADS) as pool:
@@ -181,7 +181,7 @@ def _look_at_all(photos: Mapping[str, Photo]) -> dict[str, Facts]:
     return facts
 
 
-def _look_at(job: tuple[str, Photo]) -> tuple[str, Facts]:
+def _look_at(job: tuple[str, Example]) -> tuple[str, Facts]:
     name, photo = job
     stamp = stamp_of(photo)
     try:

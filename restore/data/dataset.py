@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from restore.data.sources import Pair, Photo, PhotoFile, open_photo
+from restore.data.sources import Example, Pair, PhotoFile, open_photo
 from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels, to_upright
@@ -69,7 +69,7 @@ class MaskedPhotos(Dataset[Item]):
     """
 
     def __init__(
-        self, photos: Sequence[Photo], preset: Preset | Spoiling | Damaging, size: int, seed: int
+        self, photos: Sequence[Example], preset: Preset | Spoiling | Damaging, size: int, seed: int
     ) -> None:
         self.photos, self.preset, self.size, self.seed = photos, preset, size, seed
 
@@ -93,7 +93,7 @@ class MaskedPhotos(Dataset[Item]):
 
 
 def draw_item(
-    photo: Photo, preset: Preset | Spoiling | Damaging, size: int, rng: np.random.Generator
+    photo: Example, preset: Preset | Spoiling | Damaging, size: int, rng: np.random.Generator
 ) -> Item:
     """Return a random square of a photo with a random mask, or spoiled; or of a pair.
 

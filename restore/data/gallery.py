@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from restore.data.check import Report
 from restore.data.dataset import load_items, read_training_photo, shuffle
 from restore.data.idx import find_idx, read_idx
-from restore.data.sources import Pair, Photo, find_photos, path_inside
+from restore.data.sources import Example, Pair, find_photos, path_inside
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels
 
@@ -41,7 +41,7 @@ class Pictures(Protocol):
 class PhotoPictures:
     """Pictures that are files."""
 
-    photos: Sequence[Photo]
+    photos: Sequence[Example]
 
     def __len__(self) -> int:
         """Count them."""
@@ -138,7 +138,7 @@ def open_photos(report: Report) -> Gallery:
     return replace(label_photos(report.place, report.photos), report=report)
 
 
-def label_photos(place: str, found: Mapping[str, Photo]) -> Gallery:
+def label_photos(place: str, found: Mapping[str, Example]) -> Gallery:
     """Return photos, by relative path; those in two folders or more have these as classes."""
     photos = PhotoPictures(list(found.values()))
     names = folder_names(found)
@@ -151,13 +151,13 @@ def label_photos(place: str, found: Mapping[str, Photo]) -> Gallery:
     return Gallery(place, photos, labels, shown)
 
 
-def folder_names(photos: Mapping[str, Photo]) -> tuple[str, ...]:
+def folder_names(photos: Mapping[str, Example]) -> tuple[str, ...]:
     """Return the folders that photos, by relative path, lie in, if all do and they differ."""
     names = tuple(sorted({_first_folder(*photo) for photo in photos.items()}))
     return () if len(names) < 2 or "" in names else names
 
 
-def _first_folder(name: str, photo: Photo) -> str:
+def _first_folder(name: str, photo: Example) -> str:
     """Return the first folder of a photo's path, for archives below what they wrap all in."""
     folder, slash, _ = path_inside(name, photo).partition("/")
     return folder if slash else ""

@@ -71,7 +71,7 @@ class Pair:
         return f"{self.damaged} and {self.clean}"
 
 
-Photo = PhotoFile | Pair
+Example = PhotoFile | Pair  # what training learns from, not read yet
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class PhotoSet:
     """The photos of a place, and what was found there but has no partner."""
 
     place: str  # as the user named it
-    photos: Mapping[str, Photo]  # by relative path with "/", in its order
+    photos: Mapping[str, Example]  # by relative path with "/", in its order
     unpaired: list[str] = field(default_factory=list)
 
 
@@ -111,7 +111,7 @@ def list_photos(folder: Path) -> list[Path]:
     return found
 
 
-def stamp_of(photo: Photo) -> list[int]:
+def stamp_of(photo: Example) -> list[int]:
     """Return numbers that change with the file: its bytes and the time of its last change."""
     if isinstance(photo, Pair):
         return stamp_of(photo.damaged) + stamp_of(photo.clean)
@@ -122,7 +122,7 @@ def stamp_of(photo: Photo) -> list[int]:
     return [facts.st_size, facts.st_mtime_ns]
 
 
-def path_inside(name: str, photo: Photo, *, unwrap: bool = True) -> str:
+def path_inside(name: str, photo: Example, *, unwrap: bool = True) -> str:
     """Return a photo's relative path as it was in the folder that its archive was made of.
 
     `tar` puts "./" before it and `zip -r` that folder's name. Both stay in the names of photos,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from restore.checkpoint import build_network
-from restore.data import Batch, Damaging, Photo, Report, draw_item, make_batch
+from restore.data import Batch, Damaging, Example, Report, draw_item, make_batch
 from restore.degradations import load_damage
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
@@ -103,7 +103,7 @@ class DetectorTask(PhotoTask):
 
 
 def draw_held_out(
-    photos: Sequence[Photo], damaging: Damaging, size: int, seed: int
+    photos: Sequence[Example], damaging: Damaging, size: int, seed: int
 ) -> Batch | None:
     """Return the same damaged photos as ever; None where none can be read any more."""
     items = []

@@ -8,8 +8,8 @@ import torch
 from restore.data import (
     Batch,
     Damaging,
+    Example,
     MaskedPhotos,
-    Photo,
     Report,
     Spoiling,
     load_batches,
@@ -59,7 +59,7 @@ class PhotoTask(Task):
         return Batch(clean, mask)
 
 
-def split_photos(photos: Sequence[Photo], seed: int) -> tuple[list[Photo], list[Photo]]:
+def split_photos(photos: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
     """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
     count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
     order = shuffle(len(photos), seed, 0)

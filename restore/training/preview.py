@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restore.data import Batch, Item, Photo, Spoiling, draw_item, make_batch
+from restore.data import Batch, Example, Item, Spoiling, draw_item, make_batch
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.errors import RestoreError
@@ -29,7 +29,7 @@ class Preview:
 
     def __init__(
         self,
-        photos: Sequence[Photo],
+        photos: Sequence[Example],
         preset: Preset | Spoiling,
         recipe: RestorerRecipe,
         lpips: Lpips | None,
