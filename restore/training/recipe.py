@@ -16,7 +16,7 @@ from restore.nets.levels import level_sizes
 from restore.tables import look_up
 
 # Which losses are for what.
-PLAYED = ("adversarial", "r1", "r2", "gradient_penalty", "feature_matching")
+BY_DISCRIMINATOR = ("adversarial", "r1", "r2", "gradient_penalty", "feature_matching")
 PIXELS = ("reconstruction", "total_variation")
 FREE = ("weight_size",)
 
@@ -98,7 +98,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _check_discriminator(self) -> Self:
-        if not self.plays:
+        if not self.needs_discriminator:
             return self
         if self.discriminator is None:
             raise ValueError("its losses need a discriminator, and it names none")
@@ -115,7 +115,7 @@ class Recipe(Settings):
         return self
 
     @property
-    def plays(self) -> bool:
+    def needs_discriminator(self) -> bool:
         """Whether any loss needs a discriminator."""
         return any(
             loss.weight and isinstance(loss, Penalty | Played | FeatureMatching)
@@ -159,7 +159,14 @@ class SamplerRecipe(Recipe):
     """The training of a sampler. Size, channels and classes of the networks come from here."""
 
     least_side: ClassVar[int] = 4
-    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, "auxiliary", "repulsion", *PIXELS, "kl", *FREE)
+    fitting: ClassVar[tuple[str, ...]] = (
+        *BY_DISCRIMINATOR,
+        "auxiliary",
+        "repulsion",
+        *PIXELS,
+        "kl",
+        *FREE,
+    )
     task: Literal["generate"] = "generate"
     channels: Literal[1, 3] = 3  # 1: gray
     conditional: bool = False  # learn the labels of the pictures
@@ -226,7 +233,13 @@ class PhotoRecipe(Recipe):
 class RestorerRecipe(PhotoRecipe):
     """The training of a restorer."""
 
-    fitting: ClassVar[tuple[str, ...]] = (*PLAYED, *PIXELS, "perceptual", "diversity", *FREE)
+    fitting: ClassVar[tuple[str, ...]] = (
+        *BY_DISCRIMINATOR,
+        *PIXELS,
+        "perceptual",
+        "diversity",
+        *FREE,
+    )
     task: Literal["inpaint", "mend"] = "inpaint"
     hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
     mask: str = "mixed"  # preset of holes

@@ -63,7 +63,9 @@ class RestorerStep(Step[Batch]):
         """
         due = self.due_losses(number)
         for _ in range(self.recipe.discriminator_steps - 1):
-            outputs = self._run_networks(batch, noise, [n for n in due if self.is_played(n)])
+            outputs = self._run_networks(
+                batch, noise, [n for n in due if self.teaches_discriminator(n)]
+            )
             self.set_discriminator_gradients(outputs, due)
             self.move_discriminator()
         outputs = self._run_networks(batch, noise, due)

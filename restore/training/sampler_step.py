@@ -55,7 +55,9 @@ class GanStep(Step[PictureBatch]):
         for part in before:
             with torch.no_grad():
                 drawn = self.draw(part, noise)
-            outputs = self._compare(part, drawn, noise, [n for n in due if self.is_played(n)])
+            outputs = self._compare(
+                part, drawn, noise, [n for n in due if self.teaches_discriminator(n)]
+            )
             self.set_discriminator_gradients(outputs, due)
             self.move_discriminator()
         outputs = self._compare(last, self.draw(last, noise), noise, due)

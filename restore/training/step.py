@@ -94,7 +94,7 @@ class Step(ABC, Generic[B]):
         """Tell whether a loss is of the discriminator alone."""
         return isinstance(self.recipe.losses[name], Penalty)
 
-    def is_played(self, name: str) -> bool:
+    def teaches_discriminator(self, name: str) -> bool:
         """Tell whether a loss takes part in a step of the discriminator alone."""
         return isinstance(self.recipe.losses[name], Penalty | Played)
 

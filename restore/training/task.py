@@ -113,7 +113,7 @@ def build_discriminator(recipe: Recipe, device: torch.device) -> Discriminator |
     Raises:
         UsageError: no such discriminator.
     """
-    if not recipe.plays:
+    if not recipe.needs_discriminator:
         return None
     assert recipe.discriminator is not None, "checked by the recipe"
     return build_network(DISCRIMINATORS, recipe.discriminator).to(device)

@@ -43,7 +43,7 @@ def test_a_discriminator_has_to_learn(tmp_path: Path) -> None:
     path.write_text(tomli_w.dumps(recipe))
     with pytest.raises(UsageError, match="a discriminator that learns"):
         load_recipe(path)
-    assert load_recipe(path, ["losses.adversarial.weight=0"]).plays
+    assert load_recipe(path, ["losses.adversarial.weight=0"]).needs_discriminator
 
 
 def test_networks_that_need_not_grow_take_any_size() -> None:
