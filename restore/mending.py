@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from restore.degradations import find_fading, unfade
 from restore.errors import RestoreError, UsageError
 from restore.image import AnyPixels, enlarge_samples, to_tensor
 from restore.nets import RestorerGenerator
@@ -27,6 +28,9 @@ RIM = 2  # pixels round a part that the bicubic interpolation of it looks at
 BY_BLOCKS, OTHERWISE = (1.5, 2.5), (2.5, 5.0)
 BLOCK = 8  # pixels, side of a block of a JPEG
 BLOCKY = 1.4  # times as much as inside blocks the change differs between them, from there on
+TONE_CELL = 16  # pixels; what is larger than a few of these is tone, not detail
+NOISE = (4.0, 8.0)  # levels of 255 by which detail changes, from the first on less tone is kept
+SURE = 20.0  # levels of 255: where mending changes more, noise may have hidden black and white
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,13 @@ class Mender:
         generator: the network.
         memory: bytes that are free.
         upscale: one of `SCALES`: how many times wider and higher photos are made.
+        keep_fading: whether a photo that looks faded stays so.
     """
 
     generator: RestorerGenerator
     memory: int
     upscale: int = 1
+    keep_fading: bool = False
 
     def steps(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a photo (H, W, 3) uint8 or uint16, see `restore.windows.follow`.
@@ -54,10 +60,14 @@ class Mender:
         Raises:
             RestoreError: it does not suffice for the smallest, either.
         """
-        mended = yield from self._mend(photo, seed, 1)
-        if self.upscale == 1:
-            return mended
-        return (yield from self._mend(mix_by_damage(photo, mended), seed, ENLARGED))
+        mended = keep_tone(photo, (yield from self._mend(photo, seed, 1)))
+        faded = 0.0
+        if not self.keep_fading and find_change(photo, mended) < SURE:
+            faded = find_fading(mended)
+        if self.upscale > 1:
+            ready = mix_by_damage(photo, mended)
+            mended = keep_tone(ready, (yield from self._mend(ready, seed, ENLARGED)))
+        return unfade(mended, faded) if faded else mended
 
     def _mend(self, photo: AnyPixels, seed: int, factor: int) -> Steps:
         """Mend a photo that is enlarged by a factor first."""
@@ -115,17 +125,53 @@ def check_scale(upscale: int) -> None:
         raise UsageError(f"Photos can be made 1, 2 or 4 times as wide and high, not {upscale}.")
 
 
+def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
+    """Return the mended photo with the brightness and colour of larger parts as they were.
+
+    The network takes low contrast for fading, of which it then gives back a tenth at most; what
+    is faded is told from what is flat by the whole photo (`restore.degradations.find_fading`).
+    Where there was much noise the tone is the network's, since noise that was clipped at black and
+    white has moved it.
+
+    Args:
+        photo: (H, W, 3) uint8 or uint16.
+        mended: of the same type, as large or larger.
+    """
+    height, width = photo.shape[:2]
+    size = (-(-width // TONE_CELL), -(-height // TONE_CELL))
+    before, after = (
+        np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.float32)
+        for p in (photo, mended)
+    )
+    change = np.asarray(cv2.GaussianBlur(after - before, (0, 0), 1), np.float32)
+    if photo.shape == mended.shape:
+        tone = float(np.square(change).mean()) * (255 / np.iinfo(photo.dtype).max) ** 2
+        detail = max(0.0, find_change(photo, mended) ** 2 - tone) ** 0.5
+        change *= min(1.0, max(0.0, (NOISE[1] - detail) / (NOISE[1] - NOISE[0])))
+    if not change.any():
+        return mended
+    larger = cv2.resize(change, mended.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    kept = np.subtract(mended, larger, out=larger)
+    np.clip(np.rint(kept, out=kept), 0, np.iinfo(mended.dtype).max, out=kept)
+    return kept.astype(mended.dtype)
+
+
 def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     """Return the photo, mended by as much as it looks damaged.
 
     Blocks and noise shall not be enlarged, since nobody would know them again; but mending takes a
     little of the finest detail of a clean photo, from which most can be gained.
     """
-    levels = 255 / np.iinfo(photo.dtype).max
-    change = levels * cv2.norm(photo, mended, cv2.NORM_L2) / photo.size**0.5
+    change = find_change(photo, mended)
     clean, damaged = BY_BLOCKS if find_blocks(photo, mended) >= BLOCKY else OTHERWISE
     share = min(1.0, max(0.0, (change - clean) / (damaged - clean)))
     return np.asarray(cv2.addWeighted(mended, share, photo, 1 - share, 0), photo.dtype)
+
+
+def find_change(photo: AnyPixels, mended: AnyPixels) -> float:
+    """Return by how many levels of 255 two photos (H, W, 3) differ, root of the mean square."""
+    levels = 255 / np.iinfo(photo.dtype).max
+    return float(levels * cv2.norm(photo, mended, cv2.NORM_L2) / photo.size**0.5)
 
 
 def find_blocks(photo: AnyPixels, mended: AnyPixels) -> float:

@@ -35,6 +35,7 @@ class Restorer:
     device: torch.device
     ways: int = 1  # of `MIRRORED` that a window is restored in
     upscale: int = 1  # how many times wider and higher a photo that is mended becomes
+    keep_fading: bool = False  # whether a photo that is mended stays as faded as it looks
 
     @property
     def takes_deep(self) -> bool:
@@ -49,6 +50,7 @@ class Restorer:
         natural: float = 0.0,
         tta: bool = False,
         upscale: int = 1,
+        keep_fading: bool = False,
     ) -> "Restorer":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
@@ -64,6 +66,8 @@ class Restorer:
                 faithfully does so in two ways, and four times as long as what is natural, which is
                 done in one, since a mean of details is soft.
             upscale: how many times wider and higher photos become that are mended: 1, 2 or 4.
+            keep_fading: leave photos that look faded as they are; else those that are mended as a
+                whole get back their colour and depth.
 
         Raises:
             UsageError: an unknown name or device, a checkpoint that restores no photos, another
@@ -84,7 +88,7 @@ class Restorer:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural
         ways = len(MIRRORED) if tta else 2 if faithful else 1
-        return cls(settings.name, settings, generator.to(place), place, ways, upscale)
+        return cls(settings.name, settings, generator.to(place), place, ways, upscale, keep_fading)
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -152,7 +156,7 @@ class Restorer:
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:
-                return self._mend(photo, seed)
+                return self._mend(photo, seed, self.keep_fading)
             if self.upscale > 1:
                 raise UsageError("Only whole photos are made larger; leave out the mask.")
             return self._mend_inside(photo, _read_mask(photo, mask), seed)
@@ -187,13 +191,13 @@ class Restorer:
         )
         return torch.stack([*answers]).mean(dim=0)
 
-    def _mend(self, photo: AnyPixels, seed: int) -> Steps:
-        mender = Mender(self.generator, free_memory(self.device), self.upscale)
-        return mender.steps(photo, seed)
+    def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool) -> Steps:
+        memory = free_memory(self.device)
+        return Mender(self.generator, memory, self.upscale, keep_fading).steps(photo, seed)
 
     def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
-        mended = yield from self._mend(photo, seed)
+        mended = yield from self._mend(photo, seed, keep_fading=True)
         return np.where(mask[..., None] == 1, mended, photo)
 
 

@@ -84,6 +84,11 @@ Examples:
     "and takes twice as long, with --natural four times.",
 )
 @click.option(
+    "--keep-fading",
+    is_flag=True,
+    help="Without a mask: leave a photo that looks faded as pale as it is.",
+)
+@click.option(
     "--out",
     metavar="FILE|FOLDER/",
     help="Where the result goes; the file's extension decides the format. "
@@ -168,6 +173,7 @@ def fix(
     upscale: str,
     natural: float,
     tta: bool,
+    keep_fading: bool,
     out: str | None,
     overwrite: bool,
     resume: bool,
@@ -205,6 +211,7 @@ def fix(
         find=find,
         adapt=adapt or 0.0,
         tta=tta,
+        keep_fading=keep_fading,
     )
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)

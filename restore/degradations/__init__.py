@@ -6,6 +6,7 @@ Each takes (pixels, rng) and returns pixels, (H, W, 3) uint8 RGB of the same siz
 from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain, load_damage
 from restore.degradations.contract import Degradation, Rng
 from restore.degradations.damage import Damage, Layer, lay_over
+from restore.degradations.fading import find_fading, unfade
 
 __all__ = [
     "DEGRADATIONS",
@@ -16,7 +17,9 @@ __all__ = [
     "Rng",
     "Stage",
     "Step",
+    "find_fading",
     "lay_over",
     "load_chain",
     "load_damage",
+    "unfade",
 ]

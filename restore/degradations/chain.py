@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 from restore.assets import chain_path
 from restore.config import Settings, read_toml, validate
 from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
-from restore.degradations.color import Fading, LowContrast, Yellowing
+from restore.degradations.color import LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
 from restore.degradations.contract import Chance, Degradation, Rng, to_levels
 from restore.degradations.cracks import Cracks, Creases, Flaking
 from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
+from restore.degradations.fading import Fading
 from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
 from restore.degradations.rims import Mount, WornRims

@@ -1,42 +1,27 @@
-"""Colour that went with time: faded, yellowed, and flat."""
+"""Colour that went with time: yellowed, and flat."""
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from restore.degradations.contract import Chance, Degradation, Rng, Share, Span
-from restore.image import Pixels
+from restore.image import AnyPixels, Pixels
 
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_BLEACHED = (196, 186, 176)  # what dyes fade to
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _OLD_PAPER = (1.0, 0.88, 0.58)  # share of red, green and blue that old paper reflects
 
 
-def _mix(pixels: Pixels, matrix: ArrayLike, offset: ArrayLike = (0, 0, 0)) -> Pixels:
-    """Return matrix · colour + offset for each pixel, rounded and clipped."""
-    columns = np.column_stack([np.asarray(matrix, np.float32), np.asarray(offset, np.float32)])
-    return np.asarray(cv2.transform(pixels, columns), np.uint8).reshape(pixels.shape)
-
-
-def fade(pixels: Pixels, amount: float) -> Pixels:
-    """Take colour and depth away: 0 nothing, 1 all."""
-    gray = amount * np.tile(_LUMA, (3, 1)) + (1 - amount) * np.eye(3)
-    return _mix(pixels, (1 - amount) * gray, amount * np.array(_BLEACHED))
-
-
-class Fading(Degradation):
-    """Dyes that the light has bleached: blacks turn gray, colours pale."""
-
-    amount: Share = (0.15, 0.6)
-
-    def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
-        """Return the photo faded."""
-        return fade(pixels, rng.uniform(*self.amount))
+def mix(pixels: AnyPixels, matrix: ArrayLike, offset: ArrayLike = (0, 0, 0)) -> AnyPixels:
+    """Return matrix · colour + offset (levels of 255) for each pixel, rounded and clipped."""
+    scale = np.iinfo(pixels.dtype).max // 255
+    shift = scale * np.asarray(offset, np.float32)
+    columns = np.column_stack([np.asarray(matrix, np.float32), shift])
+    return np.asarray(cv2.transform(pixels, columns), pixels.dtype).reshape(pixels.shape)
 
 
 def turn_yellow(pixels: Pixels, amount: float) -> Pixels:
     """Look at the photo on old paper: 0 as it was, 1 yellow where it was white."""
-    return _mix(pixels, np.diag(1 - amount * (1 - np.array(_OLD_PAPER))))
+    return mix(pixels, np.diag(1 - amount * (1 - np.array(_OLD_PAPER))))
 
 
 class Yellowing(Degradation):
@@ -48,7 +33,7 @@ class Yellowing(Degradation):
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo yellowed."""
         if rng.random() < self.gray:
-            pixels = _mix(pixels, np.tile(_LUMA, (3, 1)))
+            pixels = mix(pixels, np.tile(LUMA, (3, 1)))
         return turn_yellow(pixels, rng.uniform(*self.amount))
 
 
@@ -60,7 +45,7 @@ def lower_contrast(pixels: Pixels, contrast: float, brightness: float) -> Pixels
         contrast: 0 all gray, 1 as it was.
         brightness: levels of 255.
     """
-    return _mix(pixels, contrast * np.eye(3), np.full(3, 128 * (1 - contrast) + brightness))
+    return mix(pixels, contrast * np.eye(3), np.full(3, 128 * (1 - contrast) + brightness))
 
 
 class LowContrast(Degradation):

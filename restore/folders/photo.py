@@ -64,6 +64,7 @@ class FixOptions:
         adapt: seconds for which the restorer practises on a photo before it fills its hole.
         tta: whether photos are mended mirrored in all ways and the mean is taken, see
             `restore.restorer.Restorer.load`.
+        keep_fading: whether photos that are mended and look faded stay so.
     """
 
     mask: Path | None = None
@@ -79,11 +80,12 @@ class FixOptions:
     find: str | None = None
     adapt: float = 0.0
     tta: bool = False
+    keep_fading: bool = False
 
     @property
     def tunes_mending(self) -> bool:
         """Whether anything is set that is for photos that are mended as a whole."""
-        return self.upscale != 1 or self.natural > 0 or self.tta
+        return self.upscale != 1 or self.natural > 0 or self.tta or self.keep_fading
 
     @property
     def settings(self) -> dict[str, object]:

@@ -142,8 +142,8 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
         raise RestoreError(f"There is no mask {mask}.")
     if not is_whole(options, pattern) and options.tunes_mending:
         raise UsageError(
-            "--upscale, --natural and --tta are for photos that are mended as a whole; leave out "
-            "the mask."
+            "--upscale, --natural, --tta and --keep-fading are for photos that are mended as a "
+            "whole; leave out the mask."
         )
 
 

@@ -151,6 +151,7 @@ def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
         natural=options.natural,
         tta=options.tta,
         upscale=options.upscale,
+        keep_fading=options.keep_fading,
     )
 
 
@@ -160,13 +161,15 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     mends = _can_mend()
     if not mends and options.tunes_mending:
         raise UsageError(
-            "--upscale, --natural and --tta need the restorer 'mend', which is not installed; "
-            "leave them out, and --find fills what it finds."
+            "--upscale, --natural, --tta and --keep-fading need the restorer 'mend', which is not "
+            "installed; leave them out, and --find fills what it finds."
         )
     from restore.detector import Detector
     from restore.folders.repairer import Repairer
 
     detector = Detector.load(options.find, device=device)
-    filler = _load_restorer(model, replace(options, natural=0.0, tta=False, upscale=1), device)
+    filler = _load_restorer(
+        model, replace(options, natural=0.0, tta=False, upscale=1, keep_fading=False), device
+    )
     mender = _load_restorer("mend", options, device) if mends else None
     return Repairer(detector, filler, mender, options.grow)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restore.degradations.color import Yellowing, fade, lower_contrast, turn_yellow
+from restore.degradations.color import Yellowing, lower_contrast, turn_yellow
 
 
 def saturation(pixels: np.ndarray) -> float:
@@ -9,17 +9,8 @@ def saturation(pixels: np.ndarray) -> float:
 
 
 def test_zero_changes_nothing(photo: np.ndarray) -> None:
-    assert np.array_equal(fade(photo, 0), photo)
     assert np.array_equal(turn_yellow(photo, 0), photo)
     assert np.array_equal(lower_contrast(photo, 1, 0), photo)
-
-
-def test_fading_takes_colour_and_depth(photo: np.ndarray) -> None:
-    half = fade(photo, 0.5)
-    assert saturation(half) < 0.6 * saturation(photo)
-    assert half.std() < 0.6 * photo.std()
-    assert half.min() > photo.min() + 50
-    assert len(np.unique(fade(photo, 1).reshape(-1, 3), axis=0)) == 1
 
 
 def test_white_paper_turns_yellow() -> None:

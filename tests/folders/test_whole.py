@@ -1,5 +1,6 @@
 """Photos that are mended as a whole: no mask, and what their files keep."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
 from restore.checkpoint import (
     Header,
@@ -15,6 +17,7 @@ from restore.checkpoint import (
     load_network,
     save_checkpoint,
 )
+from restore.degradations.fading import fade
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Record, Tree, fix_folder, fix_photos, plan_folder
 from restore.folders.run import pick_model
@@ -135,6 +138,23 @@ def test_a_result_that_would_be_too_large_is_refused(write_picture, mender: str)
     assert "p.png would have 0 megapixels" in str(failure.error)
 
 
+def test_fading_stays_where_that_is_wanted(write_picture, tmp_path: Path) -> None:
+    network = build_network(RESTORERS, SETTINGS)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    save_checkpoint(
+        tmp_path / "same.safetensors",
+        network,
+        Header(name="same", task="mend", network=SETTINGS, size=64),
+    )
+    faded = write_picture("p.png", fade(data.coffee()[:200, :300], 0.4))
+    pale, fresh = (
+        _read(_mend(faded, str(tmp_path / "same.safetensors"), replace(FixOptions(), **options)))
+        for options in ({"keep_fading": True}, {"keep_fading": False, "overwrite": True})
+    )
+    assert np.array_equal(pale, _read(faded)) and fresh.std() > 1.4 * pale.std()
+
+
 def test_a_folder_is_mended_to_the_same_files(write_picture, mender: str, tmp_path: Path) -> None:
     photos = [write_picture(f"photos/{name}") for name in ("a.png", "deep/b.jpg")]
     tree = Tree(tmp_path / "photos", tmp_path / "fixed", FixOptions())
@@ -176,6 +196,7 @@ def test_a_folder_is_mended_again_when_the_natural_weights_are_others(
         (FixOptions(Path("mask.png"), upscale=2), "leave out the mask"),
         (FixOptions(mask_is="alpha", natural=0.5), "leave out the mask"),
         (FixOptions(Path("mask.png"), tta=True), "leave out the mask"),
+        (FixOptions(Path("mask.png"), keep_fading=True), "leave out the mask"),
         (FixOptions(natural=0.5), "no natural weights"),
     ],
 )
