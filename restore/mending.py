@@ -61,7 +61,7 @@ class Mender:
             RestoreError: it does not suffice for the smallest, either.
         """
         mended = keep_tone(photo, (yield from self._mend(photo, seed, 1)))
-        faded = 0.0
+        faded = None
         if not self.keep_fading and find_change(photo, mended) < SURE:
             faded = find_fading(mended)
         if self.upscale > 1:

@@ -2,13 +2,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from restore.degradations.contract import Chance, Degradation, Rng, Share, Span
 from restore.image import AnyPixels, Pixels
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_OLD_PAPER = (1.0, 0.88, 0.58)  # share of red, green and blue that old paper reflects
+OLD_PAPER = np.array((1.0, 0.88, 0.58))  # share of red, green and blue that it reflects
 
 
 def mix(pixels: AnyPixels, matrix: ArrayLike, offset: ArrayLike = (0, 0, 0)) -> AnyPixels:
@@ -21,7 +21,12 @@ def mix(pixels: AnyPixels, matrix: ArrayLike, offset: ArrayLike = (0, 0, 0)) -> 
 
 def turn_yellow(pixels: Pixels, amount: float) -> Pixels:
     """Look at the photo on old paper: 0 as it was, 1 yellow where it was white."""
-    return mix(pixels, np.diag(1 - amount * (1 - np.array(_OLD_PAPER))))
+    return mix(pixels, np.diag(paper(amount)))
+
+
+def paper(amount: float) -> NDArray[np.float64]:
+    """Return the share of red, green and blue that paper reflects: 0 white, 1 old."""
+    return 1 - amount * (1 - OLD_PAPER)
 
 
 class Yellowing(Degradation):
