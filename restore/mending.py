@@ -52,7 +52,9 @@ class Mender:
     def steps(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a photo (H, W, 3) uint8 or uint16, see `restore.windows.follow`.
 
-        Where memory does not suffice, it is done in smaller tiles.
+        The network restores detail; brightness and colour are the photo's own (`keep_tone`), but
+        for what fading took from a photo as a whole. Where memory does not suffice, it is done in
+        smaller tiles.
 
         Returns:
             (H, W, 3) of the photo's type, `upscale` times as high and wide.
@@ -150,10 +152,12 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
         change *= min(1.0, max(0.0, (NOISE[1] - detail) / (NOISE[1] - NOISE[0])))
     if not change.any():
         return mended
-    larger = cv2.resize(change, mended.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    kept = np.subtract(mended, larger, out=larger)
-    np.clip(np.rint(kept, out=kept), 0, np.iinfo(mended.dtype).max, out=kept)
-    return kept.astype(mended.dtype)
+    kept = np.empty_like(mended)
+    for channel in range(3):  # one at a time, as these numbers take four bytes each
+        larger = cv2.resize(change[..., channel], mended.shape[1::-1])
+        levels = np.rint(mended[..., channel] - larger)
+        kept[..., channel] = np.clip(levels, 0, np.iinfo(mended.dtype).max)
+    return kept
 
 
 def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:

@@ -71,8 +71,8 @@ class Restorer:
 
         Raises:
             UsageError: an unknown name or device, a checkpoint that restores no photos, another
-                scale, or `tta` or `upscale` for one that fills holes: the mean of several fills is
-                a blur, and there is nothing to enlarge with.
+                scale, or `tta`, `upscale` or `keep_fading` for one that fills holes: the mean of
+                several fills is a blur, and it mends nothing else.
             RestoreError: the file is missing or is no whole checkpoint of this program.
         """
         path = checkpoint_path(name)
@@ -82,8 +82,9 @@ class Restorer:
         if tta and settings.task != "mend":
             raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         check_scale(upscale)
-        if upscale > 1 and settings.task != "mend":
-            raise UsageError(f"{settings.name} fills holes, and upscale is for what mends photos.")
+        if (upscale > 1 or keep_fading) and settings.task != "mend":
+            option = "upscale" if upscale > 1 else "keep_fading"
+            raise UsageError(f"{settings.name} fills holes, and {option} is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural

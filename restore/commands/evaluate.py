@@ -43,7 +43,7 @@ DRAWN = 1000  # pictures of a sampler
     metavar="N",
     help="Only the last N pictures, as where those before were trained on.",
 )
-@seed_option("For the holes of a preset, or the noise of a sampler.")
+@seed_option("For the holes or the damage of a preset, or the noise of a sampler.")
 @click.option("--biharmonic", is_flag=True, help="Compare with biharmonic filling too; it is slow.")
 @click.option(
     "--count",

@@ -192,7 +192,8 @@ def fix(
 ) -> int:
     """Fill the holes that a mask marks in photos; every other pixel stays as it is.
 
-    Without a mask, mend photos as a whole: noise, blur, JPEG blocks, fading.
+    Without a mask, mend photos as a whole: noise, blur, JPEG blocks, and fading where neither black
+    nor white is left (a hazy photo may look so; --keep-fading).
 
     A FOLDER is fixed with all folders in it, into --out FOLDER, where report.jsonl tells what
     became of each photo; one that can't be fixed does not stop the others.

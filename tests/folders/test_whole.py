@@ -1,6 +1,5 @@
 """Photos that are mended as a whole: no mask, and what their files keep."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -149,7 +148,7 @@ def test_fading_stays_where_that_is_wanted(write_picture, tmp_path: Path) -> Non
     )
     faded = write_picture("p.png", fade(data.coffee()[:200, :300], 0.4))
     pale, fresh = (
-        _read(_mend(faded, str(tmp_path / "same.safetensors"), replace(FixOptions(), **options)))
+        _read(_mend(faded, str(tmp_path / "same.safetensors"), FixOptions(**options)))
         for options in ({"keep_fading": True}, {"keep_fading": False, "overwrite": True})
     )
     assert np.array_equal(pale, _read(faded)) and fresh.std() > 1.4 * pale.std()
