@@ -10,7 +10,7 @@ from restore.commands.options import FILE, FiniteRange, device_option, overwrite
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from restore.image import Mask
+    from restore.image import Mask, Pixels
 
 EXAMPLES = """\b
 Examples:
@@ -19,6 +19,12 @@ Examples:
   restore mask old.jpg --find scratches --preview preview.png
   restore mask --preset wide --size 768x512 --seed 3 --out mask.png
 """
+
+NEEDS_PHOTO = {
+    "--find": "looks for damage in",
+    "--color": "marks what has this colour in",
+    "--preview": "lays the mask over",
+}
 
 
 class Numbers(click.ParamType):
@@ -103,8 +109,10 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
-    from restore.image import Photo, check_target, format_named, write_image
-    from restore.masks import grow_mask, hole_share
+    from restore.assets import checkpoint_path
+    from restore.draw import draw_mask
+    from restore.image import Photo, check_held, check_target, format_named, read_image, write_image
+    from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
         raise UsageError("Say what to mark with one of --preset, --box, --color and --find.")
@@ -117,24 +125,36 @@ def mask(
             "--size is for --preset and --box; with --color and --find name the photo and leave "
             "out --size."
         )
+    for option, does in NEEDS_PHOTO.items():
+        if photo is None and {"--find": find, "--color": color, "--preview": preview}[option]:
+            raise UsageError(f"{option} {does} a photo; name the photo.")
     target = _target(photo, out)
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
-    for path in (target, preview):  # finding takes long, so refuse before it
-        if path is not None and path.suffix:
+    targets = [path for path in (target, preview) if path is not None]
+    for path in targets:  # finding takes long, so refuse before it
+        if path.suffix:
             format_named(path)
     if find:
-        drawn = _find(photo, find, threshold, device)
-    elif color:
-        drawn = _draw_color(photo, color, tolerance)
+        checkpoint_path(find)  # an unknown name shall be told before torch is imported
+    pixels = None if photo is None else read_image(photo).pixels
+    if pixels is not None:
+        for path in targets:
+            check_held(path, pixels.shape, Photo(pixels[:1, :1]), None)
+    if pixels is not None and find:
+        drawn = _find(pixels, find, threshold, device)
+    elif pixels is not None and color:
+        drawn = mask_from_color(pixels, color, TOLERANCE if tolerance is None else tolerance)
     else:
-        drawn = _draw_shapes(_size_of(photo, size), preset, seed, boxes)
+        drawn = _draw_shapes(_size_of(pixels, size), preset, seed, boxes)
     drawn = grow_mask(drawn, grow)
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
     write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
     click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
-    if preview is not None and photo is not None:
-        _write_preview(preview, photo, drawn, overwrite)
+    if preview is not None and pixels is not None:
+        shown = draw_mask(pixels, drawn)
+        write_image(preview, shown, Photo(shown), overwrite=overwrite)
+        click.echo(to_printable(f"{preview} (what is marked is magenta)"))
 
 
 def _tell_share(share: float) -> str:
@@ -158,10 +178,8 @@ def _check_preview(photo: Path | None, preview: Path | None, target: Path, overw
     """Refuse a preview that can't be drawn, or would replace something, before work begins."""
     from restore.image import check_target
 
-    if preview is None:
+    if preview is None or photo is None:
         return
-    if photo is None:
-        raise UsageError("--preview lays the mask over a photo; name the photo.")
     if preview.exists() and photo.exists() and preview.samefile(photo):
         raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
     if preview.resolve() == target.resolve():
@@ -169,52 +187,27 @@ def _check_preview(photo: Path | None, preview: Path | None, target: Path, overw
     check_target(preview, overwrite=overwrite)
 
 
-def _write_preview(path: Path, photo: Path, drawn: "Mask", overwrite: bool) -> None:
-    from restore.draw import draw_mask
-    from restore.image import Photo, read_image, write_image
-
-    shown = draw_mask(read_image(photo).pixels, drawn)
-    write_image(path, shown, Photo(shown), overwrite=overwrite)
-    click.echo(to_printable(f"{path} (what is marked is magenta)"))
-
-
-def _size_of(photo: Path | None, size: tuple[int, int] | None) -> tuple[int, int]:
+def _size_of(pixels: "Pixels | None", size: tuple[int, int] | None) -> tuple[int, int]:
     """Return (height, width) of the photo, or else as given by (width, height)."""
-    from restore.image import MAX_PIXELS, read_image
+    from restore.image import MAX_PIXELS
 
-    if photo is not None and size is None:
-        height, width = read_image(photo).pixels.shape[:2]
-    elif size is not None and photo is None:
-        width, height = size
-    else:
+    if pixels is not None:
+        if size is not None:
+            raise UsageError("The photo says how large the mask is; leave out --size.")
+        return pixels.shape[0], pixels.shape[1]
+    if size is None:
         raise UsageError("Name the photo that the mask is for, or else its --size, as in 768x512.")
+    width, height = size
     if width * height > MAX_PIXELS:
         raise UsageError(f"A mask has at most {MAX_PIXELS / 1e6:.0f} megapixels, as a photo has.")
     return height, width
 
 
-def _find(photo: Path | None, name: str, threshold: float | None, device: str) -> "Mask":
-    from restore.assets import checkpoint_path
-    from restore.image import read_image
-
-    if photo is None:
-        raise UsageError("--find looks for damage in a photo; name the photo.")
-    checkpoint_path(name)  # an unknown name shall be told before torch is imported
-    pixels = read_image(photo).pixels
+def _find(pixels: "Pixels", name: str, threshold: float | None, device: str) -> "Mask":
     from restore.detector import THRESHOLD, Detector
 
     detector = Detector.load(name, device=device)
     return detector.find(pixels, threshold=THRESHOLD if threshold is None else threshold)
-
-
-def _draw_color(photo: Path | None, color: str, tolerance: int | None) -> "Mask":
-    from restore.image import read_image
-    from restore.masks import TOLERANCE, mask_from_color
-
-    if photo is None:
-        raise UsageError("--color marks what has this colour in a photo; name the photo.")
-    within = TOLERANCE if tolerance is None else tolerance
-    return mask_from_color(read_image(photo).pixels, color, within)
 
 
 def _draw_shapes(

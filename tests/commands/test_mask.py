@@ -54,7 +54,7 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
         (["--preset", "wide", "--box", "1,2,3,4"], "one of --preset, --box, --color and --find"),
         (["--preset", "wide"], "name it with --out"),
         (["--preset", "wide", "--out", "m.png"], "or else its --size"),
-        (["p.png", "--preset", "wide", "--size", "9x9"], "or else its --size"),
+        (["p.png", "--preset", "wide", "--size", "9x9"], "photo says how large the mask is"),
         (["--color", "red", "--size", "9x9", "--out", "m.png"], "name the photo"),
         (["--preset", "wide", "--size", "99999x99999", "--out", "m.png"], "at most 179 megapixels"),
         (
@@ -167,3 +167,12 @@ def test_a_mask_of_nothing_and_one_of_little_are_told_apart(run, write_picture) 
     pixels[0, 0] = (255, 0, 0)
     ran = run("mask", write_picture("little.png", pixels), "--color", "red")
     assert ran.out.endswith("(less than 0.1% hole)\n")
+
+
+def test_a_mask_that_its_format_can_not_hold_is_refused_before_the_work(
+    run, write_picture, monkeypatch
+) -> None:
+    monkeypatch.setattr("restore.detector.Detector.load", None)  # never asked
+    photo = write_picture("p.png", np.zeros((1, 17_000, 3), np.uint8))
+    ran = run("mask", photo, "--find", "scratches", "--out", photo.with_name("m.webp"))
+    assert ran.code == 1 and "at most 16383" in ran.sentence
