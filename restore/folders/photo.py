@@ -200,7 +200,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
     if copied:
         sentences = ()  # it stays whatever it is
-    sentences += _check_share(job.photo, hole_share(hole), options.mask_is)
+    sentences += _check_share(job.photo, hole_share(hole), options)
     alpha = photo.alpha
     if alpha is not None and options.mask_is == "alpha":
         alpha = np.where(hole == 1, np.uint8(255), alpha)
@@ -317,10 +317,11 @@ def _check_bytes(path: Path, most: int) -> None:
         )
 
 
-def _check_share(path: Path, share: float, mask_is: MaskIs) -> tuple[str, ...]:
+def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ...]:
     """Refuse a mask that leaves nothing to go by, and return a warning of one that looks wrong."""
-    marked = f"The mask marks {share:.1%} of {path} as hole"
-    other = {"hole": "known", "known": "hole"}.get(mask_is)
+    widened = f", widened by {options.grow} pixels," if options.grow else ""
+    marked = f"The mask{widened} marks {share:.1%} of {path} as hole"
+    other = {"hole": "known", "known": "hole"}.get(options.mask_is)
     hint = (
         f"; if its white and black are the wrong way round, use --mask-is {other}" if other else ""
     )

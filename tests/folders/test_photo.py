@@ -174,6 +174,14 @@ def test_a_large_hole_is_warned_of_and_a_huge_one_refused(
         assert len(said) == (outcome == "warned")
 
 
+def test_a_hole_that_was_widened_too_far_says_so(write_picture, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
+    options = FixOptions(write_picture("mask.png", white_rows(10)), grow=95)
+    (job,) = plan_jobs([photo], f"{tmp_path}/new/", options)
+    with pytest.raises(UsageError, match=r"^The mask, widened by 95 pixels, marks 100\.0%"):
+        list(fix_photo(fake_restorer, job, options))
+
+
 @pytest.mark.parametrize(("mask_is", "hint"), [("hole", "known"), ("known", "hole")])
 def test_the_other_polarity_is_the_one_suggested(
     mask_is: str, hint: str, write_picture, fake_restorer, tmp_path
