@@ -79,10 +79,11 @@ class Mender:
                 return (yield from self._mend_in_tiles(photo, seed, factor, side))
             except MemoryError:
                 if side == LEAST_SIDE:
-                    height, width = (factor * side for side in photo.shape[:2])
+                    height, width = photo.shape[:2]
                     raise RestoreError(
-                        f"There is not enough memory to mend {width} × {height} pixels, even in "
-                        f"tiles of {LEAST_SIDE}; close other programs, or take a smaller photo."
+                        f"There is not enough memory to mend {factor * width} × {factor * height} "
+                        f"pixels, even in tiles of {LEAST_SIDE}; close other programs, or take a "
+                        f"smaller photo."
                     ) from None
                 side = max(LEAST_SIDE, side // 2)
 
@@ -149,7 +150,7 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     if photo.shape == mended.shape:
         tone = float(np.square(change).mean()) * (255 / np.iinfo(photo.dtype).max) ** 2
         detail = max(0.0, find_change(photo, mended) ** 2 - tone) ** 0.5
-        change *= min(1.0, max(0.0, (NOISE[1] - detail) / (NOISE[1] - NOISE[0])))
+        change *= np.float32(np.interp(detail, NOISE, (1, 0)))
     if not change.any():
         return mended
     kept = np.empty_like(mended)
@@ -167,8 +168,8 @@ def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     little of the finest detail of a clean photo, from which most can be gained.
     """
     change = find_change(photo, mended)
-    clean, damaged = BY_BLOCKS if find_blocks(photo, mended) >= BLOCKY else OTHERWISE
-    share = min(1.0, max(0.0, (change - clean) / (damaged - clean)))
+    looks = BY_BLOCKS if find_blocks(photo, mended) >= BLOCKY else OTHERWISE  # clean, damaged
+    share = float(np.interp(change, looks, (0, 1)))
     return np.asarray(cv2.addWeighted(mended, share, photo, 1 - share, 0), photo.dtype)
 
 

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,38 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     save_checkpoint(path, generator, header)
     return path
+
+
+@pytest.fixture(scope="session")
+def save_mender() -> Callable[..., Path]:
+    """Return a function that saves a small restorer of whole photos with random weights."""
+    import torch
+
+    from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
+    from restore.nets import RESTORERS
+
+    arguments = {"channels": [8, 8, 8], "blocks": [1, 1, 1], "base": "damaged"}
+    settings = NetworkSettings(kind="unet", arguments=arguments)
+
+    def save(path: Path, seed: int, std: float = 0.06) -> Path:
+        torch.manual_seed(seed)
+        network = build_network(RESTORERS, settings)
+        for weight in network.parameters():
+            torch.nn.init.normal_(weight, std=std)
+        header = Header(name="whole", task="mend", network=settings, size=64)
+        save_checkpoint(path, network, header)
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="module")
+def mender(save_mender: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a small restorer of whole photos with random weights that change them visibly."""
+    from restore.restorer import Restorer
+
+    path = save_mender(tmp_path_factory.mktemp("model") / "whole.safetensors", 0)
+    return Restorer.load(path, device="cpu")
 
 
 @pytest.fixture

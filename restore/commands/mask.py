@@ -20,11 +20,11 @@ Examples:
   restore mask --preset wide --size 768x512 --seed 3 --out mask.png
 """
 
-NEEDS_PHOTO = {
-    "--find": "looks for damage in",
-    "--color": "marks what has this colour in",
-    "--preview": "lays the mask over",
-}
+NEEDS_PHOTO = (
+    "--find looks for damage in",
+    "--color marks what has this colour in",
+    "--preview lays the mask over",
+)
 
 
 class Numbers(click.ParamType):
@@ -125,9 +125,9 @@ def mask(
             "--size is for --preset and --box; with --color and --find name the photo and leave "
             "out --size."
         )
-    for option, does in NEEDS_PHOTO.items():
-        if photo is None and {"--find": find, "--color": color, "--preview": preview}[option]:
-            raise UsageError(f"{option} {does} a photo; name the photo.")
+    for does, given in zip(NEEDS_PHOTO, (find, color, preview), strict=True):
+        if given and photo is None:
+            raise UsageError(f"{does} a photo; name the photo.")
     target = _target(photo, out)
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)

@@ -84,7 +84,7 @@ def find_fading(pixels: AnyPixels) -> Faded | None:
     amount = float(min((dark / ground).min(), ((255 - light) / (255 - ground)).min()))
     if amount <= _FROM:
         return None
-    given = min(_MOST, amount) * min(1.0, (amount - _FROM) / (_SURE - _FROM))
+    given = float(min(_MOST, amount) * np.interp(amount, (_FROM, _SURE), (0, 1)))
     colour = np.ptp(seen / paper(yellow) - amount * ground, axis=1)
     return Faded(given, yellow, tint, bool(colour.mean() < _COLOURLESS))
 
