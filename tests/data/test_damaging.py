@@ -46,6 +46,18 @@ def test_mask_crop_and_damage_lie_on_each_other(folded: Chain, dark: Pixels) -> 
     assert 5 < hit < 40, "the damage of a larger photo may lie elsewhere"
 
 
+def test_two_in_three_parts_lie_at_a_rim_of_their_photo(tmp_path: Path, dark: Pixels) -> None:
+    path = tmp_path / "worn.toml"
+    path.write_text(
+        '[[stages]]\n[[stages.steps]]\nkind = "worn-rims"\nworn = [1, 1]\ndepth = [0.1, 0.1]\n'
+        "torn = 0\n"
+    )
+    worn = Damaging(load_chain(path), 3)
+    masks = [worn.draw(dark, np.random.default_rng(n))[2] for n in range(120)]
+    for rim in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert 30 < sum(mask[rim].mean() > 0.5 for mask in masks) < 75
+
+
 def test_some_parts_are_enlarged_and_some_are_as_they_were(folded: Chain, dark: Pixels) -> None:
     crops = [Damaging(folded, 3).draw(dark, np.random.default_rng(n))[0] for n in range(40)]
     rows = [int(np.ptp(crop[:, 0, 0].astype(int))) + 1 for crop in crops]
