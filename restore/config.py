@@ -4,11 +4,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from restore.errors import RestoreError, UsageError
@@ -22,21 +21,6 @@ class Settings(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def within(low: float, high: float = inf) -> AfterValidator:
-    """Return a check of a range (smallest, largest), which has to lie between low and high."""
-
-    def check(bounds: tuple[float, float]) -> tuple[float, float]:
-        if not low <= bounds[0] <= bounds[1] <= high:
-            limit = "" if high == inf else f" <= {high:g}"
-            raise ValueError(
-                f"must be [smallest, largest] with {low:g} <= smallest <= largest{limit}, "
-                f"not {list(bounds)}"
-            )
-        return bounds
-
-    return AfterValidator(check)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

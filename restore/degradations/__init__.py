@@ -4,9 +4,10 @@ Each takes (pixels, rng) and returns pixels, (H, W, 3) uint8 RGB of the same siz
 """
 
 from restore.degradations.chain import DEGRADATIONS, Chain, Stage, Step, load_chain, load_damage
-from restore.degradations.contract import Degradation, Rng
+from restore.degradations.contract import Degradation
 from restore.degradations.damage import Damage, Layer, lay_over
 from restore.degradations.fading import find_fading, unfade
+from restore.seeded import Rng
 
 __all__ = [
     "DEGRADATIONS",

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from restore.config import within
-from restore.degradations.contract import Degradation, Rng, Span
+from restore.degradations.contract import Degradation
 from restore.image import Pixels, Plane
+from restore.seeded import Amounts, Rng, within
 
 Angle = Annotated[tuple[float, float], within(0, 360)]  # degrees
 Filter = Literal["nearest", "linear", "cubic", "area", "lanczos", "bicubic"]
@@ -62,7 +62,7 @@ def _normalised(kernel: Plane) -> Plane:
 class GaussianBlur(Degradation):
     """Softness, the same or not in all directions."""
 
-    sigma: Span = (0.4, 3)  # pixels
+    sigma: Amounts = (0.4, 3)  # pixels
     ratio: Annotated[tuple[float, float], within(0.01, 1)] = (0.4, 1)  # of the narrow to the wide
     angle: Angle = (0, 180)
 
@@ -75,7 +75,7 @@ class GaussianBlur(Degradation):
 class MotionBlur(Degradation):
     """A camera that moved in a straight line."""
 
-    length: Span = (3, 21)  # pixels
+    length: Amounts = (3, 21)  # pixels
     angle: Angle = (0, 180)
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
@@ -87,7 +87,7 @@ class MotionBlur(Degradation):
 class LensBlur(Degradation):
     """A lens out of focus: points become disks."""
 
-    radius: Span = (1, 6)  # pixels
+    radius: Amounts = (1, 6)  # pixels
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo blurred."""

@@ -14,7 +14,7 @@ from restore.config import Settings, read_toml, validate
 from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
 from restore.degradations.color import LowContrast, Yellowing
 from restore.degradations.compression import Jpeg, Recompression, Webp
-from restore.degradations.contract import Chance, Degradation, Rng, to_levels
+from restore.degradations.contract import Degradation, to_levels
 from restore.degradations.cracks import Cracks, Creases, Flaking
 from restore.degradations.damage import Damage, Dust, Folds, Scratches, Stains
 from restore.degradations.fading import Fading
@@ -23,6 +23,7 @@ from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, Poiss
 from restore.degradations.rims import Mount, WornRims
 from restore.errors import UsageError
 from restore.image import Mask, Pixels, Plane
+from restore.seeded import Rng, Share
 from restore.tables import look_up
 
 DEGRADATIONS: dict[str, type[Degradation]] = {
@@ -60,7 +61,7 @@ SPREAD = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # how far blur ma
 class Step(Settings):
     """A kind with its ranges, and how often it is applied."""
 
-    chance: Chance = 1.0
+    chance: Share = 1.0
     degradation: Degradation
 
 

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from restore.degradations.contract import Chance, Degradation, Rng, Share, Span
+from restore.degradations.contract import Degradation
 from restore.image import AnyPixels, Pixels
+from restore.seeded import Amounts, Rng, Share, Shares
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 OLD_PAPER = np.array((1.0, 0.88, 0.58))  # share of red, green and blue that it reflects
@@ -32,8 +33,8 @@ def paper(amount: float) -> NDArray[np.float64]:
 class Yellowing(Degradation):
     """Paper that has turned yellow; often the colours of the photo are gone as well."""
 
-    amount: Share = (0.3, 1)
-    gray: Chance = 0.3  # how often the photo is black and white
+    amount: Shares = (0.3, 1)
+    gray: Share = 0.3  # how often the photo is black and white
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo yellowed."""
@@ -56,8 +57,8 @@ def lower_contrast(pixels: Pixels, contrast: float, brightness: float) -> Pixels
 class LowContrast(Degradation):
     """A flat photo, too dark or too light."""
 
-    contrast: Share = (0.3, 0.8)
-    brightness: Span = (0, 40)  # levels of 255, up or down
+    contrast: Shares = (0.3, 0.8)
+    brightness: Amounts = (0, 40)  # levels of 255, up or down
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo flattened."""

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from restore.config import within
-from restore.degradations.contract import Count, Degradation, Rng, draw_count
+from restore.degradations.contract import Degradation
 from restore.errors import RestoreError
 from restore.image import Pixels
+from restore.seeded import Count, Rng, draw_count, within
 
 Codec = Literal["jpeg", "webp"]
 Subsampling = Literal["444", "422", "420"]

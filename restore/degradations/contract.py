@@ -1,16 +1,13 @@
 """What every kind of degradation is: settings that spoil a photo by numbers drawn from ranges."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from restore.config import Settings, within
+from restore.config import Settings
 from restore.image import Mask, Pixels, Plane
-
-Rng = np.random.Generator
+from restore.seeded import Rng
 
 
 class Degradation(Settings, ABC):
@@ -38,19 +35,6 @@ class Degradation(Settings, ABC):
         and leave it empty. The pixels are those of calling the kind with an equal generator.
         """
         return self(pixels, rng), np.zeros(pixels.shape[:2], np.uint8)
-
-
-MOST = 100_000  # lines, specks or letters; more would take hours
-Count = Annotated[tuple[int, int], within(0, MOST)]  # both ends may be drawn
-Span = Annotated[tuple[float, float], within(0)]
-Share = Annotated[tuple[float, float], within(0, 1)]
-Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
-Chance = Annotated[float, Field(ge=0, le=1)]
-
-
-def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
-    """Return a whole number of a range, both ends included."""
-    return int(rng.integers(bounds[0], bounds[1] + 1))
 
 
 def to_levels(values: NDArray[np.floating]) -> Pixels:

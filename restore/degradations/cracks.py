@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import Chance, Count, Length, Rng, Share, draw_count
 from restore.degradations.damage import (
     DIRT,
     PAPER,
@@ -12,10 +11,10 @@ from restore.degradations.damage import (
     Layer,
     Line,
     draw_lines,
-    draw_smooth,
     stack_layers,
 )
 from restore.image import Plane
+from restore.seeded import Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
 PAPERS = ((250, 248, 244), (238, 226, 198), (214, 188, 140))  # white, aged, soaked with glue
 SHADOW = 0.45  # opacity of the shadow of a raised rim
@@ -58,19 +57,19 @@ class Cracks(Damage):
     count: Count = (1, 6)  # cracks, without their branches
     length: Length = (0.1, 1.3)
     width: Length = (0.001, 0.009)  # thin ones are more common
-    turn: Share = (0.1, 0.6)
+    turn: Shares = (0.1, 0.6)
     branches: Count = (0, 4)  # of each
     flakes: Count = (0, 12)  # patches of lost emulsion along all of them
-    opacity: Share = (0.4, 1)
-    raised: Chance = 0.4  # how often the rims throw a shadow
-    dark: Chance = 0.08  # how often dirt has filled them
+    opacity: Shares = (0.4, 1)
+    raised: Share = 0.4  # how often the rims throw a shadow
+    dark: Share = 0.08  # how often dirt has filled them
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the cracks."""
         size, side = (height, width), min(height, width)
         lines: list[Line] = []
         for _ in range(draw_count(rng, self.count)):
-            wide = _draw_width(self.width, side, rng)
+            wide = draw_width(self.width, side, rng)
             trunk = _draw_trunk(size, self.length, wide, rng.uniform(*self.turn), rng)
             branches = draw_count(rng, self.branches)
             lines += [trunk, *(_draw_branch(trunk, side, rng) for _ in range(branches))]
@@ -84,7 +83,7 @@ class Cracks(Damage):
         return Layer(color, opacity)
 
 
-def _draw_width(width: Length, side: int, rng: Rng) -> float:
+def draw_width(width: Length, side: int, rng: Rng) -> float:
     """Return a width in pixels for a photo of this shorter side; thin ones are more common."""
     low, high = width
     return (low + (high - low) * rng.random() ** 2) * side
@@ -111,6 +110,12 @@ def _draw_paper(size: tuple[int, int], dark: float, rng: Rng) -> NDArray[np.floa
     levels = np.arange(len(PAPERS))
     channels = [np.interp(place, levels, channel) for channel in np.array(PAPERS).T]
     return np.stack(channels, axis=2).astype(np.float32)
+
+
+def draw_bare_paper(size: tuple[int, int], rough: float, rng: Rng) -> NDArray[np.float32]:
+    """Return the colour of bare paper (H, W, 3); its fibres change it by a share of `rough`."""
+    paper = _draw_paper(size, 0, rng)
+    return paper * (1 + np.float32(rough) * draw_smooth(*size, 0.008, rng))[..., None]
 
 
 def _draw_branch(trunk: Line, side: int, rng: Rng) -> Line:
@@ -147,10 +152,10 @@ class Flaking(Damage):
     count: Count = (1, 5)  # cracks
     length: Length = (0.02, 1.2)
     width: Length = (0.004, 0.05)  # of the patches; narrow ones are more common
-    share: Share = (0.2, 1)  # share of the way along which it came off
-    left: Share = (0, 0.3)  # share of a patch that stayed on, in crumbs
-    opacity: Share = (0.75, 1)
-    raised: Chance = 0.5  # how often the rims throw a shadow
+    share: Shares = (0.2, 1)  # share of the way along which it came off
+    left: Shares = (0, 0.3)  # share of a patch that stayed on, in crumbs
+    opacity: Shares = (0.75, 1)
+    raised: Share = 0.5  # how often the rims throw a shadow
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the patches."""
@@ -162,11 +167,10 @@ class Flaking(Damage):
         gone = crumbs <= np.quantile(crumbs, 1 - rng.uniform(*self.left))
         opacity = np.clip(inside + 0.5, 0, 1) * gone
         opacity = np.asarray(opacity * rng.uniform(*self.opacity), np.float32)
-        color = _draw_paper(size, 0, rng)
-        color = color * (1 + 0.03 * draw_smooth(height, width, 0.008, rng))[..., None]
+        color = draw_bare_paper(size, 0.03, rng)
         if rng.random() < self.raised:
             return _raise_rims(color, opacity, rng)
-        return Layer(np.asarray(color, np.float32), opacity)
+        return Layer(color, opacity)
 
     def _draw_patches(self, size: tuple[int, int], rng: Rng) -> Plane:
         """Return how far pixels (H, W) lie inside the patches along one crack, in pixels."""
@@ -174,7 +178,7 @@ class Flaking(Damage):
         even = line._replace(widths=np.ones_like(line.widths))
         away = (draw_lines(size, [even]) < 0.5).astype(np.uint8)
         distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 5), np.float32)
-        half = 0.5 * _draw_width(self.width, min(size), rng)
+        half = 0.5 * draw_width(self.width, min(size), rng)
         ragged = sum(draw_smooth(*size, grain, rng) for grain in (0.01, 0.03))
         place = draw_smooth(*size, 0.08, rng)
         off = np.clip(2 * (place - np.quantile(place, 1 - rng.uniform(*self.share))), -1, 1)
@@ -191,15 +195,15 @@ class Creases(Damage):
     count: Count = (1, 12)  # creases, without their branches
     length: Length = (0.1, 1.2)
     width: Length = (0.001, 0.006)  # thin ones are more common
-    turn: Share = (0.03, 0.4)
+    turn: Shares = (0.03, 0.4)
     branches: Count = (0, 6)  # of each
-    opacity: Share = (0.15, 0.8)
-    rubbed: Share = (0, 1)  # how much they are white instead of light and dark
-    broken: Share = (0, 0.4)  # share of their way that shows the paper
+    opacity: Shares = (0.15, 0.8)
+    rubbed: Shares = (0, 1)  # how much they are white instead of light and dark
+    broken: Shares = (0, 0.4)  # share of their way that shows the paper
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the creases."""
-        thick = max(0.5, _draw_width(self.width, min(height, width), rng))
+        thick = max(0.5, draw_width(self.width, min(height, width), rng))
         ridge = draw_lines((height, width), self._draw_net((height, width), thick, rng))
         return stack_layers(self._draw_relief(ridge, thick, rng), self._draw_breaks(ridge, rng))
 

@@ -12,17 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import (
-    Chance,
-    Count,
-    Degradation,
-    Length,
-    Rng,
-    Share,
-    draw_count,
-    to_levels,
-)
+from restore.degradations.contract import Degradation, to_levels
 from restore.image import Mask, Pixels, Plane
+from restore.seeded import Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
 VISIBLE = 0.1  # opacity from which on a pixel counts as damaged
 PAPER = (238, 232, 220)
@@ -123,9 +115,9 @@ class Scratches(Damage):
     count: Count = (2, 10)
     length: Length = (0.2, 1.4)
     width: Length = (0.002, 0.008)
-    turn: Share = (0, 0.04)  # bend between two of 16 pieces
-    opacity: Share = (0.5, 1)
-    dark: Chance = 0.2  # how often they are dark
+    turn: Shares = (0, 0.04)  # bend between two of 16 pieces
+    opacity: Shares = (0.5, 1)
+    dark: Share = 0.2  # how often they are dark
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the scratches."""
@@ -148,8 +140,8 @@ class Dust(Damage):
     hairs: Count = (0, 6)
     radius: Length = (0.001, 0.006)  # of specks
     length: Length = (0.03, 0.15)  # of hairs
-    opacity: Share = (0.5, 1)
-    dark: Chance = 0.3  # how often it is dark
+    opacity: Shares = (0.5, 1)
+    dark: Share = 0.3  # how often it is dark
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the dust."""
@@ -248,7 +240,7 @@ class Stains(Damage):
 
     count: Count = (1, 4)
     radius: Length = (0.04, 0.22)
-    opacity: Share = (0.35, 0.75)
+    opacity: Shares = (0.35, 0.75)
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the stains."""
@@ -261,11 +253,3 @@ class Stains(Damage):
             np.maximum(opacity, stain, out=opacity)
         color = np.array(TEA, np.float32) * np.float32(rng.uniform(0.5, 1.3))
         return Layer(color, opacity)
-
-
-def draw_smooth(height: int, width: int, grain: float, rng: Rng) -> Plane:
-    """Return smooth noise (H, W), about N(0, 1), with patches of `grain` times the shorter side."""
-    cell = max(1.0, grain * min(height, width))
-    cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)
-    smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(smooth, np.float32).reshape(height, width)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore.degradations.color import LUMA, OLD_PAPER, mix, paper
-from restore.degradations.contract import Degradation, Rng, Share
+from restore.degradations.contract import Degradation
 from restore.image import AnyPixels, Pixels, to_eight_bits
+from restore.seeded import Rng, Shares
 
 Colour = NDArray[np.float64]  # (3,), levels of 255
 
@@ -112,7 +113,7 @@ def _ground(tint: float) -> Colour:
 class Fading(Degradation):
     """Dyes that the light has bleached: blacks turn gray, colours pale."""
 
-    amount: Share = (0.15, 0.6)
+    amount: Shares = (0.15, 0.6)
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo faded."""

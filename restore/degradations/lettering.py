@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.config import within
-from restore.degradations.contract import Count, Rng, Share, draw_count
 from restore.degradations.damage import Damage, Layer
+from restore.seeded import Count, Rng, Shares, draw_count, within
 
 Canvas = NDArray[np.uint8]
 
@@ -55,8 +54,8 @@ class Text(Damage):
 
     lines: Count = (1, 3)
     letters: Count = (4, 24)
-    height: Share = (0.03, 0.1)  # of a capital
-    opacity: Share = (0.7, 1)
+    height: Shares = (0.03, 0.1)  # of a capital
+    opacity: Shares = (0.7, 1)
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the text, all of it in one colour."""
@@ -75,9 +74,9 @@ class Watermark(Damage):
     """One text repeated across the whole picture, half transparent."""
 
     letters: Count = (5, 14)
-    height: Share = (0.04, 0.12)  # of a capital
+    height: Shares = (0.04, 0.12)  # of a capital
     angle: Annotated[tuple[float, float], within(0, 360)] = (0, 60)  # degrees
-    opacity: Share = (0.2, 0.6)
+    opacity: Shares = (0.2, 0.6)
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return the watermark, white or black."""

@@ -5,9 +5,9 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from restore.config import within
-from restore.degradations.contract import Chance, Degradation, Rng, Span, to_levels
+from restore.degradations.contract import Degradation, to_levels
 from restore.image import Pixels, Plane
+from restore.seeded import Amounts, Rng, Share, within
 
 GAMMA = 2.2  # of a photo's levels over the light that they stand for
 _LIGHT = (np.arange(256, dtype=np.float32) / 255) ** GAMMA  # level -> light
@@ -26,8 +26,8 @@ def add_gaussian_noise(pixels: Pixels, sigma: float, rng: Rng, *, gray: bool = F
 class GaussianNoise(Degradation):
     """White noise of the same strength everywhere."""
 
-    sigma: Span = (2, 40)  # levels of 255
-    gray: Chance = 0.3  # how often all channels have the same noise
+    sigma: Amounts = (2, 40)  # levels of 255
+    gray: Share = 0.3  # how often all channels have the same noise
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with noise."""
@@ -80,9 +80,9 @@ def add_iso_noise(pixels: Pixels, shot: float, read: float, blotches: float, rng
 class IsoNoise(Degradation):
     """The noise of a sensor at high sensitivity: fine in light and dark, with coarse colour."""
 
-    shot: Span = (0.001, 0.012)
-    read: Span = (0.001, 0.02)
-    blotches: Span = (0, 0.8)
+    shot: Amounts = (0.001, 0.012)
+    read: Amounts = (0.001, 0.02)
+    blotches: Amounts = (0, 0.8)
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with noise."""
@@ -117,8 +117,8 @@ def _draw_grain(size: tuple[int, ...], sigma: float, rng: Rng) -> Plane:
 class FilmGrain(Degradation):
     """The grain of film or of a print."""
 
-    strength: Span = (3, 14)  # levels of 255
-    size: Span = (0.4, 1.2)  # pixels
+    strength: Amounts = (3, 14)  # levels of 255
+    size: Amounts = (0.4, 1.2)  # pixels
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with grain."""

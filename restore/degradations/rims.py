@@ -3,20 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.degradations.contract import (
-    Chance,
-    Count,
-    Degradation,
-    Length,
-    Rng,
-    Share,
-    Span,
-    draw_count,
-    to_levels,
-)
-from restore.degradations.cracks import PAPERS
-from restore.degradations.damage import Damage, Layer, draw_smooth, stack_layers
+from restore.degradations.contract import Degradation, to_levels
+from restore.degradations.cracks import PAPERS, draw_bare_paper, draw_width
+from restore.degradations.damage import Damage, Layer, stack_layers
 from restore.image import Pixels, Plane
+from restore.seeded import Amounts, Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
 _BACKGROUNDS = ((255, 255, 255), (0, 0, 0), (200, 190, 170), *PAPERS)  # what a scanner sees there
 
@@ -34,8 +25,8 @@ class Mount(Degradation):
 
     width: Length = (0.005, 0.07)
     lines: Count = (0, 2)  # thin ones inside it
-    tilt: Span = (0, 1)  # degrees
-    dark: Chance = 0.35  # how often the border is dark
+    tilt: Amounts = (0, 1)  # degrees
+    dark: Share = 0.35  # how often the border is dark
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with a border over its rims."""
@@ -70,10 +61,11 @@ class WornRims(Damage):
     """Edges rubbed down to the paper in places, and corners that are torn away."""
 
     depth: Length = (0.002, 0.025)  # of what is rubbed off
-    worn: Share = (0.1, 0.9)  # share of the edges
-    torn: Chance = 0.4  # how often corners are torn off
+    worn: Shares = (0.1, 0.9)  # share of the edges
+    torn: Share = 0.4  # how often corners are torn off
     corner: Length = (0.03, 0.2)  # of what is torn off, from the corner
-    slant: Length = (0, 0.02)  # of the bare paper along a tear
+    slant: Length = (0, 0.1)  # of the bare paper along a tear; narrow ones are more common
+    rough: Shares = (0, 0.1)  # how much the fibres of the paper change its colour
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
         """Return what is worn and torn off."""
@@ -90,20 +82,20 @@ class WornRims(Damage):
         worn = np.clip(place - np.quantile(place, 1 - rng.uniform(*self.worn)), 0, 1)
         inside = rng.uniform(*self.depth) * min(height, width) * ragged * worn
         inside -= _find_depth(height, width, 0.0)
-        paper = np.array(PAPERS[rng.integers(len(PAPERS))], np.float32)
+        paper = draw_bare_paper((height, width), rng.uniform(*self.rough), rng)
         return Layer(paper, np.clip(inside, 0, 1).astype(np.float32))
 
     def _draw_torn(self, ragged: Plane, rng: Rng) -> Layer:
         """Return one corner to three that are gone, and what lies behind them."""
         height, width = ragged.shape
         behind = np.array(_BACKGROUNDS[rng.integers(len(_BACKGROUNDS))], np.float32)
-        paper = np.array(PAPERS[rng.integers(len(PAPERS))], np.float32)
+        paper = draw_bare_paper((height, width), rng.uniform(*self.rough), rng)
         gone = np.full_like(ragged, -np.inf)
         for corner in rng.permutation(4)[: rng.integers(1, 4)].tolist():
             np.maximum(gone, self._tear(ragged, corner, rng), out=gone)
         # A tear is slanting: the emulsion ends before the paper does.
-        slant = rng.uniform(*self.slant) * min(height, width)
-        bare = gone + slant * np.exp2(draw_smooth(height, width, 0.03, rng))
+        slant = draw_width(self.slant, min(height, width), rng)
+        bare = gone + slant * np.exp2(0.7 * draw_smooth(height, width, 0.05, rng))
         return stack_layers(
             Layer(paper, np.clip(bare, 0, 1).astype(np.float32)),
             Layer(behind, np.clip(gone, 0, 1).astype(np.float32)),

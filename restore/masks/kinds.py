@@ -5,26 +5,16 @@ Lengths are relative to the shorter side of the picture, so that the same settin
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
-from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from restore.config import Settings, within
+from restore.config import Settings
 from restore.image import Mask
+from restore.seeded import Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
-MOST = 100_000  # strokes or boxes; more would take hours
 MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
-
-Rng = np.random.Generator
-
-
-Count = Annotated[tuple[int, int], within(0, MOST)]  # both ends may be drawn
-Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
-Share = Annotated[float, Field(ge=0, le=1)]
-Shares = Annotated[tuple[float, float], within(0, 1)]
 
 
 class Kind(Settings, ABC):
@@ -48,7 +38,7 @@ class Strokes(Kind):
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
         mask = np.zeros((height, width), np.uint8)
         side = min(height, width)
-        for _ in range(_draw_count(rng, self.count)):
+        for _ in range(draw_count(rng, self.count)):
             points = _draw_walk(height, width, rng, self.pieces, self.length, self.turn)
             widths = rng.uniform(*self.width, size=len(points) - 1) * side
             for (start, end), brush in zip(pairwise(points), widths, strict=True):
@@ -65,7 +55,7 @@ class Boxes(Kind):
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
         mask = np.zeros((height, width), np.uint8)
-        for _ in range(_draw_count(rng, self.count)):
+        for _ in range(draw_count(rng, self.count)):
             sides = rng.uniform(*self.side, size=2) * min(height, width)
             tall, broad = np.maximum(1, sides.round()).astype(int)
             middle_y, middle_x = rng.integers(0, (height, width))
@@ -101,13 +91,13 @@ class Scratches(Kind):
         side = min(height, width)
         pieces = 16
         piece_length = (self.length[0] / pieces, self.length[1] / pieces)
-        for _ in range(_draw_count(rng, self.count)):
+        for _ in range(draw_count(rng, self.count)):
             points = _draw_walk(height, width, rng, (pieces, pieces), piece_length, self.turn)
             widths = rng.uniform(*self.width) * side * rng.uniform(0.6, 1.4, size=pieces)
             for (start, end), brush in zip(pairwise(points), widths, strict=True):
                 if rng.random() >= self.gaps:
                     cv2.line(mask, start, end, 1, _whole_brush(brush))
-        for _ in range(_draw_count(rng, self.specks)):
+        for _ in range(draw_count(rng, self.specks)):
             radius = max(0, round(rng.uniform(*self.width) * side))
             cv2.circle(mask, rng.integers(0, (width, height)).tolist(), radius, 1, cv2.FILLED)
         return mask
@@ -121,7 +111,7 @@ class Blobs(Kind):
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""
-        noise = _draw_noise(height, width, rng, rng.uniform(*self.grain))
+        noise = draw_smooth(height, width, rng.uniform(*self.grain), rng)
         return _above(noise, 1 - rng.uniform(*self.share))
 
 
@@ -143,21 +133,17 @@ class Irregular(Kind):
         mask = np.zeros(size, np.uint8)
         for _ in range(2):
             grain = rng.uniform(*self.grain)
-            noise = _draw_noise(*size, rng, grain)
-            noise += 0.5 * _draw_noise(*size, rng, grain / 4)
+            noise = draw_smooth(*size, grain, rng)
+            noise += 0.5 * draw_smooth(*size, grain / 4, rng)
             patches = _above(noise, 0.5)
             outlines = cv2.morphologyEx(patches, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
-            kept = _above(_draw_noise(*size, rng, 0.35), 1 - rng.uniform(*self.kept))
+            kept = _above(draw_smooth(*size, 0.35, rng), 1 - rng.uniform(*self.kept))
             # Lost pixels make the outline jagged once a square brush has gone over it.
             kept &= rng.random(size, np.float32) < rng.uniform(0.2, 0.6)
             brush = max(1, round(rng.uniform(*self.width) * min(height, width)))
             kept &= outlines.view(np.uint8)
             mask |= cv2.dilate(kept, np.ones((brush, brush), np.uint8)).view(np.uint8)
         return np.ascontiguousarray(mask[margin:-margin, margin:-margin])
-
-
-def _draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
-    return int(rng.integers(bounds[0], bounds[1] + 1))
 
 
 def _whole_brush(width: float) -> int:
@@ -173,7 +159,7 @@ def _draw_walk(
     turn: float,
 ) -> list[tuple[int, int]]:
     """Return the points (x, y) of a random walk that starts inside the picture."""
-    count = _draw_count(rng, pieces)
+    count = draw_count(rng, pieces)
     bends = rng.uniform(-turn, turn, size=count) * np.pi
     angles = rng.uniform(0, 2 * np.pi) + np.cumsum(bends)
     lengths = rng.uniform(*length, size=count) * min(height, width)
@@ -181,14 +167,6 @@ def _draw_walk(
     start = rng.uniform(0, (width, height))
     points = start + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
     return [(x, y) for x, y in points.astype(int).tolist()]
-
-
-def _draw_noise(height: int, width: int, rng: Rng, grain: float) -> NDArray[np.float32]:
-    """Return smooth noise (H, W) whose patches are about `grain` times the shorter side large."""
-    cell = max(1.0, grain * min(height, width))
-    cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)
-    smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
-    return smooth.astype(np.float32, copy=False)
 
 
 def _above(noise: NDArray[np.float32], share: float) -> Mask:

@@ -11,7 +11,8 @@ from restore.assets import preset_path
 from restore.config import Settings, read_toml, validate
 from restore.errors import UsageError
 from restore.image import Mask
-from restore.masks.kinds import MASKS, Kind, Rng, Shares
+from restore.masks.kinds import MASKS, Kind
+from restore.seeded import Rng, Shares
 from restore.tables import look_up
 
 TRIES = 12

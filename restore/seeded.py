@@ -1,0 +1,49 @@
+"""What seeded generators draw: numbers from the ranges that settings name, and smooth noise."""
+
+from math import inf
+from typing import Annotated
+
+import cv2
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from restore.image import Plane
+
+Rng = np.random.Generator
+
+MOST = 100_000  # strokes, boxes, specks or letters; more would take hours
+
+
+def within(low: float, high: float = inf) -> AfterValidator:
+    """Return a check of a range (smallest, largest), which has to lie between low and high."""
+
+    def check(bounds: tuple[float, float]) -> tuple[float, float]:
+        if not low <= bounds[0] <= bounds[1] <= high:
+            limit = "" if high == inf else f" <= {high:g}"
+            raise ValueError(
+                f"must be [smallest, largest] with {low:g} <= smallest <= largest{limit}, "
+                f"not {list(bounds)}"
+            )
+        return bounds
+
+    return AfterValidator(check)
+
+
+Count = Annotated[tuple[int, int], within(0, MOST)]  # both ends may be drawn
+Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of the picture
+Amounts = Annotated[tuple[float, float], within(0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Shares = Annotated[tuple[float, float], within(0, 1)]
+
+
+def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
+    """Return a whole number of a range, both ends included."""
+    return int(rng.integers(bounds[0], bounds[1] + 1))
+
+
+def draw_smooth(height: int, width: int, grain: float, rng: Rng) -> Plane:
+    """Return smooth noise (H, W), about N(0, 1), with patches of `grain` times the shorter side."""
+    cell = max(1.0, grain * min(height, width))
+    cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)
+    smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(smooth, np.float32).reshape(height, width)
