@@ -1,6 +1,7 @@
 """`restore evaluate`: what a restorer, a detector or a sampler scores on one's own pictures."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,6 +9,10 @@ from restore.commands.messages import say
 from restore.commands.options import FILE, device_option, overwrite_option, seed_option
 from restore.commands.scores import show_detection, show_means, show_resemblance
 from restore.errors import UsageError
+
+if TYPE_CHECKING:
+    from restore.detection import Detection
+    from restore.evaluation import Evaluation
 
 SHEET_ROWS = 8
 EXAMPLES = """\b
@@ -109,61 +114,80 @@ def evaluate(
         from restore.draw import check_sheet
 
         check_sheet(sheet, data, *([Path(mask)] if mask else []), overwrite=overwrite)
+    reading: dict[str, Any] = {"seed": seed, "limit": limit, "last": last, "warn": say}
     if task == "generate":
         from restore.resemblance import score
 
-        scored = score(
+        drawn = score(
             model,
             data,
             features,
-            limit=limit,
-            last=last,
             count=count or DRAWN,
-            seed=seed,
             fidelity=fid,
             sheet=sheet,
             device=device,
-            warn=say,
+            **reading,
         )
-        show_resemblance(scored, as_json)
+        show_resemblance(drawn, as_json)
         return
-    from restore.draw import write_sheet
-
+    rows = SHEET_ROWS if sheet else 0
+    scored: Detection | Evaluation
     if task == "detect":
-        from restore.detection import read_damaged, score_detector
-        from restore.detector import Detector
+        scored = _score_detector(model, data, degrade or "", rows, device, reading)
+        show_detection(scored, as_json)
+    else:
+        baselines = ["damaged"] if degrade else ["telea", "ns", *["biharmonic"] * biharmonic]
+        scored = _score_restorer(
+            model, data, mask, degrade, baselines, rows, device, reading, fidelity=fid
+        )
+        show_means(scored, "damage" if degrade else "hole", as_json)
+    if sheet is not None:
+        from restore.draw import write_sheet
 
-        detector = Detector.load(model, device=device)
-        damaged = read_damaged(data, degrade or "", seed=seed, limit=limit, last=last, warn=say)
-        detected = score_detector(detector, damaged, sheet_rows=SHEET_ROWS if sheet else 0)
-        show_detection(detected, as_json)
-        if sheet is not None:
-            write_sheet(sheet, detected.sheet)
-        return
+        write_sheet(sheet, scored.sheet)
+
+
+def _score_detector(
+    model: str, data: Path, degrade: str, rows: int, device: str, reading: dict[str, Any]
+) -> "Detection":
+    from restore.detection import read_damaged, score_detector
+    from restore.detector import Detector
+
+    detector = Detector.load(model, device=device)
+    return score_detector(detector, read_damaged(data, degrade, **reading), sheet_rows=rows)
+
+
+def _score_restorer(
+    model: str,
+    data: Path,
+    mask: str | None,
+    degrade: str | None,
+    baselines: list[str],
+    rows: int,
+    device: str,
+    reading: dict[str, Any],
+    *,
+    fidelity: bool,
+) -> "Evaluation":
     from restore.cases import read_cases, read_spoiled_cases
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)
     if degrade is None:
-        cases = read_cases(data, mask or "", seed=seed, limit=limit, last=last, warn=say)
-        baselines = ["telea", "ns", "biharmonic"] if biharmonic else ["telea", "ns"]
+        cases = read_cases(data, mask or "", **reading)
     else:
-        cases = read_spoiled_cases(data, degrade, seed=seed, limit=limit, last=last, warn=say)
-        baselines = ["damaged"]
-    found = run_evaluation(
+        cases = read_spoiled_cases(data, degrade, **reading)
+    return run_evaluation(
         restorer,
         cases,
         baselines,
         whole=degrade is not None,
         seeds=1 if degrade else 2,
-        sheet_rows=SHEET_ROWS if sheet else 0,
-        fidelity=fid,
+        sheet_rows=rows,
+        fidelity=fidelity,
         warn=say,
     )
-    show_means(found, "damage" if degrade else "hole", as_json)
-    if sheet is not None:
-        write_sheet(sheet, found.sheet)
 
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
