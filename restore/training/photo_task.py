@@ -21,6 +21,7 @@ from restore.training.recipe import PhotoRecipe, Stage
 from restore.training.task import Say, Task
 
 HELD_OUT = 16  # photos at most that are never trained on, but previewed
+HELD_OUT_SEED = 1
 
 
 class PhotoTask(Task):
@@ -37,7 +38,7 @@ class PhotoTask(Task):
     ) -> None:
         self.recipe, self.report, self.damage = recipe, found, damage
         photos = [] if found is None else list(found.photos.values())
-        self.photos, self.held_out = split_photos(photos, recipe.seed)
+        self.photos, self.held_out = split_photos(photos)
 
     def remember(self, run: Path) -> None:
         """Write what was found out about the photos into the run folder."""
@@ -59,10 +60,14 @@ class PhotoTask(Task):
         return Batch(clean, mask)
 
 
-def split_photos(photos: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
-    """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more."""
+def split_photos(photos: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more.
+
+    Of the same photos the same ones whatever the recipe, so that none has been learned by the
+    weights that a run starts from.
+    """
     count = min(HELD_OUT, max(1, len(photos) // 50)) if len(photos) > 1 else 0
-    order = shuffle(len(photos), seed, 0)
+    order = shuffle(len(photos), HELD_OUT_SEED, 0)
     held_out = {int(index) for index in order[:count]}
     rest = [photo for index, photo in enumerate(photos) if index not in held_out]
     return rest, [photos[index] for index in sorted(held_out)] or list(photos)
