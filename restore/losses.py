@@ -6,11 +6,11 @@ A loss is a settings class whose call maps `Outputs` to a scalar; `LOSSES` at th
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from restore.config import Settings
@@ -96,9 +96,7 @@ class Loss(Settings, ABC):
     """The settings that every loss has."""
 
     weight: float = Field(1.0, ge=0)
-    every: int = Field(
-        1, ge=1
-    )  # steps; a lazy loss is computed in each n-th step, n times as heavy
+    every: int = Field(1, ge=1)  # steps; a lazy loss is computed in each nth, n times as heavy
 
     @abstractmethod
     def __call__(self, outputs: Outputs) -> Tensor:
@@ -176,6 +174,12 @@ class Adversarial(Played):
         "non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"
     ] = "non-saturating"
     known: float = Field(0.0, ge=0)  # weight of known patches, which are real, beside the hole's 1
+
+    @model_validator(mode="after")
+    def _check_known(self) -> Self:
+        if self.known and self.kind == "relativistic":
+            raise ValueError("kind 'relativistic' compares pairs, and 'known' patches have none")
+        return self
 
     def discriminator(self, outputs: Outputs) -> Tensor:
         """Return what the discriminator pays: for real and for fake patches, summed."""

@@ -54,7 +54,9 @@ class DetectorStep(Step[Batch]):
         """
         with autocast(batch.damaged.device, self.recipe.precision):
             found = self.find(batch.damaged)
-        outputs = Outputs(batch.clean, batch.mask, batch.damaged, found=found)
+        outputs = Outputs(
+            batch.clean, batch.mask, batch.damaged, found=found, weights=self.generator_weights
+        )
         return self.share_logs(self.move_generator(outputs, self.due_losses(number)))
 
 

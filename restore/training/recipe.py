@@ -262,6 +262,15 @@ class DetectorRecipe(PhotoRecipe):
     # How much larger than the squares the photos may be that they are damaged as parts of.
     zoom: float = Field(1.0, ge=1, le=8)
 
+    @model_validator(mode="after")
+    def _check_alone(self) -> Self:
+        if self.discriminator or self.discriminator_steps > 1 or self.augment == "on":
+            raise ValueError(
+                "a detector learns without a discriminator; leave out 'discriminator', "
+                "'discriminator_steps' and 'augment'"
+            )
+        return self
+
 
 # The settings of each task, by the name of the task.
 RECIPES: dict[str, type[Recipe]] = {

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from restore.errors import UsageError
 from restore.training import load_recipe, train
 from restore.training.detector_task import score
 from restore.training.estimate import estimate
+from restore.training.recipe import DetectorRecipe
 
 TINY = (
     "steps=3",
@@ -50,6 +52,17 @@ def test_a_detector_learns_from_photos_alone(photos: Path, tmp_path: Path) -> No
 def test_where_nothing_is_damaged_there_is_nothing_to_find(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to find"):
         train(load_recipe("scratches", (*TINY, "degrade=noisy")), photos, tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("name", DetectorRecipe.fitting)
+def test_a_detector_takes_a_step_by_every_loss_that_fits(
+    photos: Path, tmp_path: Path, name: str
+) -> None:
+    alone = [f"losses.{other}.weight=0" for other in DetectorRecipe.fitting if other != name]
+    recipe = load_recipe("scratches", (*TINY, *alone, f"losses.{name}.weight=0.01", "steps=1"))
+    train(recipe, photos, tmp_path, device="cpu")
+    (line, *_) = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert line[name] > 0
 
 
 def test_what_a_run_would_take_can_be_told() -> None:
