@@ -40,9 +40,16 @@ class GaussianNoise(Degradation):
 
 
 def add_poisson_noise(pixels: Pixels, photons: float, rng: Rng) -> Pixels:
-    """Count photons: white is `photons` of them on average, variance grows with brightness."""
+    """Count photons: white is `photons` of them on average, variance grows with brightness.
+
+    Counts are drawn from the normal distribution of the same mean and variance: it takes one
+    number for each pixel, so that equal generators give photos that differ somewhere the same
+    noise elsewhere.
+    """
     photons = max(photons, 1e-3)
-    return to_levels(rng.poisson(pixels * (photons / 255)) * (255 / photons))
+    mean = pixels * np.float32(photons / 255)
+    counts = np.rint(mean + np.sqrt(mean) * rng.standard_normal(pixels.shape, np.float32))
+    return to_levels(counts * np.float32(255 / photons))
 
 
 class PoissonNoise(Degradation):

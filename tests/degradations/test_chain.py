@@ -11,7 +11,7 @@ from restore.degradations.chain import SEEN
 from restore.degradations.color import LowContrast
 from restore.degradations.contract import Degradation, to_levels
 from restore.degradations.damage import Dust, Scratches
-from restore.degradations.noise import GaussianNoise
+from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
 from restore.errors import RestoreError, UsageError
 
 DARK = LowContrast(contrast=(0, 0), brightness=(0, 0))  # all becomes middle gray
@@ -111,7 +111,14 @@ def test_the_mask_is_of_what_damage_looks_like_in_the_end() -> None:
     plain, flat = share(), LowContrast(contrast=(0.02, 0.02), brightness=(0, 0))
     assert 0 < plain < share(GaussianBlur(sigma=(1, 1), ratio=(1, 1)))
     assert share(flat) == 0
-    assert share(GaussianNoise(sigma=(30, 30))) < 2 * plain  # though each pixel has changed
+    noises = (
+        GaussianNoise(sigma=(30, 30)),
+        PoissonNoise(photons=(20, 20)),
+        IsoNoise(shot=(0.01, 0.01)),
+        FilmGrain(strength=(14, 14)),
+    )
+    for noise in noises:
+        assert share(noise) < 2 * plain, noise  # though each pixel has changed
 
 
 @pytest.mark.parametrize("name", ["old-photo", "scratched", "web"])
