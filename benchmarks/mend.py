@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from restore.degradations.contract import to_levels
 from restore.image import Pixels, enlarge_samples, read_image, to_tensor
 from restore.metrics import lpips, psnr
 from restore.restorer import Restorer
@@ -148,11 +149,6 @@ def read_photos(options: argparse.Namespace, name: str) -> Iterator[Pixels]:
     paths = sorted(path for path in (options.data / name).iterdir() if path.is_file())
     for path in paths[: options.limit]:
         yield read_image(path).pixels
-
-
-def to_levels(values: NDArray[np.floating]) -> Pixels:
-    """Return values of 0 to 255 as 8 bits."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def noisy(sigma: float, options: argparse.Namespace) -> Iterator[Case]:

@@ -98,7 +98,7 @@ def main() -> None:
         report[name] = print_table(name, scores)
         everything += scores
     if options.json:
-        report["limit"] = options.limit
+        report |= {"limit": options.limit, "adapt": options.adapt}
         report["scores"] = [asdict(score) for score in everything]
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if rows:

@@ -28,7 +28,7 @@ from restore.nets.blocks import CoarseBlocks, GatedBlock, PixelNorm, zero_init
 from restore.nets.gated import GatedGenerator
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
-from restore.training.photos import check_source, load_damage
+from restore.training.photos import check_source, load_holes_or_spoiling
 from restore.training.recipe import RestorerRecipe, to_plain
 from restore.training.team import Noise
 
@@ -146,7 +146,7 @@ def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerR
         return recipe
     recipe = build_recipe(name, 1)
     some = list(check_source(recipe, photos).photos.values())[:BATCH]
-    dataset = MaskedPhotos(some, load_damage(recipe), SIZE, recipe.seed)
+    dataset = MaskedPhotos(some, load_holes_or_spoiling(recipe), SIZE, recipe.seed)
     batch = make_batch([dataset[index] for index in range(BATCH)])
     step = make_step(recipe)
     seconds = timed(lambda: step.update(batch, 1, Noise(0, step.team)))

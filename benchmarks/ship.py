@@ -28,6 +28,7 @@ NETWORKS: dict[str, Mapping[str, type[nn.Module]]] = {
 }
 BY_FEATURES = ("frechet", "precision", "recall")  # scores of a sampler that name the features
 ALONE = ("right", "alike")
+UNLIKE = ("limit", "natural", "tta", "adapt", "preset", "seed")  # options that make scores differ
 WHOLE = "mean ratio 6-35"  # in the report of a set whose bands were all measured
 
 
@@ -61,7 +62,7 @@ def read_scores(path: Path) -> dict[str, float]:
     That is the mean over the smaller bands, of sets that were measured whole.
     """
     report = json.loads(path.read_text())
-    if unlike := {key for key in ("limit", "natural", "tta") if report.get(key)}:
+    if unlike := {key for key in UNLIKE if report.get(key)}:
         raise SystemExit(
             f"{path} was measured with --{', --'.join(sorted(unlike))}; measure whole."
         )

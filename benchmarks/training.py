@@ -26,7 +26,7 @@ from restore.lpips import load_lpips
 from restore.nets import RESTORERS
 from restore.training import load_recipe
 from restore.training.optimizers import follow
-from restore.training.photos import check_source, load_damage
+from restore.training.photos import check_source, load_holes_or_spoiling
 from restore.training.recipe import RestorerRecipe, Stage
 from restore.training.restorer_step import RestorerStep
 from restore.training.task import build_discriminator
@@ -49,7 +49,7 @@ def main() -> None:
     peak = measure_peak()
     print(f"reference {reference:.3f} s, bf16 convolutions {peak:.0f} GFLOP/s")
     for stage in recipe.stages:
-        dataset = MaskedPhotos(photos, load_damage(recipe), stage.size, recipe.seed)
+        dataset = MaskedPhotos(photos, load_holes_or_spoiling(recipe), stage.size, recipe.seed)
         measure_stage(recipe, stage, dataset, reference, peak)
 
 

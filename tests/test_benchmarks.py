@@ -139,6 +139,12 @@ def test_the_detector_is_scored_and_shown(
     assert (
         load("ship").read_scores(scores).keys() == json.loads(scores.read_text())["scores"].keys()
     )
+    for unlike in (["--limit", "1"], ["--preset", "old-photo"], ["--seed", "3"]):
+        arguments = [*words, "--photos", photos, "--json", str(scores), *unlike]
+        monkeypatch.setattr(sys, "argv", arguments)
+        detector.main()
+        with pytest.raises(SystemExit, match=unlike[0]):
+            load("ship").read_scores(scores)
     (tmp_path / "sheet.png").unlink()
     monkeypatch.setattr(sys, "argv", [*words, "--old", photos])
     detector.main()

@@ -76,7 +76,7 @@ def remember_photos(report: Report, run: Path) -> None:
     save_facts(_memory(run), report.facts)
 
 
-def load_damage(recipe: RestorerRecipe) -> Preset | Spoiling:
+def load_holes_or_spoiling(recipe: RestorerRecipe) -> Preset | Spoiling:
     """Return what is wrong with the photos that a recipe learns from: holes, or all of them.
 
     Raises:

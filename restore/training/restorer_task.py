@@ -17,7 +17,7 @@ from restore.training.photos import (
     check_begins_with_photo,
     check_source,
     gather_photos,
-    load_damage,
+    load_holes_or_spoiling,
 )
 from restore.training.preview import Preview
 from restore.training.recipe import RestorerRecipe, Stage
@@ -34,7 +34,7 @@ class RestorerTask(PhotoTask):
     networks = RESTORERS
 
     def __init__(self, recipe: RestorerRecipe, team: Team, found: Report | None, say: Say) -> None:
-        damage = load_damage(recipe)
+        damage = load_holes_or_spoiling(recipe)
         super().__init__(recipe, found, damage)
         torch.manual_seed(recipe.seed)
         generator = build_network(RESTORERS, recipe.generator).to(team.device)
