@@ -14,9 +14,9 @@ from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
 from restore.image import Mask, Pixels, read_image
+from restore.lpips import LEAST_SIDE
 from restore.masks import hole_share, load_preset, read_whole_mask
 
-LEAST_SIDE = 32  # pixels; LPIPS halves a photo four times
 DRAWS = 50  # of a preset until it changes a photo
 BLANK = 127  # gray in the hole, so that no method sees what was there
 

@@ -117,8 +117,8 @@ def read_damaged(
         folder: of clean photos.
         preset: of degradations, by name or file.
         seed: another seed, other damage.
-        limit: only so many first photos, and of these...
-        last: ...only so many last ones.
+        limit: only so many first photos, after `last`.
+        last: only so many last ones.
         warn: is called with a sentence about each photo that is left out.
 
     Raises:

@@ -79,6 +79,13 @@ def test_photos_are_damaged_by_seed_and_place(write_picture, tmp_path) -> None:
     assert (first[1].mask == expected[1]).all()
 
 
+def test_only_the_first_of_the_last_photos_are_damaged(write_picture, tmp_path) -> None:
+    for name in "abcde":
+        write_picture(f"photos/{name}.png")
+    names = [case.name for case in read_damaged(tmp_path / "photos", last=3, limit=2)]
+    assert names == ["c.png", "d.png"]
+
+
 def test_photos_that_can_not_be_read_are_told_and_left_out(write_picture, tmp_path) -> None:
     write_picture("photos/a.png")
     (tmp_path / "photos/b.png").write_bytes(b"no picture")

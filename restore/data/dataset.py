@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels, to_upright
 from restore.masks import Preset
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,13 @@ class MaskedPhotos(Dataset[Item]):
         Raises:
             RestoreError: no photo can be read.
         """
-        order = shuffle(len(self.photos), self.seed, index // len(self.photos))
-        problems: list[str] = []
-        for place in range(index, index + len(self.photos)):
-            photo = self.photos[order[place % len(self.photos)]]
+
+        def draw(number: int) -> Item:
             rng = np.random.default_rng([self.seed, index])
-            try:
-                item = draw_item(photo, self.preset, self.size, rng)
-                return item._replace(problems=tuple(problems))
-            except RestoreError as error:
-                problems.append(str(error))
-        raise RestoreError(f"None of the photos can be read any more: {problems[0]}")
+            return draw_item(self.photos[number], self.preset, self.size, rng)
+
+        item, problems = take_readable(index, len(self.photos), self.seed, draw)
+        return item._replace(problems=problems)
 
 
 def draw_item(
@@ -184,6 +182,33 @@ def cut_square(pixels: Pixels, side: int, rng: np.random.Generator) -> Pixels:
 
 
 @lru_cache(maxsize=2)
+def take_readable(
+    index: int, count: int, seed: int, read: Callable[[int], T]
+) -> tuple[T, tuple[str, ...]]:
+    """Return what `read` gives for the picture whose turn is `index`, or for the next that it can.
+
+    Args:
+        index: counts on from epoch to epoch.
+        count: of the pictures.
+        seed: of their order, another one in each epoch.
+        read: takes the number of a picture; a `RestoreError` of it passes on to the next.
+
+    Returns:
+        what it gave, and what was wrong with those before.
+
+    Raises:
+        RestoreError: no picture can be read.
+    """
+    order = shuffle(count, seed, index // count)
+    problems: list[str] = []
+    for place in range(index, index + count):
+        try:
+            return read(int(order[place % count])), tuple(problems)
+        except RestoreError as error:
+            problems.append(str(error))
+    raise RestoreError(f"None of the pictures can be read any more: {problems[0]}")
+
+
 def shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of `count` photos in one epoch."""
     return np.random.default_rng([seed, epoch, 1]).permutation(count)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from restore.data.check import Report
-from restore.data.dataset import load_items, read_training_photo, shuffle
+from restore.data.dataset import load_items, read_training_photo, take_readable
 from restore.data.idx import find_idx, read_idx
 from restore.data.sources import Example, Pair, find_photos, path_inside
 from restore.errors import RestoreError, UsageError
@@ -295,23 +295,16 @@ class Squares(Dataset[PictureItem]):
         Raises:
             RestoreError: no picture can be read.
         """
-        count = len(self.gallery.pictures)
-        order = shuffle(count, self.seed, index // count)
-        problems: list[str] = []
-        for place in range(index, index + count):
-            number = int(order[place % count])
-            try:
-                square = self._square(number)
-            except RestoreError as error:
-                problems.append(str(error))
-                continue
-            rng = np.random.default_rng([self.seed, index])
-            turned = square[..., ::-1] if self.mirror and rng.random() < 0.5 else square
-            labels = self.gallery.labels
-            return PictureItem(
-                turned, 0 if labels is None else int(labels[number]), tuple(problems)
-            )
-        raise RestoreError(f"None of the pictures can be read any more: {problems[0]}")
+        (square, label), problems = take_readable(
+            index, len(self.gallery.pictures), self.seed, self._read
+        )
+        rng = np.random.default_rng([self.seed, index])
+        turned = square[..., ::-1] if self.mirror and rng.random() < 0.5 else square
+        return PictureItem(turned, label, problems)
+
+    def _read(self, number: int) -> tuple[Pixels, int]:
+        labels = self.gallery.labels
+        return self._square(number), 0 if labels is None else int(labels[number])
 
     def _square(self, number: int) -> Pixels:
         if number not in self.kept:

@@ -77,7 +77,10 @@ class Damaging:
 
 
 def _draw_place(rest: int, rng: np.random.Generator) -> int:
-    """Return where a part begins, 0 to `rest`; two in three lie at a rim, as rims wear most."""
+    """Return where a part begins in one direction, 0 to `rest`: two in three times at a rim.
+
+    In a photo of twice the size all parts that tile it do; anywhere, next to none would.
+    """
     return (0, rest, int(rng.integers(0, rest + 1)))[rng.integers(3)]
 
 

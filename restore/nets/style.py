@@ -21,13 +21,15 @@ class ModulatedConv(nn.Module):
     needs one convolution for the whole batch.
     """
 
-    def __init__(self, before: int, after: int, style: int, kernel: int = 3, even: bool = True):
+    def __init__(
+        self, before: int, after: int, style: int, kernel: int = 3, demodulate: bool = True
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.scale = (before * kernel**2) ** -0.5  # learning rates alike in all layers
         self.affine = nn.Linear(style, before)
         nn.init.ones_(self.affine.bias)
-        self.even = even
+        self.demodulate = demodulate
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         """Map (N, before, H, W) to (N, after, H, W), by style (N, S)."""
@@ -35,7 +37,7 @@ class ModulatedConv(nn.Module):
         weight = self.weight * self.scale
         padding = weight.shape[-1] // 2
         mapped = F.conv2d(features * scale[:, :, None, None], weight, padding=padding)
-        if not self.even:
+        if not self.demodulate:
             return mapped
         power = weight.float().square().sum((2, 3))  # (after, before)
         size = (scale.float().square() @ power.T + 1e-8).rsqrt()  # (N, after)

@@ -18,8 +18,9 @@ class UnetGenerator(RestorerGenerator):
     A U-Net with additive skips (DRUNet, section III-A, arXiv:2008.13751), two differences: it
     begins on 2 × 2 cells of pixels (FFDNet, section III-A, arXiv:1710.04026), since convolutions at
     the photo's own size cost most, and it is told no noise level. Nothing is averaged over the
-    photo, so a pixel depends on those within `reach` of it and a photo may be mended in tiles. The
-    last convolution starts at zero, so an untrained generator returns its base.
+    photo, so a pixel depends on those within `reach` of it and a photo may be mended in tiles.
+    Their rims are left out by `restore.tiles.MARGIN`, which is less: little comes from farther
+    away. The last convolution starts at zero, so an untrained generator returns its base.
 
     Args:
         base: what the network improves; "damaged" is the photo itself, "fill" the push-pull fill of

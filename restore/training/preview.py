@@ -82,5 +82,8 @@ class Preview:
             with torch.no_grad():
                 distance = self.lpips(first, clean).cpu() / share
                 apart = self.lpips(first, second).cpu() / share
-            scores |= {"held_out_lpips": float(distance.mean()), "apart": float(apart.mean())}
+            scores |= {
+                "held_out_lpips": float(distance.mean()),
+                "held_out_diversity": float(apart.mean()),
+            }
         return {name: round(value, 5) for name, value in scores.items()}

@@ -15,15 +15,15 @@ from restore.nets import Discriminator, RestorerGenerator
 from restore.training.augment import Augment
 from restore.training.compiled import Compiled
 from restore.training.recipe import RestorerRecipe
-from restore.training.step import Step
+from restore.training.step import AdversarialStep
 from restore.training.team import Noise, Team
 
 
-class RestorerStep(Step[Batch]):
+class RestorerStep(AdversarialStep[Batch]):
     """The networks of a restorer, their optimisers, and how one batch updates them.
 
-    Both networks learn from the same forward pass of the discriminator: its own loss is derived by
-    its weights, the generator's by the restored photo.
+    Where the discriminator has several updates in a step, all see the same photos, restored anew
+    with other noise.
 
     Args:
         generator: what is trained.
@@ -61,25 +61,17 @@ class RestorerStep(Step[Batch]):
             number: of the step, counted from 0; lazy losses go by it.
             noise: draws the noise and all else that is random.
         """
-        due = self.due_losses(number)
-        for _ in range(self.recipe.discriminator_steps - 1):
-            outputs = self._run_networks(
-                batch, noise, [n for n in due if self.teaches_discriminator(n)]
-            )
-            self.set_discriminator_gradients(outputs, due)
-            self.move_discriminator()
-        outputs = self._run_networks(batch, noise, due)
-        logs = self.set_discriminator_gradients(outputs, due)
-        logs |= self.move_generator(outputs, due)
-        self.move_discriminator()
-        return self.share_logs(logs)
+        batches = [batch] * self.recipe.discriminator_steps
+        return self.play(batches, self.due_losses(number), noise)
 
-    def _run_networks(self, batch: Batch, noise: Noise, due: list[str]) -> Outputs:
+    def run_networks(self, batch: Batch, noise: Noise, due: list[str], *, learns: bool) -> Outputs:
+        """Return the restored photos with what the discriminator and LPIPS say of them."""
         clean, mask = batch.clean, batch.mask
         found: dict[str, Any] = {}
         with autocast(clean.device, self.recipe.precision):
             base = self._make_base(batch, noise)
-            restored = self.improve(base, mask, self._draw_noise(batch, noise))
+            with torch.set_grad_enabled(learns):
+                restored = self.improve(base, mask, self._draw_noise(batch, noise))
             if "diversity" in due:
                 noise_again = self._draw_noise(batch, noise)
                 found["another"] = self.improve(base, mask, noise_again)
@@ -96,15 +88,7 @@ class RestorerStep(Step[Batch]):
         if self.augmented:
             change = Augment(len(clean), clean.shape[-1], noise)
             clean, restored, mask = change(clean), change(restored), change.move(mask)
-        real_logits, real_features = self.discriminator(clean, mask)
-        fake_logits, fake_features = self.discriminator(restored, mask)
-        return {
-            "real_logits": real_logits,
-            "real_features": real_features,
-            "fake_logits": fake_logits,
-            "fake_features": fake_features,
-            "judged": mask,
-        }
+        return self.judge(clean, restored, mask) | {"judged": mask}
 
     def _find_distance(self, restored: Tensor, clean: Tensor, noise: Noise) -> Tensor:
         """Return LPIPS (N,) of both, mirrored at their rims by a random number of pixels.

@@ -14,15 +14,14 @@ from restore.nets.judge import Judge
 from restore.nets.style import StyleGenerator
 from restore.training.augment import Augment
 from restore.training.recipe import SamplerRecipe
-from restore.training.step import Step
+from restore.training.step import AdversarialStep
 from restore.training.team import Noise, Team
 
 
-class GanStep(Step[PictureBatch]):
+class GanStep(AdversarialStep[PictureBatch]):
     """A sampler that learns against a discriminator, and how one batch updates both.
 
-    A batch holds the pictures for all updates of the discriminator in a step; the last of them
-    shares its forward pass with the update of the generator.
+    A batch holds the pictures for all updates of the discriminator in a step.
 
     Args:
         generator: what is trained.
@@ -50,21 +49,8 @@ class GanStep(Step[PictureBatch]):
         size, fade = self.recipe.growth_at(number)
         for network in self.networks.values():
             grow(network, size, fade)
-        due = self.due_losses(number)
-        *before, last = batch.split(self.recipe.discriminator_steps)
-        for part in before:
-            with torch.no_grad():
-                drawn = self.draw(part, noise)
-            outputs = self._compare(
-                part, drawn, noise, [n for n in due if self.teaches_discriminator(n)]
-            )
-            self.set_discriminator_gradients(outputs, due)
-            self.move_discriminator()
-        outputs = self._compare(last, self.draw(last, noise), noise, due)
-        logs = self.set_discriminator_gradients(outputs, due)
-        logs |= self.move_generator(outputs, due)
-        self.move_discriminator()
-        return self.share_logs(logs)
+        parts = batch.split(self.recipe.discriminator_steps)
+        return self.play(parts, self.due_losses(number), noise)
 
     def draw(self, batch: PictureBatch, noise: Noise) -> dict[str, Any]:
         """Return what the generator makes of a batch, as parts of `Outputs`; draws pictures."""
@@ -77,10 +63,12 @@ class GanStep(Step[PictureBatch]):
                 return {"restored": self.generator.mix(drawn, other, cut, mixed, batch.label)}
             return {"restored": self.generator(drawn, batch.label)}
 
-    def _compare(
-        self, batch: PictureBatch, drawn: dict[str, Any], noise: Noise, due: list[str]
+    def run_networks(
+        self, batch: PictureBatch, noise: Noise, due: list[str], *, learns: bool
     ) -> Outputs:
         """Return real and drawn pictures with what the discriminator says of them."""
+        with torch.set_grad_enabled(learns):
+            drawn = self.draw(batch, noise)
         real, fake, label = batch.image, drawn["restored"], batch.label
         found: dict[str, Any] = {}
         if self.discriminator is not None:
@@ -97,13 +85,10 @@ class GanStep(Step[PictureBatch]):
         if self.augmented:
             change = Augment(len(real), real.shape[-1], noise)
             real, fake = change(real), change(fake)
-        real_logits, real_features = self.discriminator(real, label)
-        fake_logits, fake_features = self.discriminator(fake, label)
-        found: dict[str, Any] = {"real_logits": real_logits, "real_features": real_features}
-        found |= {"fake_logits": fake_logits, "fake_features": fake_features}
+        found = self.judge(real, fake, label)
         if isinstance(self.discriminator, Judge):
-            found["real_guess"] = self.discriminator.classify(real_features)
-            found["fake_guess"] = self.discriminator.classify(fake_features)
+            found["real_guess"] = self.discriminator.classify(found["real_features"])
+            found["fake_guess"] = self.discriminator.classify(found["fake_features"])
         return found
 
 

@@ -1,6 +1,7 @@
 """What every training step is: networks, their optimisers, and how one batch updates them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -94,10 +95,6 @@ class Step(ABC, Generic[B]):
         """Tell whether a loss is of the discriminator alone."""
         return isinstance(self.recipe.losses[name], Penalty)
 
-    def teaches_discriminator(self, name: str) -> bool:
-        """Tell whether a loss takes part in a step of the discriminator alone."""
-        return isinstance(self.recipe.losses[name], Penalty | Played)
-
     def weigh(self, losses: dict[str, Tensor]) -> Tensor:
         """Return the sum of losses by their weights; a lazy one counts for the steps it missed."""
         settings = self.recipe.losses
@@ -118,6 +115,80 @@ class Step(ABC, Generic[B]):
         self.generator_optimizer.step()
         self.generator_optimizer.zero_grad()
         return {"gradient": norm, **losses}
+
+    def share_logs(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the logs of all processes together, detached."""
+        logs = {name: value.detach().float() for name, value in logs.items()}
+        self.team.average(list(logs.values()))
+        return logs
+
+
+class AdversarialStep(Step[B]):
+    """A step of a generator that learns from a discriminator, if its losses need one."""
+
+    @abstractmethod
+    def run_networks(self, batch: B, noise: Noise, due: list[str], *, learns: bool) -> Outputs:
+        """Return what the networks make of a batch for the losses that are due.
+
+        Args:
+            batch: what to learn from.
+            noise: draws all that is random.
+            due: the losses.
+            learns: whether the generator learns from it; if not, its gradients aren't needed.
+        """
+
+    def play(self, batches: Sequence[B], due: list[str], noise: Noise) -> dict[str, Tensor]:
+        """Update the discriminator by each batch, the generator by the last; return its logs.
+
+        Both learn from the same forward pass of the discriminator: its own loss is derived by its
+        weights, the generator's by what it made.
+        """
+        *before, last = batches
+        for batch in before:
+            taught = [name for name in due if self.teaches_discriminator(name)]
+            self.set_discriminator_gradients(
+                self.run_networks(batch, noise, taught, learns=False), due
+            )
+            self.move_discriminator()
+        outputs = self.run_networks(last, noise, due, learns=True)
+        logs = self.set_discriminator_gradients(outputs, due)
+        logs |= self.move_generator(outputs, due)
+        self.move_discriminator()
+        return self.share_logs(logs)
+
+    def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> dict[str, Any]:
+        """Return the discriminator's logits and features of both, as parts of `Outputs`."""
+        assert self.discriminator is not None
+        real_logits, real_features = self.discriminator(real, condition)
+        fake_logits, fake_features = self.discriminator(fake, condition)
+        return {
+            "real_logits": real_logits,
+            "real_features": real_features,
+            "fake_logits": fake_logits,
+            "fake_features": fake_features,
+        }
+
+    def find_slopes(
+        self, real: Tensor, fake: Tensor, condition: Tensor | None, noise: Noise, due: list[str]
+    ) -> dict[str, Tensor]:
+        """Return the gradients' lengths that the penalties of this step need, in fp32."""
+        slopes: dict[str, Tensor] = {}
+        discriminator, fake = self.discriminator, fake.detach()
+        if discriminator is None:
+            return slopes
+        if "r1" in due:
+            slopes["real_slope"] = find_slope(discriminator, real, condition)
+        if "r2" in due:
+            slopes["fake_slope"] = find_slope(discriminator, fake, condition)
+        if "gradient_penalty" in due:
+            part = noise.uniform(len(real), 1, 1, 1)
+            mixed = torch.lerp(real, fake, part)
+            slopes["mixed_slope"] = find_slope(discriminator, mixed, condition)
+        return slopes
+
+    def teaches_discriminator(self, name: str) -> bool:
+        """Tell whether a loss takes part in a step of the discriminator alone."""
+        return isinstance(self.recipe.losses[name], Penalty | Played)
 
     def set_discriminator_gradients(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
         """Derive the discriminator's loss; its weights move after the generator's gradients."""
@@ -151,30 +222,6 @@ class Step(ABC, Generic[B]):
         if self.discriminator_optimizer is not None:
             self.discriminator_optimizer.step()
             self.discriminator_optimizer.zero_grad()
-
-    def find_slopes(
-        self, real: Tensor, fake: Tensor, condition: Tensor | None, noise: Noise, due: list[str]
-    ) -> dict[str, Tensor]:
-        """Return the gradients' lengths that the penalties of this step need, in fp32."""
-        slopes: dict[str, Tensor] = {}
-        discriminator, fake = self.discriminator, fake.detach()
-        if discriminator is None:
-            return slopes
-        if "r1" in due:
-            slopes["real_slope"] = find_slope(discriminator, real, condition)
-        if "r2" in due:
-            slopes["fake_slope"] = find_slope(discriminator, fake, condition)
-        if "gradient_penalty" in due:
-            part = noise.uniform(len(real), 1, 1, 1)
-            mixed = torch.lerp(real, fake, part)
-            slopes["mixed_slope"] = find_slope(discriminator, mixed, condition)
-        return slopes
-
-    def share_logs(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the logs of all processes together, detached."""
-        logs = {name: value.detach().float() for name, value in logs.items()}
-        self.team.average(list(logs.values()))
-        return logs
 
 
 def find_slope(discriminator: Discriminator, image: Tensor, condition: Tensor | None) -> Tensor:

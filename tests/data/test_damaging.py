@@ -46,7 +46,7 @@ def test_mask_crop_and_damage_lie_on_each_other(folded: Chain, dark: Pixels) -> 
     assert 5 < hit < 40, "the damage of a larger photo may lie elsewhere"
 
 
-def test_two_in_three_parts_lie_at_a_rim_of_their_photo(tmp_path: Path, dark: Pixels) -> None:
+def test_in_each_direction_two_in_three_parts_lie_at_a_rim(tmp_path: Path, dark: Pixels) -> None:
     path = tmp_path / "worn.toml"
     path.write_text(
         '[[stages]]\n[[stages.steps]]\nkind = "worn-rims"\nworn = [1, 1]\ndepth = [0.1, 0.1]\n'

@@ -139,7 +139,7 @@ def test_photos_that_are_all_gone_end_in_one_sentence(folder: Path, workers: int
         path.unlink()
     with pytest.raises(RestoreError) as told:
         next(load_batches(dataset, 2, Turns(0, 2), workers))
-    assert str(told.value).startswith("None of the photos can be read any more: Can't read")
+    assert str(told.value).startswith("None of the pictures can be read any more: Can't read")
     assert "\n" not in str(told.value)
 
 

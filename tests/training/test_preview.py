@@ -34,4 +34,7 @@ def test_pictures_are_scored_where_lpips_is(tmp_path: Path) -> None:
     photos = [tmp_path / "a.png"]
     preview = Preview(photos, load_preset("boxes"), recipe, _Elsewhere())
     look = preview.look(build_network(RESTORERS, recipe.generator), torch.device("cpu"), 32)
-    assert look.scores["held_out_lpips"] == look.scores["apart"] > 0 and look.sheet is not None
+    assert (
+        look.scores["held_out_lpips"] == look.scores["held_out_diversity"] > 0
+        and look.sheet is not None
+    )

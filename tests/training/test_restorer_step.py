@@ -41,6 +41,24 @@ def test_the_discriminator_learns_in_its_own_steps_where_its_game_has_no_weight(
     assert {int(state["step"]) for state in optimizer.state.values()} == {3}
 
 
+def test_only_the_last_update_needs_the_gradients_of_the_generator() -> None:
+    small = "generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"
+    recipe = load_recipe("inpaint", (small, "discriminator_steps=3", "precision=fp32", "hint=0"))
+    assert isinstance(recipe, RestorerRecipe)
+    generator = build_network(RESTORERS, recipe.generator)
+    discriminator = build_discriminator(recipe, torch.device("cpu"))
+    step = RestorerStep(generator, discriminator, recipe, None, Team("cpu"))
+    improve, learns = step.improve, []
+
+    def watch(*arguments: Tensor) -> Tensor:
+        learns.append(torch.is_grad_enabled())
+        return improve(*arguments)
+
+    step.improve = watch
+    step.update(Batch(torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)), 1, Noise(0, step.team))
+    assert learns == [False, False, True]
+
+
 @pytest.mark.parametrize("size", [32, 48])
 def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
     small = ("generator.arguments={channels=[8, 16], dilations=[1], attention=[]}", "hint=0")
