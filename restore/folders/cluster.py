@@ -1,7 +1,8 @@
 """The same work on a Ray cluster, through Ray Data: one actor on each worker, holding the model.
 
 An actor that dies is started again, and what it had in hand is done again: a result is whole or not
-there, and the report is written by the one process that started the work.
+there, one that is there with the same bytes passes, and the report is written by the one process
+that started the work.
 """
 
 import json
@@ -9,7 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -152,12 +153,9 @@ class Actor:
 
         os.chdir(folder)
         torch.set_num_threads(cores)
-        # What a dead actor has written may be there without being in the report.
-        options = replace(plan.tree.options, overwrite=True)
-        self.tree = replace(plan.tree, options=options)
         self.jobs, self.threads = plan.jobs, threads
         self.crew, fixer = gather(load_fixer(model, plan.tree.options, device))
-        self.worker = make_worker(self.tree, fixer, model)
+        self.worker = make_worker(plan.tree, fixer, model)
 
     def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> dict[str, list[str]]:
         """Fix the photos numbered in "item" and return what is new as JSON, in "news"."""

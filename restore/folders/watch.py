@@ -36,7 +36,7 @@ def watch_tree(
     missed: dict[str, int] = {}  # for how many looks a photo has had no mask
     while not stop.is_set():
         plan = part_of(pair_folder(tree))
-        now = {job.photo: _stamp_of(job) for job in plan.jobs}
+        now = {job.photo: _stamp_of(job, tree.options.mask) for job in plan.jobs}
         ready = {
             photo: stamp
             for photo, stamp in now.items()
@@ -67,10 +67,10 @@ def _without_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
     return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
-def _stamp_of(job: Job) -> Stamp | None:
+def _stamp_of(job: Job, shared: Path | None) -> Stamp | None:
     """Return what changes while a photo or its mask is written; None while it can't be read."""
     try:
-        paths = [path for path in (job.photo, job.mask) if path is not None]
+        paths = [path for path in (job.photo, job.mask or shared) if path is not None]
         if not all(os.access(path, os.R_OK) for path in paths):
             return None
         statuses = [path.stat() for path in paths]

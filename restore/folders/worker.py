@@ -108,22 +108,25 @@ class Worker:
 
     def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
         start = time.perf_counter()
+        hashes = self._hash_inputs(job)  # before it is read, as it may change while it is in hand
         opened = open_photo(job, self.tree.options)
         for sentence in opened.warnings:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             pixels = fill_photo(self.fixer, opened, seed)
-            yield self.write(opened, result, pixels, seed, start)
+            yield self.write(opened, result, pixels, seed, start, hashes)
             start = time.perf_counter()
 
     def _find_kept(self, job: Job) -> list[Entry]:
         """Return the entries of a job of which nothing has to be done again."""
         kept: list[Entry] = []
+        hashes: dict[str, str | None] | None = None
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             entries = self.done.get(self._name(result))
             if not entries:
                 return []
-            now = self._describe(job, result, seed)
+            hashes = hashes or self._hash_inputs(job)
+            now = self._describe(job, result, seed, hashes)
             same = [e for e in entries if e == replace(now, mask=e.mask, seconds=e.seconds)]
             if not same:
                 return []
@@ -131,7 +134,13 @@ class Worker:
         return kept
 
     def write(
-        self, opened: Opened, result: Path, pixels: AnyPixels, seed: int, start: float
+        self,
+        opened: Opened,
+        result: Path,
+        pixels: AnyPixels,
+        seed: int,
+        start: float,
+        hashes: dict[str, str | None],
     ) -> Entry:
         """Write a result and return the entry for the report; in a thread."""
         job, options = opened.job, self.tree.options
@@ -143,7 +152,7 @@ class Worker:
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
-        entry = replace(self._describe(job, result, seed), seconds=seconds)
+        entry = replace(self._describe(job, result, seed, hashes), seconds=seconds)
         self.written[result] = entry.out_sha256
         return entry
 
@@ -181,8 +190,16 @@ class Worker:
             out_sha256=None,
         )
 
-    def _describe(self, job: Job, result: Path, seed: int) -> Entry:
-        """Return the entry for a result as the files are now."""
+    def _hash_inputs(self, job: Job) -> dict[str, str | None]:
+        """Return the SHA-256 of the photo and its mask as they are now, as parts of an entry."""
+        mask = job.mask or self.tree.options.mask
+        return {
+            "photo_sha256": hash_file(job.photo),
+            "mask_sha256": hash_file(mask) if mask else None,
+        }
+
+    def _describe(self, job: Job, result: Path, seed: int, hashes: dict[str, str | None]) -> Entry:
+        """Return the entry for a result as it is now, of inputs of these hashes."""
         mask = job.mask or self.tree.options.mask
         return Entry(
             photo=job.photo.relative_to(self.tree.folder).as_posix(),
@@ -195,7 +212,6 @@ class Worker:
             settings=self.tree.options.settings,
             model=self.fixer.name,
             model_sha256=self.model_sha256,
-            photo_sha256=hash_file(job.photo),
-            mask_sha256=hash_file(mask) if mask else None,
             out_sha256=hash_file(result),
+            **hashes,
         )

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from restore.errors import RestoreError
 from restore.folders import FixOptions, Shard, Tree, fix_folder, plan_folder
+from restore.folders.cluster import Actor
 
 TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
 NAMES = [f"{n:02}.png" for n in range(40)]
@@ -28,6 +30,19 @@ def test_without_ray_one_sentence_says_how_to_get_it(
         RestoreError, match=r"^--ray needs Ray; pip install 'restore-gan\[ray\]'\.$"
     ):
         list(fix_folder(plan_folder(TREE), ray="auto"))
+
+
+def test_a_worker_replaces_nothing_that_the_run_has_not_made(
+    make_album, write_picture, fake_restorer
+) -> None:
+    make_album("a.png", "b.png")
+    assert {entry.status for entry in fix_folder(plan_folder(TREE))} == {"done"}
+    retouched = write_picture("out/a.png", np.zeros((9, 9, 3), np.uint8)).read_bytes()
+    plan = plan_folder(replace(TREE, resume=True))
+    actor = Actor(plan, "fake", "cpu", 2, torch.get_num_threads(), str(Path.cwd()))
+    news = [json.loads(line) for line in actor({"item": np.array([0, 1])})["news"]]
+    assert [entry["status"] for entry in news] == ["failed", "kept"]
+    assert Path("out/a.png").read_bytes() == retouched
 
 
 @pytest.mark.slow

@@ -151,6 +151,23 @@ def test_resume_replaces_nothing_that_it_has_not_made(
     assert [entry.status for entry in fixed] == ["done", "kept", "kept"]
 
 
+def test_a_photo_that_changes_in_hand_is_made_anew_by_resume(
+    make_album, fake_restorer, write_picture, monkeypatch
+) -> None:
+    make_album("a.png")
+    plain = type(fake_restorer).steps
+
+    def steps(self: object, photo: np.ndarray, mask: np.ndarray, seed: int = 0):
+        write_picture("photos/a.png", np.full((40, 60, 3), 90, np.uint8))
+        return plain(self, photo, mask, seed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(fake_restorer), "steps", steps)
+        assert [entry.status for entry in fix()] == ["done"]
+    assert [entry.status for entry in fix(RESUMED)] == ["done"]
+    assert (np.array(Image.open("out/a.png"))[0] == 90).all()
+
+
 def lines_of(*photos: str) -> list[str]:
     """Return the lines of the report that tell of some photos."""
     told = Path("out/report.jsonl").read_text().splitlines()

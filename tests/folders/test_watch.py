@@ -1,5 +1,6 @@
 """Photos that arrive while a folder is watched."""
 
+import os
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_a_photo_is_taken_once_it_is_still_for_two_looks(make_album) -> None:
 def test_a_photo_that_changes_is_taken_again(make_album) -> None:
     make_album("b.png")
     assert look(nothing, grow, nothing)[0] == [["b.png"], ["b.png"]]
+
+
+def test_where_the_mask_of_all_changes_all_are_taken_again(make_album, write_picture) -> None:
+    make_album("a.png", "b.png", masks=False)
+    hole = write_picture("hole.png", np.zeros((40, 60), np.uint8))
+
+    def change() -> None:
+        write_picture("hole.png", np.full((40, 60), 255, np.uint8))
+        os.utime(hole, (1, 1))
+
+    tree = replace(TREE, options=FixOptions(Path("hole.png")))
+    plans = watch_tree(tree, 1.0, Looks(nothing, change, nothing), print)
+    assert [[job.photo.name for job in plan.jobs] for plan in plans] == [["a.png", "b.png"]] * 2
 
 
 def test_a_photo_waits_for_its_mask(make_album, write_picture) -> None:
