@@ -188,8 +188,10 @@ def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]
 
 def _read_pattern(pattern: str) -> Callable[[str], str | None]:
     """Return what says to which photo, a path without extension, a mask's path belongs."""
-    named = PurePosixPath(pattern).suffix.lower() in PICTURES
-    before, after = (re.escape(part) for part in pattern.split(STEM))
+    extension = PurePosixPath(pattern).suffix
+    named = extension.lower() in PICTURES
+    before, after = map(re.escape, pattern.removesuffix(extension if named else "").split(STEM))
+    after += f"(?i:{re.escape(extension)})" if named else ""
     expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
 
     def owner_of(name: str) -> str | None:
@@ -200,7 +202,8 @@ def _read_pattern(pattern: str) -> Callable[[str], str | None]:
 
 
 def _without_extension(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
+    path = PurePosixPath(name)
+    return str(path.with_suffix("") if path.suffix.lower() in PICTURES else path)
 
 
 def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:

@@ -52,6 +52,7 @@ def test_one_mask_serves_all_and_is_no_photo(make_album) -> None:
     [
         ("{stem}_mask", "photos/deep/a_mask.png"),
         ("{stem}_mask.PNG", "photos/deep/a_mask.PNG"),
+        ("{stem}_mask.png", "photos/deep/a_mask.PNG"),
         ("masks/{stem}", "photos/deep/masks/a.bmp"),
         ("mask of {stem}", "photos/deep/mask of a.jpg"),
     ],
@@ -62,6 +63,19 @@ def test_a_pattern_finds_masks_beside_photos(
     make_album("deep/a.jpg", masks=False)
     write_picture(mask)
     assert pairs(plan(None, pattern)) == {"photos/deep/a.jpg": mask}
+
+
+def test_what_follows_a_dot_is_no_extension_unless_of_a_picture(make_album, write_picture) -> None:
+    make_album("a.png")
+    for number in (1, 2):
+        write_picture(f"photos/scan{number}.png").rename(f"photos/scan.{number}")
+        write_picture(f"masks/scan.{number}.png")
+    write_picture("masks/scan.png")
+    assert pairs(plan()) == {
+        "photos/a.png": "masks/a.png",
+        "photos/scan.1": "masks/scan.1.png",
+        "photos/scan.2": "masks/scan.2.png",
+    }
 
 
 def test_a_pattern_names_the_masks_of_a_folder_too(make_album, write_picture) -> None:
