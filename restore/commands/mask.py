@@ -111,7 +111,15 @@ def mask(
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
     from restore.assets import checkpoint_path
     from restore.draw import draw_mask
-    from restore.image import Photo, check_held, check_target, format_named, read_image, write_image
+    from restore.image import (
+        Photo,
+        check_held,
+        check_target,
+        cover_hidden,
+        format_named,
+        read_image,
+        write_image,
+    )
     from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
@@ -137,12 +145,13 @@ def mask(
             format_named(path)
     if find:
         checkpoint_path(find)  # an unknown name shall be told before torch is imported
-    pixels = None if photo is None else read_image(photo).pixels
+    read = None if photo is None else read_image(photo)
+    pixels = None if read is None else read.pixels
     if pixels is not None:
         for path in targets:
             check_held(path, pixels.shape, Photo(pixels[:1, :1]), None)
-    if pixels is not None and find:
-        drawn = _find(pixels, find, threshold, device)
+    if read is not None and find:
+        drawn = _find(cover_hidden(read.pixels, read.alpha), find, threshold, device)
     elif pixels is not None and color:
         drawn = mask_from_color(pixels, color, TOLERANCE if tolerance is None else tolerance)
     else:

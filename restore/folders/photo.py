@@ -236,9 +236,10 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
     if opened.hole is None:
         return _fix_whole(restorer, opened, seed)
     pixels = _take_pixels(restorer, opened.photo)
+    shown = cover_hidden(pixels, opened.photo.alpha)
     unknown = _find_unknown(opened.hole, opened.photo.alpha)
-    filled = restorer.fix(pixels, unknown, seed=seed)
-    if unknown is opened.hole:
+    filled = restorer.fix(shown, unknown, seed=seed)
+    if shown is pixels and unknown is opened.hole:
         return filled
     return np.where(opened.hole[..., None] == 1, filled, pixels)
 
@@ -265,7 +266,7 @@ def _fix_whole(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
 def _find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
     """Return the hole with what is invisible near it, (H, W) {0, 1}; itself where nothing is.
 
-    What colour lies there, mostly black, says nothing of what would be seen.
+    It has the colour of the nearest visible pixel, see `cover_hidden`: a fill goes on better.
     """
     if alpha is None or alpha.all():
         return hole

@@ -137,6 +137,18 @@ def test_damage_is_found_and_shown(run, write_picture, bright_detector, tmp_path
     assert "look.png" in ran.out
 
 
+def test_damage_is_not_looked_for_in_what_is_invisible(
+    run, write_picture, bright_detector, tmp_path
+) -> None:
+    pixels = np.full((40, 60, 4), 90, np.uint8)
+    pixels[..., 3] = 255
+    pixels[10:20] = (255, 255, 255, 0)
+    pixels[30] = 255
+    assert run("mask", write_picture("p.png", pixels), "--find", "scratches").code == 0
+    found = read(tmp_path / "p-mask.png")
+    assert (found[30] == 255).all() and not found[:30].any()
+
+
 def test_no_mask_is_left_where_its_preview_has_no_folder(run, write_picture, tmp_path) -> None:
     photo = write_picture("p.png")
     ran = run("mask", photo, "--box", "1,1,5,5", "--preview", tmp_path / "nowhere/look.png")

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Job, Record, fix_photo, plan_jobs
+from restore.restorer import Restorer
 
 
 def read(path: Path) -> np.ndarray:
@@ -271,4 +272,19 @@ def test_what_is_invisible_does_not_show_in_a_fill(
     assert seen[:, 300 - 192 : 340].all() and not seen[:, :108].any() and not seen[:, 340:].any()
     after = read(tmp_path / "out.png")
     assert (after[:, 300:340, :3] == 7).all()
+    assert (after[hole == 0] == pixels[hole == 0]).all()
+
+
+def test_colour_far_from_the_hole_on_an_empty_canvas_is_not_taken_for_gray(
+    write_picture, tmp_path, tiny_checkpoint
+) -> None:
+    pixels = np.zeros((300, 1300, 4), np.uint8)
+    pixels[100:160, 100:160] = (200, 60, 30, 255)
+    hole = np.zeros((300, 1300), np.uint8)
+    hole[120:130, 120:130] = 255
+    job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
+    options = FixOptions(write_picture("m.png", hole))
+    list(fix_photo(Restorer.load(tiny_checkpoint, device="cpu"), job, options))
+    after = read(tmp_path / "out.png")
+    assert np.ptp(after[120:130, 120:130, :3].astype(int), axis=2).max() > 20
     assert (after[hole == 0] == pixels[hole == 0]).all()
