@@ -18,10 +18,12 @@ from PIL import TiffImagePlugin as tiff
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
+from restore.errors import RestoreError
 from restore.image.photo import DeepPixels, Pixels
 from restore.image.turning import turn
 
-_UNCOMPRESSED, _DEFLATE = 1, 8
+_UNCOMPRESSED, _LZW, _DEFLATE = 1, 5, 8
+_PLAIN = {_UNCOMPRESSED, _DEFLATE, 32946, 32773}  # uncompressed, deflate by two numbers, PackBits
 _WHITE_IS_ZERO = 0
 
 # Gray with alpha, of which Pillow reads the directory only; it can't decode ";16", so that nobody
@@ -96,6 +98,7 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         orientation: as EXIF has it, 1 to 8.
 
     Raises:
+        RestoreError: it is compressed in a way that isn't read with 16 bits.
         ValueError: the file is damaged.
     """
     data = path.read_bytes()
@@ -105,14 +108,27 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         samples = _decode(data, gray=data[25] in _GRAY_PNG)
         samples = turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
     elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
+        _check_compression(path, picture, _PLAIN)
         samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
         samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
         samples = turn(samples, orientation)
     else:
+        _check_compression(path, picture, _PLAIN | {_LZW})
         samples = _decode(data)  # which has turned it, as Pillow does with its size
     if samples.dtype != np.uint16 or sorted(samples.shape[:2]) != sorted(picture.size):
         raise ValueError("its 16-bit samples can't be decoded")
     return np.ascontiguousarray(np.atleast_3d(samples))
+
+
+def _check_compression(path: Path, picture: TiffImageFile, known: set[int]) -> None:
+    """Refuse a TIFF whose samples neither OpenCV nor tifffile alone can unpack."""
+    code = picture.tag_v2.get(tiff.COMPRESSION, _UNCOMPRESSED)
+    if code not in known:
+        name = str(tiff.COMPRESSION_INFO.get(code, code)).removeprefix("tiff_")
+        raise RestoreError(
+            f"{path} has 16-bit samples that are compressed by {name}, which isn't read; save it "
+            f"with deflate or uncompressed."
+        )
 
 
 def _has_planes(picture: TiffImageFile) -> bool:

@@ -28,6 +28,9 @@ from restore.image.turning import cuts_blocks
 DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
 DESCRIPTION |= {*range(40091, 40096)}
 DIRECTORIES = {34665, 34853}  # EXIF and GPS
+INTEROPERABILITY = 0xA005  # a directory inside EXIF
+EXIF_HEADER = b"Exif\0\0"
+PNG_XMP = "XML:com.adobe.xmp"
 IPTC = 33723
 
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
@@ -53,7 +56,9 @@ def read_exif(picture: Image.Image) -> bytes:
             exif = bytes.fromhex("".join(raw.split("\n")[3:]))
     except Exception:  # what can't be read can't be kept, and the photo is still there
         return b""
-    upright = set_orientation(exif.removeprefix(b"Exif\0\0"), 1)
+    while exif.startswith(EXIF_HEADER):  # some programs write it twice
+        exif = exif.removeprefix(EXIF_HEADER)
+    upright = set_orientation(exif, 1)
     if 5 <= read_orientation(picture) <= 8:
         return set_exif_size(upright, picture.height, picture.width)
     return upright
@@ -69,8 +74,16 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
         if isinstance(value, str | bytes | int):
             exif[tag] = value
     for tag in found & DIRECTORIES:
-        exif.get_ifd(tag).update(source.get_ifd(tag))
-    return exif.tobytes().removeprefix(b"Exif\0\0") if found else b""
+        exif.get_ifd(tag).update(read_directory(source, tag))
+    return exif.tobytes().removeprefix(EXIF_HEADER) if found else b""
+
+
+def read_directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    """Return a directory of EXIF, the one inside it as such and not as where it lay."""
+    directory = dict(exif.get_ifd(tag))
+    if INTEROPERABILITY in directory:
+        directory[INTEROPERABILITY] = exif.get_ifd(INTEROPERABILITY)
+    return directory
 
 
 def set_orientation(exif: bytes, orientation: int) -> bytes:
@@ -128,7 +141,7 @@ def _find_entries(data: bytearray, start: int, order: str) -> dict[int, int]:
 
 def read_xmp(picture: Image.Image) -> bytes:
     """Return the XMP packet with orientation 1, every other byte as it was."""
-    xmp = picture.info.get("xmp")
+    xmp = picture.info.get("xmp") or picture.info.get(PNG_XMP)  # in a plain text of a PNG
     if isinstance(picture, TiffImageFile):
         xmp = picture.tag_v2.get(XMP)  # from the above Pillow has cut the orientation out
     data = xmp.encode() if isinstance(xmp, str) else xmp or b""
@@ -256,9 +269,6 @@ def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> 
     if across < 2:
         return 0 if down < 2 else HALF_HEIGHT
     return 1 if down < 2 else 2
-
-
-PNG_XMP = "XML:com.adobe.xmp"
 
 
 def _png_chunks(picture: PngImageFile, path: Path) -> PngInfo:

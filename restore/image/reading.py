@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import EXTRASAMPLES, TiffImageFile
 
 from restore.errors import RestoreError
-from restore.image.colours import SRGB, to_srgb
+from restore.image.colours import SRGB, dated_bytes, to_srgb
 from restore.image.deep import count_bits, is_deep, name_oddity, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
@@ -67,7 +67,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             deep=deep,
             format="JPEG" if picture.format == "MPO" else str(picture.format),
             extension=Path(path).suffix.lower(),
-            icc=SRGB.tobytes() if picture.mode == "CMYK" else icc,
+            icc=dated_bytes(SRGB) if picture.mode == "CMYK" else icc,
             exif=read_exif(picture),
             xmp=read_xmp(picture),
             dpi=read_dpi(picture),

@@ -32,11 +32,13 @@ from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import (
     DESCRIPTION,
     DIRECTORIES,
+    EXIF_HEADER,
     LOSSLESS_WEBP,
     LOSSY,
     NCLX,
     PNG_XMP,
     STORED_ORIENTATION,
+    read_directory,
     set_exif_size,
     set_nclx,
     set_orientation,
@@ -247,8 +249,8 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
     picture = Image.fromarray(pixels)
     if like.gray:
         picture = picture.convert("L")  # exactly v where R = G = B = v
-        if format in {"WEBP", "AVIF", "HEIF"}:  # which have no gray
-            picture = _to_rgb(picture, like.icc)
+        if format in {"WEBP", "AVIF", "HEIF"} and not _is_gray_avif(like, alpha, format):
+            picture = _to_rgb(picture, like.icc)  # as these have no gray
     if format == "BMP" and alpha is not None:
         return _encode_bmp(pixels, alpha, like.dpi)
     if alpha is not None:
@@ -308,6 +310,8 @@ def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(encoding)
     if like.icc and (mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
         options["icc_profile"] = like.icc
+    if format == "AVIF" and mode == "L":
+        options["subsampling"] = "4:0:0"
     if like.dpi:
         options["dpi"] = like.dpi
     _add_metadata(options, like, format)
@@ -326,7 +330,7 @@ def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
 def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
     """Put EXIF and XMP where the format has them; the EXIF of a TIFF is added afterwards."""
     if like.exif and format != "TIFF":
-        options["exif"] = b"Exif\0\0" + like.exif
+        options["exif"] = EXIF_HEADER + like.exif
     if not like.xmp:
         return
     match format:
@@ -339,6 +343,11 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
             chunks.chunks = [*options["pnginfo"].chunks] if "pnginfo" in options else []
             chunks.add_itxt(PNG_XMP, like.xmp.decode(errors="replace"))
             options["pnginfo"] = chunks
+
+
+def _is_gray_avif(like: Photo, alpha: Pixels | None, format: str) -> bool:
+    """Tell whether a photo is an AVIF without colour, of which there are such without alpha."""
+    return format == like.format == "AVIF" and like.gray and alpha is None
 
 
 def _encode_bmp(pixels: Pixels, alpha: Pixels, dpi: tuple[float, float] | None) -> memoryview:
@@ -382,4 +391,4 @@ def _add_exif(directory: ImageFileDirectory_v2, exif: bytes) -> None:
     if exif:
         source.load(exif)
     for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
-        directory[tag] = source.get_ifd(tag) if tag in DIRECTORIES else source[tag]
+        directory[tag] = read_directory(source, tag) if tag in DIRECTORIES else source[tag]

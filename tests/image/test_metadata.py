@@ -343,3 +343,33 @@ def test_a_large_colour_profile_of_a_png_is_read(tmp_path: Path) -> None:
     profile = ICC + np.random.default_rng(0).bytes(2**21)
     RGB.save(tmp_path / "a.png", icc_profile=profile)
     assert read_image(tmp_path / "a.png").icc == profile
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_exif_whose_header_stands_twice_turns_a_photo_once(tmp_path: Path, name: str) -> None:
+    twice = b"Exif\0\0" + exif_of(6).tobytes()
+    assert twice.startswith(b"Exif\0\0" * 2)
+    RGB.save(tmp_path / name, exif=twice)
+    out = rewrite(tmp_path / name)
+    with Image.open(out) as picture:
+        assert picture.size == RGB.size[::-1]
+        assert picture.getexif().get(0x0112) == 1
+        assert picture.getexif()[0x010E] == "a description"
+
+
+def test_a_directory_inside_exif_goes_with_it_into_a_tiff_and_back(tmp_path: Path) -> None:
+    exif = exif_of(1)
+    exif.get_ifd(0x8769)[0xA005] = {1: "R98"}
+    RGB.save(tmp_path / "a.jpg", exif=exif)
+    rewrite(rewrite(rewrite(tmp_path / "a.jpg", "b.tif"), "c.tif"), "d.jpg")
+    for name in ("a.jpg", "b.tif", "c.tif", "d.jpg"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.getexif().get_ifd(0xA005)[1] == "R98", name
+
+
+def test_xmp_in_plain_text_of_a_png_stays(tmp_path: Path) -> None:
+    text = PngInfo()
+    text.add_text("XML:com.adobe.xmp", XMP.decode())
+    RGB.save(tmp_path / "a.png", pnginfo=text)
+    assert read_image(tmp_path / "a.png").xmp == XMP.replace(b'"6"', b'"1"')
+    assert read_image(rewrite(tmp_path / "a.png")).xmp == XMP.replace(b'"6"', b'"1"')

@@ -13,6 +13,7 @@ from skimage import data
 
 from restore.errors import RestoreError
 from restore.image import read_image, write_image
+from restore.image.colours import dated_bytes
 from restore.image.photo import FORMATS
 
 RGB = Image.fromarray(data.chelsea()[100:196, 100:244])
@@ -50,6 +51,14 @@ def test_cmyk_becomes_rgb_by_its_profile(tmp_path: Path, name: str, profile: byt
         written = ImageCms.ImageCmsProfile(BytesIO(picture.info["icc_profile"]))
         assert written.profile.xcolor_space == "RGB "
     assert read_image(out).warning == ""
+
+
+def test_the_profile_of_what_was_cmyk_has_a_date_that_stays() -> None:
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    data = dated_bytes(made)
+    assert struct.unpack(">6H", data[24:36]) == (2026, 1, 1, 0, 0, 0)
+    assert data[:24] + data[36:] == made.tobytes()[:24] + made.tobytes()[36:]
+    assert dated_bytes(ImageCms.ImageCmsProfile(BytesIO(data))) == data
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
@@ -92,6 +101,20 @@ def check_round_trip(path: Path, tolerance: float) -> None:
 @needs_avif
 def test_an_avif_stays_one(tmp_path: Path) -> None:
     check_round_trip(tmp_path / "a.avif", tolerance=1.5)
+
+
+@needs_avif
+def test_a_gray_avif_stays_gray(tmp_path: Path) -> None:
+    RGB.convert("L").save(tmp_path / "a.avif", quality=90, subsampling="4:0:0")
+    with Image.open(tmp_path / "a.avif") as picture:
+        if picture.mode != "L":
+            pytest.skip("this Pillow reads a gray AVIF as RGB")
+    photo = read_image(tmp_path / "a.avif")
+    write_image(tmp_path / "b.avif", photo.pixels, photo)
+    with Image.open(tmp_path / "b.avif") as picture:
+        assert picture.mode == "L"
+    change = np.abs(read_image(tmp_path / "b.avif").pixels.astype(int) - photo.pixels)
+    assert change.mean() < 1.5
 
 
 @pytest.mark.skipif(".heic" not in FORMATS, reason="pillow-heif is not installed")
