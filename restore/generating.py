@@ -155,6 +155,8 @@ def _check_request(request: Request, out: str | None) -> None:
         raise UsageError("--per-label writes a folder for each class; name it with --out FOLDER.")
     if request.reconstruct is not None and len(request.labels) > 1:
         raise UsageError("--reconstruct takes one --label, that of the picture.")
+    if request.reconstruct is not None and (request.truncation != 1 or request.seeds != (0,)):
+        raise UsageError("--reconstruct finds its noise; leave out --seed and --truncation.")
 
 
 def _check_input(request: Request, target: Path) -> None:

@@ -67,9 +67,10 @@ class Repairer:
         if not hole.any():
             return photo
         if (share := hole_share(hole)) > LARGEST_HOLE:
+            less = "widen it by less, or " if self.grow else ""
             raise UsageError(
                 f"What is taken for damage is {share:.1%} of the photo, and at most "
-                f"{LARGEST_HOLE:.0%} can be filled; widen it by less, or mark it with a mask."
+                f"{LARGEST_HOLE:.0%} can be filled; {less}mark it with a mask."
             )
         filled = self.filler.fix(shown, hole, seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)

@@ -228,6 +228,8 @@ def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
         (["--per-label", "3", "--out", "x.png"], "name it with --out FOLDER"),
         (["--reconstruct", "p.png"], "can't find the noise"),
         (["--reconstruct", "p.png", "--label", "0,1", "--label", "0"], "takes one --label"),
+        (["--reconstruct", "p.png", "--seed", "3"], "leave out --seed and --truncation"),
+        (["--reconstruct", "p.png", "--truncation", "0.5"], "leave out --seed and --truncation"),
         (["--out", "p.png"], "p.png exists"),
         (["--out", "p.png/"], "p.png is a file where a folder should go"),
         (["--out", "folder.png"], "folder.png is a folder"),

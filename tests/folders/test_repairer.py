@@ -74,8 +74,10 @@ def test_marks_are_widened_for_soft_rims(photo) -> None:
 
 def test_what_is_all_damage_is_refused() -> None:
     photo = np.full((20, 30, 3), 255, np.uint8)
-    with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%"):
+    with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%.*; mark it"):
         Repairer(White(), Filler()).fix(photo)
+    with pytest.raises(UsageError, match="; widen it by less, or mark it"):
+        Repairer(White(), Filler(), grow=1).fix(photo)
 
 
 def test_what_is_invisible_is_neither_looked_at_nor_changed(write_picture, tmp_path) -> None:
