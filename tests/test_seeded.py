@@ -1,0 +1,37 @@
+"""What seeded generators draw: numbers of a range, and noise of a grain."""
+
+import numpy as np
+import pytest
+
+from restore.config import Settings, validate
+from restore.errors import UsageError
+from restore.seeded import Length, draw_count, draw_smooth
+
+
+class Widths(Settings):
+    width: Length
+
+
+def test_both_ends_of_a_range_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    assert {draw_count(rng, (2, 4)) for _ in range(100)} == {2, 3, 4}
+    assert draw_count(rng, (3, 3)) == 3
+
+
+@pytest.mark.parametrize("bounds", [[0.2, 0.1], [-1, 0.1], [0, 11]])
+def test_a_range_that_is_none_is_told_with_what_it_may_be(bounds: list[float]) -> None:
+    with pytest.raises(UsageError, match=r"'width': must be \[smallest, largest\].* <= 10, not"):
+        validate(Widths, {"width": bounds}, "a.toml")
+
+
+@pytest.mark.parametrize("size", [(60, 200), (1, 1), (3, 500)])
+def test_smooth_noise_fills_any_size(size: tuple[int, int]) -> None:
+    noise = draw_smooth(*size, 0.1, np.random.default_rng(0))
+    assert noise.shape == size and noise.dtype == np.float32
+
+
+def test_smooth_noise_has_the_grain_that_was_asked_for() -> None:
+    fine, coarse = (draw_smooth(300, 300, grain, np.random.default_rng(0)) for grain in (0.02, 0.2))
+    slopes = [float(np.abs(np.diff(noise, axis=1)).mean()) for noise in (fine, coarse)]
+    assert 5 < slopes[0] / slopes[1] < 20
+    assert abs(float(fine.mean())) < 0.1 and 0.5 < float(fine.std()) < 1.2
