@@ -181,7 +181,6 @@ def cut_square(pixels: Pixels, side: int, rng: np.random.Generator) -> Pixels:
     return square[:, ::-1] if rng.random() < 0.5 else square
 
 
-@lru_cache(maxsize=2)
 def take_readable(
     index: int, count: int, seed: int, read: Callable[[int], T]
 ) -> tuple[T, tuple[str, ...]]:
@@ -209,6 +208,7 @@ def take_readable(
     raise RestoreError(f"None of the pictures can be read any more: {problems[0]}")
 
 
+@lru_cache(maxsize=2)
 def shuffle(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of `count` photos in one epoch."""
     return np.random.default_rng([seed, epoch, 1]).permutation(count)

@@ -25,7 +25,7 @@ from restore.data import (
     make_batch,
     read_training_photo,
 )
-from restore.data.dataset import read_training_pair
+from restore.data.dataset import read_training_pair, shuffle
 from restore.degradations import load_chain
 from restore.errors import RestoreError
 from restore.masks import load_preset
@@ -110,6 +110,11 @@ def test_ctrl_c_leaves_the_workers_alone(folder: Path) -> None:
         next(batches)
     assert worker.is_alive()
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_the_order_of_an_epoch_is_drawn_once() -> None:
+    assert shuffle(1000, 7, 3) is shuffle(1000, 7, 3)
+    assert not np.array_equal(shuffle(1000, 7, 3), shuffle(1000, 7, 4))
 
 
 def test_the_next_photo_replaces_one_that_cannot_be_read(folder: Path) -> None:
