@@ -64,7 +64,7 @@ def read_scores(path: Path) -> dict[str, float]:
     report = json.loads(path.read_text())
     if unlike := {key for key in UNLIKE if report.get(key)}:
         raise SystemExit(
-            f"{path} was measured with --{', --'.join(sorted(unlike))}; measure whole."
+            f"{path} was measured with --{', --'.join(sorted(unlike))}; measure without."
         )
     if isinstance(report.get("scores"), dict):
         return report["scores"]

@@ -1,4 +1,4 @@
-"""What seeded generators draw: numbers from the ranges that settings name, and smooth noise."""
+"""Ranges that settings name, and what seeded generators draw: numbers of them, smooth noise."""
 
 from math import inf
 from typing import Annotated

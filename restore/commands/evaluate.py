@@ -136,9 +136,9 @@ def evaluate(
         scored = _score_detector(model, data, degrade or "", rows, device, reading)
         show_detection(scored, as_json)
     else:
-        baselines = ["damaged"] if degrade else ["telea", "ns", *["biharmonic"] * biharmonic]
+        fillers = ["telea", "ns", *["biharmonic"] * biharmonic]
         scored = _score_restorer(
-            model, data, mask, degrade, baselines, rows, device, reading, fidelity=fid
+            model, data, mask, degrade, fillers, rows, device, reading, fidelity=fid
         )
         show_means(scored, "damage" if degrade else "hole", as_json)
     if sheet is not None:
@@ -162,7 +162,7 @@ def _score_restorer(
     data: Path,
     mask: str | None,
     degrade: str | None,
-    baselines: list[str],
+    fillers: list[str],
     rows: int,
     device: str,
     reading: dict[str, Any],
@@ -175,9 +175,9 @@ def _score_restorer(
 
     restorer = Restorer.load(model, device=device)
     if degrade is None:
-        cases = read_cases(data, mask or "", **reading)
+        cases, baselines = read_cases(data, mask or "", **reading), fillers
     else:
-        cases = read_spoiled_cases(data, degrade, **reading)
+        cases, baselines = read_spoiled_cases(data, degrade, **reading), ["damaged"]
     return run_evaluation(
         restorer,
         cases,

@@ -177,7 +177,9 @@ def _target(photo: Path | None, out: Path | None) -> Path:
         if out is None:
             raise UsageError("A mask without a photo has no name of its own; name it with --out.")
         return out
-    target = out or photo.with_name(f"{photo.stem}-mask.png")
+    from restore.image import drop_extension
+
+    target = out or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
     if target.exists() and photo.exists() and target.samefile(photo):
         raise UsageError(f"The mask can't replace {photo} itself; name another --out.")
     return target

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 from PIL import Image
 
 from restore.errors import RestoreError
-from restore.image import FORMATS, open_picture
+from restore.image import FORMATS, drop_extension, open_picture
 
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
@@ -290,7 +290,10 @@ def _match(
 ) -> dict[str, Pair]:
     """Return the pairs by the names of the clean photos."""
     first, second = (
-        {name: _stem(path_inside(name, photo, unwrap=inside)) for name, photo in photos.items()}
+        {
+            name: drop_extension(path_inside(name, photo, unwrap=inside))
+            for name, photo in photos.items()
+        }
         for photos, inside in zip((damaged, clean), unwrap, strict=True)
     )
     partners = {first[name]: damaged[name] for name in sorted(first, reverse=True)}
@@ -299,7 +302,3 @@ def _match(
         for name, photo in clean.items()
         if second[name] in partners
     }
-
-
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))

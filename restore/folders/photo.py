@@ -171,7 +171,8 @@ def fix_photo(
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
         unknown = _find_unknown(opened.hole, opened.photo.alpha)
-        restorer = learner.adapt(opened.photo.pixels, unknown, options.adapt, seed=options.seed)
+        shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
+        restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
     for seed, result in enumerate(job.results, start=options.seed):
         start = time.perf_counter()
         pixels = fill_photo(restorer, opened, seed)

@@ -19,7 +19,7 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import FORMATS
+from restore.image import FORMATS, drop_extension
 
 STEM = "{stem}"
 # By name a photo, also where it can't be read: nobody's photos shall be left out in silence.
@@ -144,7 +144,7 @@ def pair_folder(tree: Tree) -> Plan:
         else:
             results = number_results(tree.out / name, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {_without_extension(name) for name in photos}
+    owners = {drop_extension(name) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(photos)
     return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, tuple(listing.links))
@@ -195,15 +195,10 @@ def _read_pattern(pattern: str) -> Callable[[str], str | None]:
     expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
 
     def owner_of(name: str) -> str | None:
-        match = expression.fullmatch(name if named else _without_extension(name))
+        match = expression.fullmatch(name if named else drop_extension(name))
         return f"{match[1]}{match[2]}" if match else None
 
     return owner_of
-
-
-def _without_extension(name: str) -> str:
-    path = PurePosixPath(name)
-    return str(path.with_suffix("") if path.suffix.lower() in PICTURES else path)
 
 
 def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:
@@ -215,7 +210,7 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
     folder, photo = _masks_place(tree)[0], tree.folder / name
     if folder is None:
         return None
-    found = masks.get(_without_extension(name), [])
+    found = masks.get(drop_extension(name), [])
     chosen = [path for path in found if path.name == photo.name] or found
     if not chosen:
         raise UsageError(f"{photo} has no mask in {folder}.")

@@ -22,7 +22,7 @@ from restore.errors import RestoreError
 from restore.image.photo import DeepPixels, Pixels
 from restore.image.turning import turn
 
-_UNCOMPRESSED, _LZW, _DEFLATE = 1, 5, 8
+_UNCOMPRESSED, _LZW, _DEFLATE, _LZMA = 1, 5, 8, 34925
 _PLAIN = {_UNCOMPRESSED, _DEFLATE, 32946, 32773}  # uncompressed, deflate by two numbers, PackBits
 _WHITE_IS_ZERO = 0
 
@@ -108,7 +108,7 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         samples = _decode(data, gray=data[25] in _GRAY_PNG)
         samples = turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
     elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
-        _check_compression(path, picture, _PLAIN)
+        _check_compression(path, picture, _PLAIN | {_LZMA})
         samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
         samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
         samples = turn(samples, orientation)
@@ -121,7 +121,7 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
 
 
 def _check_compression(path: Path, picture: TiffImageFile, known: set[int]) -> None:
-    """Refuse a TIFF whose samples neither OpenCV nor tifffile alone can unpack."""
+    """Refuse a TIFF whose samples can't be unpacked by what reads them here."""
     code = picture.tag_v2.get(tiff.COMPRESSION, _UNCOMPRESSED)
     if code not in known:
         name = str(tiff.COMPRESSION_INFO.get(code, code)).removeprefix("tiff_")

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,3 +150,10 @@ def to_pixels(tensor: "torch.Tensor") -> Pixels:
     levels = tensor.detach()[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)
     result: Pixels = levels.permute(1, 2, 0).contiguous().cpu().numpy()
     return result
+
+
+def drop_extension(name: str) -> str:
+    """Return a name or path without its extension; a dot and digits, as in scan.1, are none."""
+    path = PurePosixPath(name)
+    extension = path.suffix[1:]
+    return name if not extension or extension.isdigit() else name.removesuffix(path.suffix)

@@ -264,7 +264,7 @@ class DetectorRecipe(PhotoRecipe):
 
     @model_validator(mode="after")
     def _check_alone(self) -> Self:
-        if self.discriminator or self.discriminator_steps > 1 or self.augment == "on":
+        if self.discriminator or self.discriminator_steps > 1 or self.augment != "auto":
             raise ValueError(
                 "a detector learns without a discriminator; leave out 'discriminator', "
                 "'discriminator_steps' and 'augment'"

@@ -61,6 +61,25 @@ def test_a_restorer_practises_once_for_all_results_of_a_photo(
     assert asked == [((40, 60, 3), 200, 30, 4)]
 
 
+def test_a_restorer_does_not_practise_on_what_is_invisible(
+    write_picture, fake_restorer, tmp_path, monkeypatch
+) -> None:
+    shown: list[np.ndarray] = []
+
+    def adapt(photo: np.ndarray, mask: np.ndarray, seconds: float, seed: int) -> object:
+        shown.append(photo)
+        return fake_restorer
+
+    monkeypatch.setattr(fake_restorer, "adapt", adapt, raising=False)
+    pixels = np.full((60, 900, 4), 200, np.uint8)
+    pixels[:, :300] = 0
+    hole = np.zeros((60, 900), np.uint8)
+    hole[:, 600:620] = 255
+    job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
+    list(fix_photo(fake_restorer, job, FixOptions(write_picture("m.png", hole), adapt=30)))
+    assert (shown[0] == 200).all()
+
+
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
     mask = write_picture("mask.png", white_rows(70))

@@ -274,9 +274,10 @@ def test_transparent_parts_of_a_mask_of_16_bits_mark_nothing(tmp_path: Path) -> 
         assert marked[0, 0] == (mask_is == "hole")
 
 
-@pytest.mark.parametrize("channels", [2, 3])
-def test_a_compression_that_is_not_read_is_named(tmp_path: Path, channels: int) -> None:
+def test_a_compression_that_is_not_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    path.write_bytes(encode_tiff(draw(channels), compression="lzma"))
+    path.write_bytes(encode_tiff(draw(3), compression="lzma"))
     with pytest.raises(RestoreError, match=r"compressed by lzma, which isn't read; save it with"):
         read_image(path)
+    path.write_bytes(encode_tiff(draw(2), compression="lzma"))
+    assert np.array_equal(read_image(path).deep, draw(2))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from restore.errors import UsageError
-from restore.image import Photo, check_pixels, to_pixels, to_tensor
+from restore.image import Photo, check_pixels, drop_extension, to_pixels, to_tensor
 
 
 def test_pixels_go_to_torch_and_back() -> None:
@@ -41,3 +41,19 @@ def test_what_is_out_of_range_is_clamped_and_rounded() -> None:
 def test_what_is_no_array_is_told(wrong: object) -> None:
     with pytest.raises(UsageError, match=r"not (Photo|list|NoneType); those of a file"):
         check_pixels(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.jpg", "a"),
+        ("deep/a.b.PNG", "deep/a.b"),
+        ("a.mpo", "a"),
+        ("scan.1", "scan.1"),
+        ("IMG.0001.png", "IMG.0001"),
+        ("deep.er/a", "deep.er/a"),
+        ("deep/.hidden", "deep/.hidden"),
+    ],
+)
+def test_names_are_told_from_their_extensions(name: str, stem: str) -> None:
+    assert drop_extension(name) == stem
