@@ -51,10 +51,10 @@ def main() -> None:
         if options.sheet:
             write_sheet(options.sheet, found.sheet)
         if options.json:
-            report = {"scores": to_scores(found, options.photos.name), "limit": options.limit}
-            others = {key: vars(options)[key] for key in ("preset", "seed")}
-            changed = {k: v for k, v in others.items() if v != parser.get_default(k)}
-            options.json.write_text(json.dumps(report | changed))
+            given = {key: vars(options)[key] for key in ("limit", "preset", "seed")}
+            changed = {k: v for k, v in given.items() if v != parser.get_default(k)}
+            report = {"scores": to_scores(found, options.photos.name), **changed}
+            options.json.write_text(json.dumps(report))
     elif options.old and options.sheet:
         sheet = make_grid(*zip(*draw_old(detector, options.old, options.threshold), strict=True))
         write_bytes(options.sheet, encode_png(sheet), overwrite=True)

@@ -34,6 +34,7 @@ from PIL import Image
 from torch import Tensor
 
 from restore.degradations.contract import to_levels
+from restore.degradations.noise import add_gaussian_noise
 from restore.image import Pixels, enlarge_samples, read_image, to_tensor
 from restore.metrics import lpips, psnr
 from restore.restorer import Restorer
@@ -154,8 +155,7 @@ def read_photos(options: argparse.Namespace, name: str) -> Iterator[Pixels]:
 def noisy(sigma: float, options: argparse.Namespace) -> Iterator[Case]:
     """Yield CBSD68 with Gaussian noise."""
     for index, clean in enumerate(read_photos(options, "cbsd68")):
-        noise = np.random.default_rng([int(sigma), index]).standard_normal(clean.shape, np.float32)
-        values = clean + np.float32(sigma) * noise
+        values = add_gaussian_noise(clean, sigma, np.random.default_rng([int(sigma), index]))
         yield Case(clean, values, to_levels(values))
 
 

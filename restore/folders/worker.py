@@ -119,13 +119,14 @@ class Worker:
 
     def _find_kept(self, job: Job) -> list[Entry]:
         """Return the entries of a job of which nothing has to be done again."""
+        told = [self.done.get(self._name(result), []) for result in job.results]
+        if not all(told):
+            return []
         kept: list[Entry] = []
-        hashes: dict[str, str | None] | None = None
-        for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            entries = self.done.get(self._name(result))
-            if not entries:
-                return []
-            hashes = hashes or self._hash_inputs(job)
+        hashes = self._hash_inputs(job)
+        for seed, (result, entries) in enumerate(
+            zip(job.results, told, strict=True), start=self.tree.options.seed
+        ):
             now = self._describe(job, result, seed, hashes)
             same = [e for e in entries if e == replace(now, mask=e.mask, seconds=e.seconds)]
             if not same:

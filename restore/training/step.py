@@ -144,11 +144,10 @@ class AdversarialStep(Step[B]):
         weights, the generator's by what it made.
         """
         *before, last = batches
+        taught = [name for name in due if self.teaches_discriminator(name)]
         for batch in before:
-            taught = [name for name in due if self.teaches_discriminator(name)]
-            self.set_discriminator_gradients(
-                self.run_networks(batch, noise, taught, learns=False), due
-            )
+            outputs = self.run_networks(batch, noise, taught, learns=False)
+            self.set_discriminator_gradients(outputs, due)
             self.move_discriminator()
         outputs = self.run_networks(last, noise, due, learns=True)
         logs = self.set_discriminator_gradients(outputs, due)

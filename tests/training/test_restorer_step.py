@@ -25,14 +25,17 @@ class _Witness(Lpips):
         return restored.flatten(1).mean(1)
 
 
-def test_the_discriminator_learns_in_its_own_steps_where_its_game_has_no_weight() -> None:
+def _make_step(*overrides: str, lpips: Lpips | None = None) -> RestorerStep:
     small = "generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"
-    extra = ("discriminator_steps=3", "losses.adversarial.weight=0", "precision=fp32", "hint=0")
-    recipe = load_recipe("inpaint", (small, *extra))
+    recipe = load_recipe("inpaint", (small, "precision=fp32", "hint=0", *overrides))
     assert isinstance(recipe, RestorerRecipe)
     generator = build_network(RESTORERS, recipe.generator)
     discriminator = build_discriminator(recipe, torch.device("cpu"))
-    step = RestorerStep(generator, discriminator, recipe, None, Team("cpu"))
+    return RestorerStep(generator, discriminator, recipe, lpips, Team("cpu"))
+
+
+def test_the_discriminator_learns_in_its_own_steps_where_its_game_has_no_weight() -> None:
+    step = _make_step("discriminator_steps=3", "losses.adversarial.weight=0")
     clean, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
     mask[..., 8:16, 8:16] = 1
     step.update(Batch(clean, mask), 0, Noise(0, step.team))
@@ -42,12 +45,7 @@ def test_the_discriminator_learns_in_its_own_steps_where_its_game_has_no_weight(
 
 
 def test_only_the_last_update_needs_the_gradients_of_the_generator() -> None:
-    small = "generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"
-    recipe = load_recipe("inpaint", (small, "discriminator_steps=3", "precision=fp32", "hint=0"))
-    assert isinstance(recipe, RestorerRecipe)
-    generator = build_network(RESTORERS, recipe.generator)
-    discriminator = build_discriminator(recipe, torch.device("cpu"))
-    step = RestorerStep(generator, discriminator, recipe, None, Team("cpu"))
+    step = _make_step("discriminator_steps=3")
     improve, learns = step.improve, []
 
     def watch(*arguments: Tensor) -> Tensor:
@@ -61,13 +59,10 @@ def test_only_the_last_update_needs_the_gradients_of_the_generator() -> None:
 
 @pytest.mark.parametrize("size", [32, 48])
 def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
-    small = ("generator.arguments={channels=[8, 16], dilations=[1], attention=[]}", "hint=0")
-    alone = ("losses.adversarial.weight=0", "losses.feature_matching.weight=0", "precision=fp32")
-    recipe = load_recipe("inpaint", (*small, *alone))
-    assert isinstance(recipe, RestorerRecipe)
     witness = _Witness()
-    generator = build_network(RESTORERS, recipe.generator)
-    step = RestorerStep(generator, None, recipe, witness, Team("cpu"))
+    alone = ("losses.adversarial.weight=0", "losses.feature_matching.weight=0")
+    step = _make_step(*alone, lpips=witness)
+    assert step.discriminator is None
     clean = torch.rand(2, 3, size, size)
     mask = torch.zeros(2, 1, size, size)
     mask[..., 8:16, 8:16] = 1
