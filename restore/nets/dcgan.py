@@ -58,7 +58,9 @@ class DcganGenerator(SamplerGenerator):
     ) -> None:
         super().__init__()
         self.size, self.channels, self.classes, self.latent = size, channels, classes, latent
-        self.first, direct = first_side(size), direct and not growing
+        if direct and growing:
+            raise ValueError("'direct' leaves out the last level, whose picture 'growing' adds")
+        self.first = first_side(size)
         widths = level_widths(size, width, widest)
         widths = widths[:-1] if direct else widths
         self.embedding = nn.Embedding(classes, latent) if classes else None
@@ -162,11 +164,12 @@ class DcganDiscriminator(Judge):
         widths = level_widths(size, width, widest)
         inner = widths[0]
         super().__init__(classes, head, inner, spectral)
-        self.size, self.deviation = size, deviation
-        self.shuffle = shuffle and not growing
-        widths = widths[:-1] if self.shuffle else widths
+        if shuffle and growing:
+            raise ValueError("'shuffle' halves what is seen, and 'growing' needs it at its size")
+        self.size, self.deviation, self.shuffle = size, deviation, shuffle
+        widths = widths[:-1] if shuffle else widths
         wrap = wrap_if(spectral)
-        seen = (4 if self.shuffle else 1) * channels + self.joined
+        seen = (4 if shuffle else 1) * channels + self.joined
         entered = reversed(widths if growing else widths[-1:])
         self.enters = nn.ModuleList(wrap(nn.Conv2d(seen, w, 3, padding=1)) for w in entered)
         self.levels = make_downs(widths, blocks, norm, spectral, dropout)
@@ -196,7 +199,8 @@ class DcganDiscriminator(Judge):
                 features = torch.lerp(F.leaky_relu(small, SLOPE), features, self.fade)
             found.append(features)
         if self.deviation:
-            spread = features.float().std(dim=0, correction=0).mean()
+            # Not 0, of which the square root has no slope.
+            spread = features.float().var(dim=0, correction=0).add(1e-8).sqrt().mean()
             plane = spread.to(features.dtype).expand(len(image), 1, *features.shape[2:])
             features = torch.cat([features, plane], dim=1)
         return [*found, F.leaky_relu(self.leave(features.flatten(1)), SLOPE)]

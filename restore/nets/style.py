@@ -115,6 +115,11 @@ class StyleGenerator(SamplerGenerator):
         """How many layers take a style."""
         return len(self.body)
 
+    @property
+    def shown_layers(self) -> int:
+        """How many of them draw pictures of the size that is shown, see `grow`."""
+        return 1 + 2 * self.sides.index(self.shown)
+
     def noise_shape(self, count: int) -> tuple[int, int]:
         """Return the shape of the noise: what is shown, then the grain of each layer."""
         return count, self.latent + sum(self._cells())

@@ -58,7 +58,7 @@ class GanStep(AdversarialStep[PictureBatch]):
         with autocast(batch.image.device, self.recipe.precision):
             if self.recipe.mixing and isinstance(self.generator, StyleGenerator):
                 other = noise.normal(*drawn.shape)
-                cut = noise.one_of(self.generator.layers)
+                cut = 1 + noise.one_of(max(1, self.generator.shown_layers - 1))
                 mixed = noise.uniform(len(batch)) < self.recipe.mixing
                 return {"restored": self.generator.mix(drawn, other, cut, mixed, batch.label)}
             return {"restored": self.generator(drawn, batch.label)}

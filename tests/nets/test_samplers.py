@@ -9,6 +9,7 @@ from restore.nets.growing import grow
 from restore.nets.judge import Judge
 from restore.nets.levels import level_sizes
 from restore.nets.style import ModulatedConv, StyleGenerator
+from restore.training.step import find_slope
 
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"widths": (16, 16)},
@@ -93,6 +94,14 @@ def test_blocks_and_doublings_of_dcgan(blocks: str, doubling: str, shuffle: bool
     assert logits.shape == (2, 1, 1, 1) and features[-1].shape == (2, 8)
 
 
+def test_pictures_that_agree_in_a_feature_have_a_slope() -> None:
+    judge = DISCRIMINATORS["dcgan"](size=16, width=4, widest=8, deviation=True)
+    black = torch.zeros(4, 3, 16, 16)  # in all features
+    find_slope(judge, black, None).square().mean().backward()
+    slopes = [weight.grad for weight in judge.parameters() if weight.grad is not None]
+    assert slopes and all(slope.isfinite().all() for slope in slopes)
+
+
 @pytest.mark.parametrize("size", [8, 14, 28, 32, 56, 64, 112, 128])
 def test_levels_lead_from_4_or_7_to_the_size(size: int) -> None:
     sizes = level_sizes(size)
@@ -175,6 +184,19 @@ def test_mixed_styles_share_the_coarse_layers() -> None:
     assert torch.allclose(images[1], plain[1], atol=1e-6)
     whole = generator.mix(noise, other, generator.layers, mixed)
     assert torch.allclose(whole, plain, atol=1e-6)
+
+
+def test_a_style_is_mixed_among_the_layers_that_draw() -> None:
+    generator = _make("style")
+    assert isinstance(generator, StyleGenerator)
+    noise, other = _noise(generator, 1), _noise(generator, 1, seed=1)
+    mixed = torch.tensor([True])
+    for size in generator.sides[1:]:
+        grow(generator, size, 1.0)
+        count = generator.shown_layers
+        last = generator.mix(noise, other, count - 1, mixed)
+        assert not torch.equal(last, generator(noise))
+        assert torch.equal(generator.mix(noise, other, count, mixed), generator(noise))
 
 
 def test_an_autoencoder_finds_noise_of_the_right_shape() -> None:
