@@ -17,20 +17,19 @@ import torch
 
 from restore.assets import DISCRIMINATOR, checkpoint_path
 from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
-from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
-from restore.training.recipe import FREE_KEYS, Recipe, to_plain
+from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
 from restore.training.state import PREVIEWS, list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
 from restore.training.tasks import find_task, list_related
 from restore.training.team import Noise, Team, mix_seed
-from restore.training.watch import ADVICE, Watch
+from restore.training.watch import Watch
 
 
 def train(
@@ -192,7 +191,12 @@ class Training:
             return False
         states = list_states(self.run / "state")
         if self.falls or not states:
-            raise RestoreError(f"Training stopped at step {self.number}: {trouble}; {ADVICE}.")
+            rates = ["lr", "discriminator_lr"][: len(self.step.optimizers)]
+            advice = " or ".join(f"--set optimizer.{rate}=1e-4" for rate in rates)
+            raise RestoreError(
+                f"Training stopped at step {self.number}: {trouble}; start the same command again "
+                f"with {advice}."
+            )
         images = self.images
         self._load(states[-1])
         self.images, self.falls = images, self.falls + 1
@@ -270,8 +274,7 @@ def discriminator_path(checkpoint: Path) -> Path:
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:
     """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
-    old = read_toml(path)
-    new = to_plain(recipe)
+    old, new = (_forget_rates(to_plain(known)) for known in (load_recipe(path), recipe))
     for key in sorted(old.keys() | new.keys()):
         before, now = (json.dumps(plain.get(key), sort_keys=True) for plain in (old, new))
         if key not in FREE_KEYS and before != now:
@@ -279,6 +282,12 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
                 f"{path.parent} is a run with another '{key}' ({old.get(key)!r}, not "
                 f"{new.get(key)!r}); give the same recipe or another --out."
             )
+
+
+def _forget_rates(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a recipe without what a resumed run may change in its optimiser."""
+    kept = {key: value for key, value in plain["optimizer"].items() if key not in FREE_RATES}
+    return plain | {"optimizer": kept}
 
 
 @contextmanager

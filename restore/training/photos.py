@@ -21,6 +21,7 @@ from restore.training.recipe import Recipe, RestorerRecipe
 from restore.training.state import PREVIEWS, list_states
 from restore.training.task import Source
 
+MEMORY = "photos.json"  # what was found out about the photos of a run
 SHOWN = 3  # photos that are named under each heading when a run starts
 
 
@@ -57,7 +58,7 @@ def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str]
         UsageError: the run has been trained on other photos.
         RestoreError: no such place, or no photo there to train on.
     """
-    known = load_facts(_memory(run))
+    known = load_facts(run / MEMORY)
     photos = find_for_run(source, run)
     report = check_photos(photos, _largest(recipe), known, say, recipe.least_side)
     if known and list_states(run / "state"):
@@ -73,7 +74,7 @@ def remember_photos(report: Report, run: Path) -> None:
     Raises:
         RestoreError: the folder can't be written.
     """
-    save_facts(_memory(run), report.facts)
+    save_facts(run / MEMORY, report.facts)
 
 
 def load_holes_or_spoiling(recipe: RestorerRecipe) -> Preset | Spoiling:
@@ -85,10 +86,6 @@ def load_holes_or_spoiling(recipe: RestorerRecipe) -> Preset | Spoiling:
     if recipe.degrade:
         return Spoiling(load_chain(recipe.degrade), recipe.gray)
     return load_preset(recipe.mask)
-
-
-def _memory(run: Path) -> Path:
-    return run / "photos.json"
 
 
 def _largest(recipe: Recipe) -> int:

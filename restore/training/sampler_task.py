@@ -28,6 +28,7 @@ from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import grow
 from restore.training.augment import is_augmented
 from restore.training.photos import (
+    MEMORY,
     check_source,
     find_for_run,
     gather_photos,
@@ -70,6 +71,7 @@ class SamplerTask(Task):
     def gather(cls, recipe: SamplerRecipe, source: Source, run: Path, say: Say) -> Gallery:
         """Find and check the pictures for a run."""
         gallery = open_special(source, recipe)
+        _check_same_kind(run, MEMORY if gallery is not None else FINGERPRINT, str(source))
         if gallery is not None:
             check_same_pictures(gallery, run)
         else:
@@ -178,10 +180,20 @@ def check_same_pictures(gallery: Gallery, run: Path) -> None:
     if not list_states(run / "state") or not memory.is_file():
         return
     if memory.read_text() != gallery.fingerprint():
-        raise UsageError(
-            f"{run} was trained on other pictures than those of {gallery.place}; give the same "
-            f"pictures or another --out."
-        )
+        raise _other_pictures(run, gallery.place)
+
+
+def _check_same_kind(run: Path, memory: str, place: str) -> None:
+    """Raise `UsageError` where a run that goes on remembers pictures of the other kind."""
+    if list_states(run / "state") and (run / memory).is_file():
+        raise _other_pictures(run, place)
+
+
+def _other_pictures(run: Path, place: str) -> UsageError:
+    return UsageError(
+        f"{run} was trained on other pictures than those of {place}; give the same pictures or "
+        f"another --out."
+    )
 
 
 def check_labels(names: tuple[str, ...], place: str, recipe: SamplerRecipe) -> None:

@@ -7,8 +7,6 @@ LOOK_STEPS = 10  # steps between two looks, which cost a GPU a wait
 COLLAPSE = 0.02  # discriminator loss below which it has won: it tells real from fake every time
 COLLAPSE_STEPS = 500
 
-ADVICE = "try --set optimizer.lr=1e-4 or --set optimizer.discriminator_lr=1e-4"
-
 
 class Watch:
     """Collects the losses of each step and tells when a run can't recover by itself."""
@@ -42,5 +40,6 @@ class Watch:
         if not finite:
             return "a loss became infinite or NaN"
         if self.won >= COLLAPSE_STEPS:
-            return f"the discriminator's loss stayed near 0 for {self.won} steps"
+            won, self.won = self.won, 0  # who goes back has as many steps again
+            return f"the discriminator's loss stayed near 0 for {won} steps"
         return None

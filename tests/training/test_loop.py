@@ -182,7 +182,7 @@ def test_weights_of_another_network_are_refused(photos: Path, done: Path, tmp_pa
 
 
 def test_another_recipe_in_the_same_run_is_refused(photos: Path, done: Path) -> None:
-    other = load_recipe("inpaint", (*TINY, "optimizer.lr=1e-3"))
+    other = load_recipe("inpaint", (*TINY, "optimizer.weight_decay=0.1"))
     with pytest.raises(UsageError, match="optimizer"):
         train(other, photos, done, device="cpu")
 
@@ -266,7 +266,7 @@ def test_a_run_that_dies_goes_back_once_then_stops(
         return logs
 
     monkeypatch.setattr(RestorerStep, "update", update)
-    with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN; try --set"):
+    with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN; start .* --set"):
         train(recipe, photos, tmp_path, device="cpu")
     assert not dying
     assert list_states(tmp_path / "state")[-1].name == "00000025"
@@ -313,6 +313,19 @@ def test_the_order_of_losses_is_no_other_recipe(photos: Path, tmp_path: Path) ->
     tables = text.split("[losses.")
     (tmp_path / "recipe.toml").write_text("[losses.".join([tables[0], *tables[:0:-1]]))
     train(load_recipe("mend", (*MEND, "steps=2")), photos, tmp_path, device="cpu")
+
+
+def test_a_run_of_an_older_version_goes_on_at_another_rate(photos: Path, tmp_path: Path) -> None:
+    train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path, device="cpu")
+    text = (tmp_path / "recipe.toml").read_text()
+    newer = [line for line in text.splitlines() if line.startswith(("hint = ", "decay = "))]
+    assert len(newer) == 2
+    for line in newer:
+        text = text.replace(f"{line}\n", "")
+    (tmp_path / "recipe.toml").write_text(text)
+    slower = ("steps=2", "optimizer.lr=1e-4", "optimizer.discriminator_lr=1e-4")
+    train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == "00000002"
 
 
 def test_a_short_run_is_in_the_log(done: Path) -> None:

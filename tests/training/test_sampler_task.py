@@ -158,11 +158,11 @@ def test_a_stopped_gan_resumes_to_the_bit(
         assert torch.equal(value, resumed[name]), name
 
 
-def test_a_run_on_idx_files_knows_its_pictures(tmp_path: Path) -> None:
+def test_a_run_on_idx_files_knows_its_pictures(pictures: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     places = [tmp_path / name for name in ("one", "same", "other")]
-    pictures = rng.integers(0, 256, (5, 28, 28), np.uint8).tobytes()
-    for place, content in zip(places, (pictures, pictures, pictures[::-1]), strict=True):
+    drawn = rng.integers(0, 256, (5, 28, 28), np.uint8).tobytes()
+    for place, content in zip(places, (drawn, drawn, drawn[::-1]), strict=True):
         place.mkdir()
         head = struct.pack(">BBBB3I", 0, 0, 8, 3, 5, 28, 28)
         (place / "train-images-idx3-ubyte").write_bytes(head + content)
@@ -171,8 +171,19 @@ def test_a_run_on_idx_files_knows_its_pictures(tmp_path: Path) -> None:
     longer = load_recipe("dcgan", (*TINY, "steps=3"))
     with pytest.raises(UsageError, match=r"trained on other pictures than those of .*other"):
         train(longer, places[2], run, device="cpu")
+    with pytest.raises(UsageError, match=r"trained on other pictures than those of .*pictures"):
+        train(longer, pictures, run, device="cpu")
     train(longer, places[1], run, device="cpu")
     assert read_header(run / "dcgan.safetensors").steps == 3
+
+
+def test_a_run_on_photos_does_not_go_on_with_idx_files(pictures: Path, tmp_path: Path) -> None:
+    train(load_recipe("dcgan", (*TINY, "steps=2")), pictures, tmp_path / "run", device="cpu")
+    (tmp_path / "idx").mkdir()
+    head = struct.pack(">BBBB3I", 0, 0, 8, 3, 5, 28, 28)
+    (tmp_path / "idx/train-images-idx3-ubyte").write_bytes(head + bytes(5 * 28 * 28))
+    with pytest.raises(UsageError, match=r"trained on other pictures than those of .*idx"):
+        train(load_recipe("dcgan", TINY), tmp_path / "idx", tmp_path / "run", device="cpu")
 
 
 def test_pictures_may_grow(pictures: Path, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def test_a_discriminator_that_has_won_for_long_is_found() -> None:
     watch = Watch()
     assert _feed(watch, COLLAPSE_STEPS - LOOK_STEPS, discriminator=0.001) is None
     assert "near 0" in (_feed(watch, LOOK_STEPS, discriminator=0.001) or "")
+    # From then on it has as long again.
+    assert _feed(watch, COLLAPSE_STEPS - LOOK_STEPS, discriminator=0.001) is None
     assert _feed(watch, LOOK_STEPS, discriminator=0.5) is None
 
 
