@@ -136,6 +136,8 @@ def measure_parts(step: RestorerStep, batch: Batch) -> dict[str, float]:
             step.lpips(fake, batch.clean).sum().backward()
 
     def optimise() -> None:
+        for weight in step.discriminator_weights:  # those without are passed over
+            weight.grad = torch.zeros_like(weight)
         step.generator_optimizer.step()
         step.move_discriminator()
         follow(step.generator, step.generator, 0.5)

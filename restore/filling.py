@@ -201,7 +201,8 @@ class Filler(NamedTuple):
         """Fill a group at its own size, what is deep in it first coarsely."""
         for part, scale in _find_deep(canvas, group):
             yield from self._fill_coarsely(canvas, part, scale)
-        cores = split_box(group, LARGEST_CORE)  # the box of a group is tight, those of parts not
+        # The box of a group is tight, to a cell; those of its parts are not.
+        cores = split_box(group, LARGEST_CORE)
         for core in cores if len(cores) == 1 else _tighten(cores, canvas.unknown):
             window = core.widen(CONTEXT, LEAST_WINDOW, *canvas.size, SIDE_STEP)
             restored = yield from self._ask(*canvas.cut(window))

@@ -329,14 +329,14 @@ class Repulsion(Loss):
 
 
 class TotalVariation(Loss):
-    """Mean absolute difference of neighbouring pixels in the hole (Rudin et al., eq. 2.5, 1992)."""
+    """Mean absolute difference of neighbours in the hole and at its rim (Rudin et al., 1992)."""
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        """Return the mean across plus the mean down, in [0, 1] units."""
+        """Return the mean across plus the mean down, in [0, 1], of pairs that touch the hole."""
         restored, mask = outputs.restored, outputs.mask
-        across = (restored[..., 1:] - restored[..., :-1]).abs()
-        down = (restored[..., 1:, :] - restored[..., :-1, :]).abs()
-        return hole_mean(across, mask[..., 1:]) + hole_mean(down, mask[..., 1:, :])
+        across = hole_mean(restored.diff(dim=3).abs(), F.max_pool2d(mask, (1, 2), 1))
+        down = hole_mean(restored.diff(dim=2).abs(), F.max_pool2d(mask, (2, 1), 1))
+        return across + down
 
 
 class WeightSize(Loss):

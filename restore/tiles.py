@@ -18,12 +18,14 @@ RAMP = 32  # pixels over which a tile fades into its neighbour
 OVERLAP = 2 * MARGIN + RAMP
 LEAST_SIDE = 3 * OVERLAP
 MOST_SIDE = 1280  # of a tile; larger ones save little and need memory
+SIDE_STEP = 32  # pixels; sides of tiles are multiples of it, as networks want
 PIXEL_BYTES = 1024  # that a pixel of a tile takes while it is mended, at most
 
 
 def pick_side(memory: int) -> int:
     """Return the longest side of a tile for so many free bytes, of which it may take a third."""
-    return min(MOST_SIDE, max(LEAST_SIDE, isqrt(memory // (3 * PIXEL_BYTES))))
+    side = isqrt(memory // (3 * PIXEL_BYTES)) // SIDE_STEP * SIDE_STEP
+    return min(MOST_SIDE, max(LEAST_SIDE, side))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,9 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
 
     Args:
         length: of the side, pixels.
-        longest: that a span may be, pixels; no shorter than `LEAST_SIDE`.
-        step: starts are multiples of it, and lengths too, unless there is one span alone.
+        longest: that a span may be, pixels, a multiple of `step`; no shorter than `LEAST_SIDE`.
+        step: starts are multiples of it, and all lengths but the last, which ends with the side and
+            may be longer by less than a step.
 
     Raises:
         ValueError: `longest` is too short.

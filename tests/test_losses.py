@@ -192,6 +192,16 @@ def test_total_variation_of_a_ramp_and_the_size_of_weights() -> None:
     assert WeightSize(power=2)(_outputs(weights=weights)).item() == pytest.approx(14)
 
 
+@pytest.mark.parametrize("rows", [slice(0, 8), slice(24, None)])
+@pytest.mark.parametrize("down", [False, True])
+def test_total_variation_sees_a_step_at_each_rim_of_the_hole(rows: slice, down: bool) -> None:
+    stepped = torch.zeros(2, 3, 32, 32)
+    stepped[..., rows, :] = 1
+    restored = stepped if down else stepped.mT
+    # A row of 16 pairs that differ by 1, of 17 rows of pairs that touch the hole, over its 256.
+    assert TotalVariation()(_outputs(restored=restored)).item() == pytest.approx(16 / 256)
+
+
 def _finding(logit: float, mask: torch.Tensor) -> Outputs:
     found = torch.full_like(mask, -logit) + 2 * logit * mask
     return _outputs(found=found, mask=mask)

@@ -99,6 +99,11 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _check_discriminator(self) -> Self:
         if not self.needs_discriminator:
+            if self.discriminator_steps > 1 or self.augment == "on":
+                raise ValueError(
+                    "its losses learn without a discriminator; leave out 'discriminator_steps' "
+                    "and 'augment'"
+                )
             return self
         if self.discriminator is None:
             raise ValueError("its losses need a discriminator, and it names none")
@@ -143,6 +148,13 @@ class Recipe(Settings):
         return max(0.0, min(1.0, up, down))
 
 
+def _refuse_known(losses: dict[str, Loss]) -> None:
+    """Raise `ValueError` where a loss has a weight for known pixels and all are in question."""
+    for name, loss in losses.items():
+        if getattr(loss, "known", 0):
+            raise ValueError(f"'losses.{name}.known' is for pixels round holes; here are none")
+
+
 class SamplerStage(Stage):
     """A part of the run of a sampler.
 
@@ -150,7 +162,7 @@ class SamplerStage(Stage):
     (Karras et al., section 2, arXiv:1710.10196).
     """
 
-    size: int = Field(ge=4, le=512)  # pixels, side of the pictures
+    size: int = Field(ge=4, le=512)  # pixels, side of the pictures; `level_sizes` says which
     batch: int = Field(ge=2)  # pictures in a step; batch norm compares them
     fade: float = Field(0.5, ge=0, le=1)  # share of its steps over which a new size comes in
 
@@ -177,6 +189,7 @@ class SamplerRecipe(Recipe):
 
     @model_validator(mode="after")
     def _check_networks(self) -> Self:
+        _refuse_known(self.losses)
         named = {name for name, loss in self.losses.items() if loss.weight}
         if named & {"kl", "reconstruction"} and self.generator.kind != "vae":
             raise ValueError("the losses 'kl' and 'reconstruction' need a generator of kind vae")
@@ -247,9 +260,13 @@ class RestorerRecipe(PhotoRecipe):
     gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white
 
     @model_validator(mode="after")
-    def _check_gray(self) -> Self:
+    def _check_damage(self) -> Self:
         if self.gray and not self.degrade:
             raise ValueError("'gray' is for photos that 'degrade' spoils, and it names no preset")
+        if self.degrade and self.mask != "mixed":
+            raise ValueError("'mask' draws holes and 'degrade' spoils whole photos; name one")
+        if self.degrade:
+            _refuse_known(self.losses)
         return self
 
 
@@ -264,11 +281,8 @@ class DetectorRecipe(PhotoRecipe):
 
     @model_validator(mode="after")
     def _check_alone(self) -> Self:
-        if self.discriminator or self.discriminator_steps > 1 or self.augment != "auto":
-            raise ValueError(
-                "a detector learns without a discriminator; leave out 'discriminator', "
-                "'discriminator_steps' and 'augment'"
-            )
+        if self.discriminator:
+            raise ValueError("a detector learns without a discriminator; leave out 'discriminator'")
         return self
 
 
@@ -299,6 +313,7 @@ FREE_KEYS = (
     "data",
     "licence",
 )
+FREE_RATES = ("lr", "discriminator_lr")  # of the optimiser; they are set anew in each step
 
 
 def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:

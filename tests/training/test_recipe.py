@@ -31,6 +31,11 @@ from restore.training.recipe import SamplerRecipe, to_plain
         ("scratches", ["augment=on"], "without a discriminator"),
         ("scratches", ["discriminator_steps=2"], "without a discriminator"),
         ("scratches", ["discriminator.kind=patch"], "without a discriminator"),
+        ("mend", ["augment=on"], "without a discriminator"),
+        ("vae", ["discriminator_steps=5"], "without a discriminator"),
+        ("mend", ["mask=thin"], "'mask' draws holes and 'degrade'"),
+        ("mend", ["losses.reconstruction.known=1"], "'losses.reconstruction.known' is for"),
+        ("dcgan", ["losses.adversarial.known=1"], "'losses.adversarial.known' is for"),
         ("inpaint", ["losses.adversarial.every=2"], "'adversarial' is due in every step"),
         ("style", ["stages=[{size=20,batch=2,share=1},{size=32,batch=2,share=1}]"], "4, 8, 16, 32"),
         ("style", ["stages=[{size=32,batch=2,share=1},{size=16,batch=2,share=1}]"], "rising"),
@@ -42,6 +47,18 @@ def test_what_makes_no_sense_is_told_by_its_key(
     with pytest.raises(UsageError) as caught:
         load_recipe(name, overrides)
     assert sentence.casefold() in str(caught.value).casefold()
+
+
+@pytest.mark.parametrize(("decay", "half"), [("linear", 0.5), ("cosine", 0.5)])
+def test_the_rate_rises_stays_and_falls(decay: str, half: float) -> None:
+    changes = ["steps=100", "warmup=9", "cooldown=0.4", f"decay={decay}"]
+    rate = load_recipe("inpaint", changes).rate_at
+    assert [rate(step) for step in (0, 4, 9, 60)] == pytest.approx([0.1, 0.5, 1, 1])
+    assert rate(80) == pytest.approx(half)
+    quarter = 0.25 if decay == "linear" else 0.5 - 0.5**1.5
+    assert rate(90) == pytest.approx(quarter)
+    assert rate(100) == pytest.approx(0)
+    assert load_recipe("inpaint", ["cooldown=0"]).rate_at(99_999) == 1
 
 
 def test_a_discriminator_has_to_learn(tmp_path: Path) -> None:

@@ -57,6 +57,43 @@ def test_only_the_last_update_needs_the_gradients_of_the_generator() -> None:
     assert learns == [False, False, True]
 
 
+def test_a_lazy_loss_counts_for_the_steps_it_missed() -> None:
+    step = _make_step("losses.reconstruction.weight=2", "losses.diversity={weight=0.5, every=8}")
+    losses = {"reconstruction": torch.tensor(3.0), "diversity": torch.tensor(5.0)}
+    assert step.weigh(losses).item() == pytest.approx(2 * 3 + 0.5 * 8 * 5)
+    assert ["diversity" in step.due_losses(number) for number in (0, 1, 7, 8)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_hint_shows_the_hole_at_low_resolution_and_nothing_else() -> None:
+    witness = _Witness()
+    step = _make_step("hint=1", lpips=witness)
+    seen: list[Tensor] = []
+
+    def keep(base: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
+        seen.append(base)
+        return step.generator.improve(base, mask, noise)
+
+    step.improve = keep
+    clean, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    mask[..., 8:24, 8:24] = 1
+    step.update(Batch(clean, mask), 1, Noise(0, step.team))
+    (base,) = seen
+    known = (mask == 0).expand_as(clean)
+    torch.testing.assert_close(base[known], clean[known])
+    coarse = [
+        torch.nn.functional.interpolate(
+            torch.nn.functional.avg_pool2d(clean, n), scale_factor=n, mode="bicubic"
+        )
+        for n in (2, 4)
+    ]
+    assert any(torch.allclose(base[~known], shown[~known], atol=1e-5) for shown in coarse)
+
+
 @pytest.mark.parametrize("size", [32, 48])
 def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
     witness = _Witness()
