@@ -16,12 +16,15 @@ from PIL.TiffImagePlugin import (
     IMAGELENGTH,
     IMAGEWIDTH,
     PREDICTOR,
+    RESOLUTION_UNIT,
     X_RESOLUTION,
     XMP,
+    Y_RESOLUTION,
     TiffImageFile,
 )
 
 from restore.image.jpeg import HALF_HEIGHT
+from restore.image.thumbnails import PHOTOSHOP, drop_from_resources, drop_from_xmp, wipe_in_exif
 from restore.image.turning import cuts_blocks
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
@@ -32,6 +35,7 @@ INTEROPERABILITY = 0xA005  # a directory inside EXIF
 EXIF_HEADER = b"Exif\0\0"
 PNG_XMP = "XML:com.adobe.xmp"
 IPTC = 33723
+RESOURCES = 34377  # Photoshop's
 
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
 _EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA003), 4
@@ -71,6 +75,8 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
         value = source[tag]
         if tag == IPTC:  # some programs call its bytes numbers, of which Pillow gives the first
             value = picture.tag_v2._tagdata[IPTC]
+        if tag == RESOURCES and isinstance(value, bytes):
+            value = drop_from_resources(value)
         if isinstance(value, str | bytes | int):
             exif[tag] = value
     for tag in found & DIRECTORIES:
@@ -89,7 +95,7 @@ def read_directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
 def set_orientation(exif: bytes, orientation: int) -> bytes:
     """Return EXIF of another orientation, as far as it has any, and without the thumbnail.
 
-    The thumbnail, which shows the photo as it was, is only unlinked; every other byte stays.
+    Every other byte stays.
     """
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
@@ -101,7 +107,7 @@ def set_orientation(exif: bytes, orientation: int) -> bytes:
         for entry in range(start + 2, end, 12):
             if struct.unpack_from(f"{order}H", data, entry)[0] == ExifTags.Base.Orientation:
                 struct.pack_into(f"{order}HLHH", data, entry + 2, 3, 1, orientation, 0)
-        struct.pack_into(f"{order}L", data, end, 0)
+        wipe_in_exif(data, order, end)
     except struct.error:
         pass  # cut short: what could be set is set
     return bytes(data)
@@ -140,12 +146,12 @@ def _find_entries(data: bytearray, start: int, order: str) -> dict[int, int]:
 
 
 def read_xmp(picture: Image.Image) -> bytes:
-    """Return the XMP packet with orientation 1, every other byte as it was."""
+    """Return the XMP packet with orientation 1, without thumbnails, else as it was."""
     xmp = picture.info.get("xmp") or picture.info.get(PNG_XMP)  # in a plain text of a PNG
     if isinstance(picture, TiffImageFile):
         xmp = picture.tag_v2.get(XMP)  # from the above Pillow has cut the orientation out
     data = xmp.encode() if isinstance(xmp, str) else xmp or b""
-    return set_xmp_orientation(data, 1)
+    return drop_from_xmp(set_xmp_orientation(data, 1))
 
 
 def set_xmp_orientation(xmp: bytes, orientation: int) -> bytes:
@@ -158,9 +164,22 @@ def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
     if isinstance(picture, TiffImageFile) and X_RESOLUTION not in picture.tag_v2:
         return None  # Pillow says 1
     dpi: tuple[float, float] | None = picture.info.get("dpi")
+    if picture.format in {"WEBP", "AVIF", "HEIF"}:  # which have it in EXIF alone
+        dpi = _read_exif_dpi(picture)
     if dpi is None or not all(isfinite(side) and side > 0 for side in dpi):
         return None  # 0/0 is met with, and no format takes it
     return dpi
+
+
+def _read_exif_dpi(picture: Image.Image) -> tuple[float, float] | None:
+    """Return the resolution that EXIF tells, in dots per inch (EXIF 2.32, tags 282, 283, 296)."""
+    try:
+        exif = picture.getexif()
+        sides = [float(exif[tag]) for tag in (X_RESOLUTION, Y_RESOLUTION)]
+    except Exception:  # none, or damaged
+        return None
+    inch = 2.54 if exif.get(RESOLUTION_UNIT, 2) == 3 else 1.0
+    return sides[0] * inch, sides[1] * inch
 
 
 def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
@@ -196,7 +215,8 @@ def _is_lossless_webp(path: Path) -> bool:
             if header[:4] in {b"VP8L", b"VP8 "}:
                 return header[:4] == b"VP8L"
             length = struct.unpack("<L", header[4:])[0]
-            file.seek(length + length % 2, os.SEEK_CUR)
+            # A frame is a head of 16 bytes and chunks.
+            file.seek(16 if header[:4] == b"ANMF" else length + length % 2, os.SEEK_CUR)
     return False
 
 
@@ -221,7 +241,7 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
 
     A picture whose blocks would be cut by turning it stays turned: it has `STORED_ORIENTATION`.
     """
-    kept = [(0xED, data) for name, data in picture.applist if name == "APP13"]  # IPTC
+    kept = [(0xED, part) for part in _split_resources(picture)]  # IPTC
     kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
     encoding: dict[str, Any] = {
         "progressive": bool(picture.info.get("progressive")),
@@ -242,10 +262,21 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     encoding["qtables"] = tables
     if len(picture.layer) == 3:
         ids = bytes(layer[0] for layer in picture.layer)
-        is_rgb = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+        marked = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+        is_rgb = marked and "jfif" not in picture.info  # which says YCbCr, and goes first
         encoding["keep_rgb"] = is_rgb
         encoding["subsampling"] = 0 if is_rgb else _subsampling(picture.layer, swapped)
     return encoding
+
+
+def _split_resources(picture: JpegImageFile) -> list[bytes]:
+    """Return the segments of APP13 without thumbnails; one that is not Photoshop's as it is."""
+    parts = [data for name, data in picture.applist if name == "APP13"]
+    whole = b"".join(part.removeprefix(PHOTOSHOP) for part in parts if part.startswith(PHOTOSHOP))
+    others = [part for part in parts if not part.startswith(PHOTOSHOP)]
+    kept = drop_from_resources(whole)
+    starts = range(0, len(kept), _SEGMENT)
+    return [*(PHOTOSHOP + kept[start : start + _SEGMENT] for start in starts), *others]
 
 
 def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
@@ -256,6 +287,7 @@ def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
 
 
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+_SEGMENT = 65_000  # bytes of resources in one segment of a JPEG; 65,533 are all that one holds
 
 
 def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int | str:

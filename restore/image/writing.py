@@ -312,7 +312,7 @@ def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
         options["icc_profile"] = like.icc
     if format == "AVIF" and mode == "L":
         options["subsampling"] = "4:0:0"
-    if like.dpi:
+    if like.dpi and not options.get("keep_rgb"):  # its header would say YCbCr; EXIF has it, too
         options["dpi"] = like.dpi
     _add_metadata(options, like, format)
     return options

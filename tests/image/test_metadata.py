@@ -110,17 +110,6 @@ def test_the_size_in_the_exif_turns_with_the_photo(
         assert inner[0x927C] == MAKER_NOTE
 
 
-def test_the_thumbnail_is_unlinked(tmp_path: Path) -> None:
-    # Little-endian TIFF: one directory with the orientation, then one of a thumbnail at 26.
-    head = b"II*\0" + struct.pack("<L", 8)
-    first = struct.pack("<HHHLHHL", 1, 0x0112, 3, 1, 8, 0, 26)
-    second = struct.pack("<HHHLLL", 1, 0x0201, 4, 1, 44, 0) + b"old picture"
-    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + head + first + second)
-    exif = read_image(tmp_path / "a.jpg").exif
-    unlinked = struct.pack("<HHHLHHL", 1, 0x0112, 3, 1, 1, 0, 0)
-    assert exif == head + unlinked + second
-
-
 @pytest.mark.parametrize("exif", [b"", b"II", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x09x"])
 def test_damaged_exif_does_not_lose_the_photo(tmp_path: Path, exif: bytes) -> None:
     RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif)
@@ -256,13 +245,39 @@ def test_turning_cuts_no_block_of_a_jpeg(
     assert np.array_equal(again.pixels, before.pixels) and again.exif == before.exif
 
 
-def test_an_rgb_coded_jpeg_stays_one(tmp_path: Path) -> None:
-    RGB.save(tmp_path / "a.jpg", keep_rgb=True, quality=90)
+@pytest.mark.parametrize("described", [False, True])
+def test_an_rgb_coded_jpeg_stays_one(tmp_path: Path, described: bool) -> None:
+    exif = Image.Exif()  # where there is any, Pillow says 72 dpi
+    exif[0x010E] = "a description"
+    options = {"exif": exif} if described else {}
+    RGB.save(tmp_path / "a.jpg", keep_rgb=True, quality=90, **options)
     out = rewrite(tmp_path / "a.jpg")
     with Image.open(out) as picture:
         assert bytes(layer[0] for layer in picture.layer) == b"RGB"
     before, after = read_image(tmp_path / "a.jpg").pixels, read_image(out).pixels
     assert np.abs(before.astype(int) - after).mean() < 0.1
+
+
+def test_a_jpeg_that_says_both_rgb_and_ycbcr_is_ycbcr(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "plain.jpg", quality=90)
+    content = (tmp_path / "plain.jpg").read_bytes()
+    adobe = b"\xff\xee" + struct.pack(">H5sHHHB", 14, b"Adobe", 100, 0, 0, 0)
+    (tmp_path / "a.jpg").write_bytes(content[:20] + adobe + content[20:])  # behind the JFIF header
+    before = read_image(tmp_path / "plain.jpg").pixels
+    after = read_image(rewrite(tmp_path / "a.jpg")).pixels
+    assert np.abs(before.astype(int) - after).mean() < 1
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(2, 300), (3, 762)])
+@pytest.mark.parametrize("source", ["a.webp", "a.avif"])
+def test_the_resolution_of_exif_reaches_a_tiff(
+    tmp_path: Path, source: str, unit: int, expected: float
+) -> None:
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = 300.0, 300.0, unit
+    RGB.save(tmp_path / source, exif=exif)
+    with Image.open(rewrite(tmp_path / source, "b.tif")) as picture:
+        assert picture.info["dpi"] == pytest.approx((expected, expected))
 
 
 @pytest.mark.parametrize(

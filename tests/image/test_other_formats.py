@@ -147,3 +147,19 @@ def test_an_animated_avif_is_refused(tmp_path: Path) -> None:
     RGB.save(tmp_path / "a.avif", save_all=True, append_images=[RGB.rotate(90)])
     with pytest.raises(RestoreError, match="is an animated AVIF of 2 frames"):
         read_image(tmp_path / "a.avif")
+
+
+def test_a_lossless_webp_of_one_frame_stays_lossless(tmp_path: Path) -> None:
+    RGB.save(tmp_path / "plain.webp", lossless=True)
+    image = (tmp_path / "plain.webp").read_bytes()[12:]  # without the head of the file: VP8L
+    wide, high = (struct.pack("<L", side - 1)[:3] for side in RGB.size)
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack("<L", len(body)) + body + bytes(len(body) % 2)
+
+    body = chunk(b"VP8X", b"\2\0\0\0" + wide + high) + chunk(b"ANIM", bytes(6))
+    body += chunk(b"ANMF", bytes(6) + wide + high + bytes(4) + image)
+    (tmp_path / "a.webp").write_bytes(b"RIFF" + struct.pack("<L", len(body) + 4) + b"WEBP" + body)
+    photo = read_image(tmp_path / "a.webp")
+    write_image(tmp_path / "b.webp", photo.pixels, photo)
+    assert np.array_equal(read_image(tmp_path / "b.webp").pixels, photo.pixels)

@@ -334,3 +334,15 @@ def test_what_lies_behind_a_photo_is_told(tmp_path: Path) -> None:
     layers = (37724, 7, 4, b"8BIM", True)
     tifffile.imwrite(tmp_path / "a.tif", PIXELS[..., :3], photometric="rgb", extratags=[layers])
     assert "Photoshop's layers, which is not written" in read_image(tmp_path / "a.tif").warning
+
+
+@pytest.mark.parametrize("place", [100, 900, 2000])
+def test_a_png_with_a_wrong_checksum_is_refused(tmp_path: Path, place: int) -> None:
+    content = bytearray(encode(RGB, "PNG", compress_level=0))
+    content[place] ^= 1
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(RestoreError, match="is damaged or cut short"):
+        read_image(tmp_path / "a.png")
+    with pytest.raises(RestoreError, match="is damaged or cut short"):  # from an archive, too
+        with open_picture("a.png", data=bytes(content)) as picture:
+            picture.load()
