@@ -13,7 +13,7 @@ from restore.data import list_photos
 from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
-from restore.image import Mask, Pixels, read_image
+from restore.image import Mask, Pixels, read_image, real_path
 from restore.lpips import LEAST_SIDE
 from restore.masks import hole_share, load_preset, read_whole_mask
 
@@ -116,9 +116,9 @@ def read_photos(
     `apart`: a folder whose pictures are none of the photos, though it may lie among them.
     """
     paths = list_photos(folder)
-    inside = None if apart is None else apart.resolve()
-    if inside is not None and folder.resolve() in inside.parents:
-        paths = [path for path in paths if not path.resolve().is_relative_to(inside)]
+    inside = None if apart is None else real_path(apart)
+    if inside is not None and real_path(folder) in inside.parents:
+        paths = [path for path in paths if not real_path(path).is_relative_to(inside)]
     for index, path in list(enumerate(paths))[-(last or 0) :][:limit]:
         try:
             clean = read_image(path).pixels

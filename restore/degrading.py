@@ -94,8 +94,11 @@ def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[J
     if source.is_dir():
         from restore.data import list_photos  # brings torch, which takes seconds
 
-        if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(source)):
+        there, here = (Path(os.path.realpath(folder)) for folder in (target, source))
+        if there.is_relative_to(here):
             raise UsageError(f"{out} lies in {source} among the photos; name another --out.")
+        if here.is_relative_to(there):
+            raise UsageError(f"The photos lie inside --out {out}; name a folder of its own.")
         if target.exists() and not target.is_dir():
             raise UsageError(f"{out} is a file; a folder of photos needs a folder as --out.")
         names = [photo.relative_to(source) for photo in list_photos(source)]
@@ -103,15 +106,18 @@ def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[J
     else:
         is_folder = out.endswith(("/", os.sep)) or target.is_dir()
         jobs = [Job(source, source.name, target / source.name if is_folder else target)]
+    photos = {os.path.realpath(job.photo) for job in jobs}
     for job in jobs:
-        _refuse_loss(job, overwrite)
+        _refuse_loss(job, photos, overwrite)
     return jobs
 
 
-def _refuse_loss(job: Job, overwrite: bool) -> None:
+def _refuse_loss(job: Job, photos: set[str], overwrite: bool) -> None:
     if not os.path.lexists(job.out):
         return
     if job.out.exists() and job.photo.exists() and job.out.samefile(job.photo):
         raise UsageError(f"{job.out} is the photo itself; name another --out.")
+    if os.path.realpath(job.out) in photos:
+        raise UsageError(f"{job.out} leads to a photo; name another --out.")
     if not overwrite:
         raise UsageError(f"{job.out} exists; add --overwrite, or name another --out.")

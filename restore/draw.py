@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from restore.errors import RestoreError, UsageError
-from restore.image import check_target, encode_png, write_bytes
+from restore.image import check_target, encode_png, real_path, write_bytes
 
 PAPER = (255, 255, 255)
 INK = (40, 40, 40)
@@ -101,7 +101,7 @@ def check_sheet(path: Path, *inputs: Path, overwrite: bool = False) -> None:
         name = f"{path.stem}.png" if path.stem.strip(".") == path.stem != "" else "sheet.png"
         raise UsageError(f"A sheet is a PNG; call it {name}.")
     for folder in inputs:
-        if path.resolve().is_relative_to(folder.resolve()):
+        if real_path(path).is_relative_to(real_path(folder)):
             raise UsageError(f"The sheet {path} would lie among the pictures; name another place.")
     check_target(path, overwrite=overwrite)
 

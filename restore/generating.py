@@ -127,7 +127,7 @@ def generate(
     if not is_file:
         found = _write_folder(target, rows, request.per_label is not None, old)
     else:
-        found = [_write_file(target, rows, request, sampler.generator.size)]
+        found = [_write_file(target, rows, request, sampler.generator.size, overwrite)]
     return [
         Drawn(file, sampler.name, pictures, request.seeds, labels)
         for file, pictures, labels in found
@@ -233,7 +233,9 @@ def _draw_other(
 Found = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
 
 
-def _write_file(target: Path, rows: list[Row], request: Request, size: int) -> Found:
+def _write_file(
+    target: Path, rows: list[Row], request: Request, size: int, overwrite: bool
+) -> Found:
     is_strip = request.interpolate is not None or request.traverse is not None
     is_animation = target.suffix.lower() == ".gif"
     high, wide = _shape_of([row.length for row in rows], is_strip)
@@ -250,7 +252,7 @@ def _write_file(target: Path, rows: list[Row], request: Request, size: int) -> F
         data = encode_gif(_frames(drawn))
     else:
         data = encode_png(_lay_out(rows, drawn, is_strip))
-    write_bytes(target, data, overwrite=True)  # refused at the start where it may not be
+    write_bytes(target, data, overwrite=overwrite)
     samples = [sample for row in drawn for sample in row]
     return target, len(samples), _labels_of(samples)
 
@@ -347,6 +349,7 @@ def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]
         for path in old:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for path in part.iterdir():
+            check_target(target / path.name)  # what has come meanwhile stays
             path.rename(target / path.name)
     return found
 

@@ -112,6 +112,12 @@ def test_photos_are_never_replaced(photos, tmp_path) -> None:
     for out in (photos, photos / "out", photos / ".." / "photos"):
         with pytest.raises(UsageError, match="among the photos"):
             plan_degrading(photos, str(out), overwrite=True)
+    with pytest.raises(UsageError, match="lie inside --out"):
+        plan_degrading(photos / "sub", str(photos), overwrite=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").symlink_to(photos / "sub/b.png")
+    with pytest.raises(UsageError, match="leads to a photo"):
+        plan_degrading(photos, str(tmp_path / "out"), overwrite=True)
     (tmp_path / "link.png").symlink_to(photos / "a.png")
     for out in (photos / "a.png", photos, tmp_path / "link.png"):
         with pytest.raises(UsageError, match="is the photo itself"):

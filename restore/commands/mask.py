@@ -187,13 +187,13 @@ def _target(photo: Path | None, out: Path | None) -> Path:
 
 def _check_preview(photo: Path | None, preview: Path | None, target: Path, overwrite: bool) -> None:
     """Refuse a preview that can't be drawn, or would replace something, before work begins."""
-    from restore.image import check_target
+    from restore.image import check_target, real_path
 
     if preview is None or photo is None:
         return
     if preview.exists() and photo.exists() and preview.samefile(photo):
         raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
-    if preview.resolve() == target.resolve():
+    if real_path(preview) == real_path(target):
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
     check_target(preview, overwrite=overwrite)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,7 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import FORMATS, drop_extension
+from restore.image import FORMATS, drop_extension, real_path
 
 STEM = "{stem}"
 # By name a photo, also where it can't be read: nobody's photos shall be left out in silence.
@@ -89,10 +90,15 @@ class Plan:
         for problems, what in (
             ([name for name, _ in self.failures], "can't be fixed, see the report"),
             (self.idle_masks, "masks without a photo"),
+            (self._shared_masks(), "masks serve two photos of one name"),
             (self.links, "linked folders, not followed"),
         ):
             if problems:
                 yield f"{len(problems)} {what}; the first is {problems[0]}."
+
+    def _shared_masks(self) -> list[Path]:
+        uses = Counter(job.mask for job in self.jobs if job.mask is not None)
+        return [mask for mask, count in uses.items() if count > 1]
 
 
 def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
@@ -157,7 +163,7 @@ def _masks_place(tree: Tree) -> tuple[Path | None, str]:
     """Return the folder that photos find their masks in, None where they don't, and the pattern."""
     mask = tree.options.mask
     if mask is not None and mask.is_dir():
-        same = mask.resolve() == tree.folder.resolve()
+        same = real_path(mask) == real_path(tree.folder)
         return (tree.folder if same else mask), tree.pattern or STEM
     return (None, STEM) if tree.pattern is None else (tree.folder, tree.pattern)
 
@@ -233,7 +239,7 @@ class _Listing:
 def _list_files(folder: Path, left_out: Sequence[Path]) -> _Listing:
     """List the files in a folder and the folders in it, but for those left out."""
     listing = _Listing([], [], [])
-    hidden = {path.resolve() for path in left_out}
+    hidden = {real_path(path) for path in left_out}
 
     def relative(path: Path) -> str:
         return path.relative_to(folder).as_posix()
@@ -247,7 +253,7 @@ def _list_files(folder: Path, left_out: Sequence[Path]) -> _Listing:
         listing.links.extend(
             relative(here / name) for name in folders if (here / name).is_symlink()
         )
-        folders[:] = [name for name in folders if (here / name).resolve() not in hidden]
+        folders[:] = [name for name in folders if real_path(here / name) not in hidden]
         listing.files.extend(
             relative(here / name) for name in files if not name.startswith(_NOT_OURS)
         )
@@ -272,7 +278,7 @@ def is_photo(path: Path) -> bool:
 def _left_out(tree: Tree) -> list[Path]:
     mask = tree.options.mask
     masks = [mask] if mask is not None and mask.is_dir() else []
-    return [tree.out, *(path for path in masks if path.resolve() != tree.folder.resolve())]
+    return [tree.out, *(path for path in masks if real_path(path) != real_path(tree.folder))]
 
 
 def _masks_of(plan: Plan) -> list[Path]:
@@ -290,9 +296,12 @@ def _check_tree(tree: Tree) -> None:
             f"{tree.folder} is a folder, and --adapt takes photos; name them, as in "
             f"{tree.folder}/*.jpg, with --out FOLDER/."
         )
-    folder, out, pattern = tree.folder.resolve(), tree.out.resolve(), tree.pattern
+    folder, out, pattern = real_path(tree.folder), real_path(tree.out), tree.pattern
+    mask = tree.options.mask
     if folder == out:
         raise UsageError(f"Photos are not written over; name another --out than {tree.folder}.")
+    if mask is not None and mask.is_dir() and real_path(mask) == out:
+        raise UsageError(f"--out {tree.out} is the folder of the masks; name another one.")
     if folder.is_relative_to(out):
         raise UsageError(f"The photos lie inside --out {tree.out}; name a folder of its own.")
     if tree.out.exists() and not tree.out.is_dir():
@@ -303,7 +312,6 @@ def _check_tree(tree: Tree) -> None:
         raise UsageError(
             f"--mask-pattern is a name with {STEM} once, as '{STEM}_mask', not '{pattern}'."
         )
-    mask = tree.options.mask
     if pattern is not None and mask is not None and not mask.is_dir():
         raise UsageError(f"--mask-pattern finds masks in a folder, and --mask {mask} is a file.")
     place, name = _masks_place(tree)
@@ -362,6 +370,6 @@ def refuse_leaving(result: Path, out: Path) -> None:
         UsageError: naming the place.
     """
     place = nearest_place(result)
-    if place.is_relative_to(out) and not place.resolve().is_relative_to(out.resolve()):
+    if place.is_relative_to(out) and not real_path(place).is_relative_to(real_path(out)):
         raise UsageError(f"{place} is a link that leads out of {out}; remove it.")
     refuse_unwritable(result)

@@ -50,6 +50,7 @@ def watch_tree(
         if ready:
             handled.update(ready)
             jobs = [job for job in plan.jobs if job.photo in ready]
+            owners = {name: photo for name, photo in owners.items() if photo in now}
             yield _without_like_names(replace(plan, jobs=tuple(jobs), failures=()), owners)
         stop.wait(interval)  # also where photos took long: looks are never closer than that
 

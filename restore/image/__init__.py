@@ -15,6 +15,7 @@ from restore.image.photo import (
     drop_extension,
     format_named,
     format_of,
+    real_path,
     to_pixels,
     to_tensor,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "part_prefix",
     "read_image",
     "read_samples",
+    "real_path",
     "shrink_known",
     "to_eight_bits",
     "to_pixels",

@@ -1,5 +1,6 @@
 """A photo in memory, the formats it may have as a file, and its way to torch and back."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -157,3 +158,11 @@ def drop_extension(name: str) -> str:
     path = PurePosixPath(name)
     extension = path.suffix[1:]
     return name if not extension or extension.isdigit() else name.removesuffix(path.suffix)
+
+
+def real_path(path: Path) -> Path:
+    """Return where a path leads through all links; of links that loop, as far as they lead.
+
+    `Path.resolve` has an error for these that is none of the system's (before Python 3.13).
+    """
+    return Path(os.path.realpath(path))

@@ -193,6 +193,27 @@ def test_overwriting_leaves_an_empty_folder(run, faces: Path) -> None:
     assert Path("mine/empty").is_dir()
 
 
+def test_what_comes_while_pictures_are_drawn_is_not_replaced(run, faces: Path, monkeypatch) -> None:
+    import restore.generating
+
+    def come(name: str, path: str) -> None:
+        original = getattr(restore.generating, name)
+
+        def encode(*arguments: object) -> bytes:
+            Path(path).write_text("mine")
+            return original(*arguments)
+
+        monkeypatch.setattr(restore.generating, name, encode)
+
+    Path("set").mkdir()
+    come("encode_png", "grid.png")
+    come("_encode_sample", "set/001.png")
+    for out, path in (("grid.png", "grid.png"), ("set", "set/001.png")):
+        ran = run("generate", faces, "--count", 3, "--out", out)
+        assert ran.code == 2 and "exists" in ran.sentence
+        assert Path(path).read_text() == "mine"
+
+
 def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
     import restore.generating
 

@@ -105,6 +105,16 @@ def test_two_masks_for_a_photo_are_told_unless_one_has_its_name(make_album, writ
     assert "several masks" in found.failures[0][1]
 
 
+def test_a_mask_of_two_photos_is_told(make_album, write_picture) -> None:
+    make_album("a.jpg", "a.png", "b.png", "c.png")
+    found = plan()
+    assert pairs(found)["photos/a.jpg"] == pairs(found)["photos/a.png"] == "masks/a.png"
+    (note,) = found.notes()
+    assert note == "1 masks serve two photos of one name; the first is masks/a.png."
+    write_picture("masks/a.jpg")
+    assert not list(plan().notes())
+
+
 def test_what_is_no_photo_is_counted_and_hidden_photos_are_found(make_album, write_picture) -> None:
     make_album("a.png", "no-extension.png")
     (PHOTOS / "no-extension.png").rename(PHOTOS / "no-extension")
@@ -150,6 +160,8 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
         ({"out": Path("photos/../photos")}, "not written over"),
         ({"out": Path()}, "lie inside --out"),
         ({"out": Path("masks/a.png")}, "is a file"),
+        ({"out": MASKS}, "is the folder of the masks"),
+        ({"out": Path("loop")}, "loop is a file where a folder should go"),
         ({"mask": PHOTOS}, "tell them apart"),
         ({"mask": None, "pattern": "{stem}"}, "tell them apart"),
         ({"pattern": "mask"}, "{stem} once"),
@@ -164,6 +176,7 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
 )
 def test_trees_that_make_no_sense_are_refused(change: dict, sentence: str, make_album) -> None:
     make_album("a.png")
+    Path("loop").symlink_to("loop")
     with pytest.raises(RestoreError, match=sentence):
         plan(**change)
 

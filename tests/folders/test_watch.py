@@ -94,6 +94,17 @@ def test_a_photo_does_not_take_the_place_of_one_of_another_case(make_album, writ
     assert sentence.startswith("photos/a.png and photos/A.png would both become out/A.png")
 
 
+def test_a_photo_that_gets_another_case_is_fixed_again(make_album) -> None:
+    make_album("a.png")
+
+    def rename() -> None:
+        for folder in ("photos", "masks"):
+            Path(folder, "a.png").rename(Path(folder, "A.png"))
+
+    plans = watch_tree(TREE, 1.0, Looks(nothing, rename, nothing, nothing), print)
+    assert [[job.photo.name for job in plan.jobs] for plan in plans] == [["a.png"], ["A.png"]]
+
+
 def test_photos_that_arrive_are_fixed(make_album, fake_restorer, write_picture) -> None:
     make_album("a.png")
     plan = plan_folder(TREE, may_be_empty=True)
