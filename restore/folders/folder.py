@@ -34,8 +34,8 @@ def fix_folder(
 ) -> Iterator[Entry]:
     """Fix the photos of a plan and write down in its report what became of each.
 
-    Ctrl-C ends the run after the photos in hand, a second one after the step that each thread is in.
-    A run that was killed leaves whole results only, and can be gone on with (`Tree.resume`).
+    Ctrl-C ends the run after the photos in hand, a second one after the step each thread is in. A
+    run that was killed leaves whole results only, and can be gone on with (`Tree.resume`).
 
     Args:
         plan: from `plan_folder`.
