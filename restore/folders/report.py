@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from io import FileIO
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal
 
 from restore.errors import RestoreError, UsageError
 
-_NAMES = re.compile(r"report(-[0-9]+-of-[0-9]+)?\.jsonl")
+_NAMES = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
         raise RestoreError(f"Can't write {path}: {error.strerror}.") from None
     with file:
         _lock(file, path)
+        _refuse_other_parts(path)
         if not append:
             file.truncate(0)
         _end_line(file)
@@ -112,6 +113,14 @@ def _lock(file: FileIO, path: Path) -> None:
         raise RestoreError(f"Another run is writing into {path.parent}; wait for it.") from None
     except OSError:  # a file system without locks
         return
+
+
+def _refuse_other_parts(path: Path) -> None:
+    """Refuse a run beside one that has the folder divided otherwise, and so may make the same."""
+    for other in find_reports(path.parent):
+        if _NAMES.sub(r"\1", other.name) != _NAMES.sub(r"\1", path.name):
+            with suppress(OSError), other.open("ab", buffering=0) as file:
+                _lock(file, other)
 
 
 def _end_line(file: FileIO) -> None:

@@ -1,7 +1,5 @@
 """The training of a detector: damaged photos in, where the damage lies out."""
 
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from restore.checkpoint import build_network
-from restore.data import Batch, Damaging, Example, Report, draw_item, make_batch
+from restore.data import Batch, Damaging, Report
 from restore.degradations import load_damage
 from restore.detection import TOLERANCE, Agreement, compare
 from restore.device import autocast
 from restore.draw import make_grid
-from restore.errors import RestoreError
 from restore.image import to_pixels
 from restore.losses import Outputs
 from restore.nets import DETECTORS, DetectorNetwork
@@ -68,8 +65,7 @@ class DetectorTask(PhotoTask):
     networks = DETECTORS
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
-        self.damaging = Damaging(load_damage(recipe.degrade), recipe.zoom)
-        super().__init__(recipe, found, self.damaging)
+        super().__init__(recipe, found, Damaging(load_damage(recipe.degrade), recipe.zoom))
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)
         self.step = DetectorStep(network, recipe, team)
@@ -86,7 +82,7 @@ class DetectorTask(PhotoTask):
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
         """Look for damage on the held-out photos."""
-        batch = draw_held_out(self.held_out, self.damaging, stage.size, self.recipe.seed)
+        batch = self.draw_held_out(stage.size, DRAWS)
         if batch is None:
             return Look({}, None)
         with torch.no_grad(), autocast(self.device, self.recipe.precision):
@@ -102,19 +98,6 @@ class DetectorTask(PhotoTask):
     def run_generator(self, probe: Batch, noise: Noise) -> None:
         """Look at the first photo."""
         self.step.network(probe.damaged[:1])
-
-
-def draw_held_out(
-    photos: Sequence[Example], damaging: Damaging, size: int, seed: int
-) -> Batch | None:
-    """Return the same damaged photos as ever; None where none can be read any more."""
-    items = []
-    for draw in range(DRAWS):
-        for index, photo in enumerate(photos):
-            rng = np.random.default_rng([seed, index, 2, draw])
-            with suppress(RestoreError):  # one that is gone by now must not end the run
-                items.append(draw_item(photo, damaging, size, rng))
-    return make_batch(items) if items else None
 
 
 def score(found: Tensor, mask: Tensor) -> dict[str, float]:

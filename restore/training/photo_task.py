@@ -1,8 +1,10 @@
 """What all tasks share that learn from photos with something wrong with them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from restore.data import (
@@ -12,9 +14,12 @@ from restore.data import (
     MaskedPhotos,
     Report,
     Spoiling,
+    draw_item,
     load_batches,
+    make_batch,
     shuffle,
 )
+from restore.errors import RestoreError
 from restore.masks import Preset
 from restore.training.photos import remember_photos
 from restore.training.recipe import PhotoRecipe, Stage
@@ -51,6 +56,19 @@ class PhotoTask(Task):
         """Yield batches of damaged photos, without end."""
         dataset = MaskedPhotos(self.photos, self.damage, stage.size, self.recipe.seed)
         return load_batches(dataset, batch, turns, self.recipe.workers, say)
+
+    def draw_held_out(self, size: int, draws: int = 1) -> Batch | None:
+        """Return the same damaged photos as ever, each damaged in as many ways as `draws`.
+
+        None where no held-out photo can be read any more.
+        """
+        items = []
+        for draw in range(draws):
+            for index, photo in enumerate(self.held_out):
+                rng = np.random.default_rng([self.recipe.seed, index, 2, draw])
+                with suppress(RestoreError):  # one that is gone by now must not end the run
+                    items.append(draw_item(photo, self.damage, size, rng))
+        return make_batch(items) if items else None
 
     def make_probe(self, stage: Stage) -> Batch:
         """Return a batch of noise with a hole in it."""

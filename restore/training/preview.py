@@ -1,20 +1,14 @@
-"""Preview grids and the held-out score: the same photos and masks at every look."""
+"""Preview grids and the held-out score of a restorer."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restore.data import Batch, Example, Item, Spoiling, draw_item, make_batch
+from restore.data import Batch
 from restore.device import autocast
 from restore.draw import make_grid
-from restore.errors import RestoreError
 from restore.image import to_pixels
 from restore.losses import counted_share
 from restore.lpips import Lpips
-from restore.masks import Preset
 from restore.metrics import psnr
 from restore.nets import RestorerGenerator
 from restore.training.recipe import RestorerRecipe
@@ -25,25 +19,14 @@ SEEDS = (0, 1)
 
 
 class Preview:
-    """A fixed batch of held-out photos, drawn and scored again and again."""
+    """Draws and scores held-out photos."""
 
-    def __init__(
-        self,
-        photos: Sequence[Example],
-        preset: Preset | Spoiling,
-        recipe: RestorerRecipe,
-        lpips: Lpips | None,
-    ) -> None:
-        self.photos, self.preset, self.recipe = photos, preset, recipe
-        self.lpips = lpips
+    def __init__(self, recipe: RestorerRecipe, lpips: Lpips | None) -> None:
+        self.recipe, self.lpips = recipe, lpips
 
-    def look(self, generator: nn.Module, device: torch.device, size: int) -> Look:
+    def look(self, generator: nn.Module, batch: Batch, device: torch.device) -> Look:
         """Return the scores and a sheet: damaged, two restored, clean."""
         assert isinstance(generator, RestorerGenerator)
-        items = self._draw_items(size)
-        if not items:
-            return Look({}, None)
-        batch = make_batch(items)
         fills = [self._restore(generator, batch, seed, device) for seed in SEEDS]
         rows = [
             [to_pixels(column[n : n + 1]) for column in (batch.damaged, *fills, batch.clean)]
@@ -51,14 +34,6 @@ class Preview:
         ]
         sheet = make_grid(rows, ("damaged", *(f"seed {s}" for s in SEEDS), "clean"))
         return Look(self._score(batch, fills), sheet)
-
-    def _draw_items(self, size: int) -> list[Item]:
-        items = []
-        for index, photo in enumerate(self.photos):
-            rng = np.random.default_rng([self.recipe.seed, index, 2])
-            with suppress(RestoreError):  # one that is gone by now must not end the run
-                items.append(draw_item(photo, self.preset, size, rng))
-        return items
 
     def _restore(
         self, generator: RestorerGenerator, batch: Batch, seed: int, device: torch.device

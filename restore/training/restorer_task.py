@@ -34,14 +34,13 @@ class RestorerTask(PhotoTask):
     networks = RESTORERS
 
     def __init__(self, recipe: RestorerRecipe, team: Team, found: Report | None, say: Say) -> None:
-        damage = load_holes_or_spoiling(recipe)
-        super().__init__(recipe, found, damage)
+        super().__init__(recipe, found, load_holes_or_spoiling(recipe))
         torch.manual_seed(recipe.seed)
         generator = build_network(RESTORERS, recipe.generator).to(team.device)
         discriminator = build_discriminator(recipe, team.device)
         lpips = load_lpips()
-        if lpips is None and "perceptual" in recipe.losses:
-            weighted = [loss for loss in recipe.losses.values() if loss.weight]
+        weighted = [loss for loss in recipe.losses.values() if loss.weight]
+        if lpips is None and any(isinstance(loss, Perceptual) for loss in weighted):
             if all(isinstance(loss, Penalty | Perceptual) for loss in weighted):
                 raise RestoreError(
                     "The LPIPS backbone is absent, and without it there is nothing to learn by; "
@@ -52,7 +51,7 @@ class RestorerTask(PhotoTask):
             lpips = lpips.to(team.device).to(memory_format=torch.channels_last)
         augmented = is_augmented(recipe.augment, None if found is None else len(found.photos))
         self.step = RestorerStep(generator, discriminator, recipe, lpips, team, augmented)
-        self.preview = Preview(self.held_out, damage, recipe, lpips)
+        self.preview = Preview(recipe, lpips)
 
     @classmethod
     def gather(cls, recipe: RestorerRecipe, source: Source, run: Path, say: Say) -> Report:
@@ -68,7 +67,8 @@ class RestorerTask(PhotoTask):
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
         """Restore the held-out photos."""
-        return self.preview.look(average, self.device, stage.size)
+        batch = self.draw_held_out(stage.size)
+        return Look({}, None) if batch is None else self.preview.look(average, batch, self.device)
 
     def run_generator(self, probe: Batch, noise: Noise) -> None:
         """Restore the first photo."""

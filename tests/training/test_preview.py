@@ -1,13 +1,9 @@
-from pathlib import Path
-
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
 from restore.checkpoint import build_network
+from restore.data import Batch
 from restore.lpips import Lpips
-from restore.masks import load_preset
 from restore.nets import RESTORERS
 from restore.training import load_recipe
 from restore.training.preview import Preview
@@ -26,14 +22,15 @@ class _Elsewhere(Lpips):
         return torch.full((len(restored),), 0.5)
 
 
-def test_pictures_are_scored_where_lpips_is(tmp_path: Path) -> None:
+def test_pictures_are_scored_where_lpips_is() -> None:
     small = "generator.arguments={channels=[8, 16], dilations=[1], attention=[]}"
     recipe = load_recipe("inpaint", (small, "precision=fp32"))
     assert isinstance(recipe, RestorerRecipe)
-    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), 99, np.uint8))
-    photos = [tmp_path / "a.png"]
-    preview = Preview(photos, load_preset("boxes"), recipe, _Elsewhere())
-    look = preview.look(build_network(RESTORERS, recipe.generator), torch.device("cpu"), 32)
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 8:16, 8:16] = 1
+    batch = Batch(torch.full((1, 3, 32, 32), 0.4), mask)
+    generator = build_network(RESTORERS, recipe.generator)
+    look = Preview(recipe, _Elsewhere()).look(generator, batch, torch.device("cpu"))
     assert (
         look.scores["held_out_lpips"] == look.scores["held_out_diversity"] > 0
         and look.sheet is not None

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from restore.errors import RestoreError
+from restore.folders.report import open_report
+
+
+@pytest.mark.parametrize("name", ["report-1-of-2.jsonl", "report-2-of-3.jsonl"])
+def test_a_part_waits_for_a_run_of_the_whole(tmp_path: Path, name: str) -> None:
+    whole, part = (open_report(tmp_path / n, append=True) for n in ("report.jsonl", name))
+    with whole, pytest.raises(RestoreError, match="Another run"), part:
+        pass
+    with open_report(tmp_path / name, append=True):
+        pass
+
+
+def test_parts_of_one_division_go_on_side_by_side(tmp_path: Path) -> None:
+    with open_report(tmp_path / "report-1-of-3.jsonl", append=True):
+        with open_report(tmp_path / "report-2-of-3.jsonl", append=True):
+            pass
+        other = open_report(tmp_path / "report-2-of-2.jsonl", append=True)
+        with pytest.raises(RestoreError, match="Another run"), other:
+            pass
