@@ -7,6 +7,7 @@ from restore.errors import RestoreError, UsageError
 from restore.tables import look_up
 
 _PACKAGE = Path(__file__).resolve().parent
+RECIPE, PREVIEWS = "recipe.toml", "samples"  # in the folder of a training run
 DISCRIMINATOR = ".discriminator.safetensors"  # what a discriminator's file ends with
 CLASSIFIER = ".classifier.safetensors"  # what a classifier's file ends with
 _BESIDE = (DISCRIMINATOR, CLASSIFIER)  # what lies beside models and is none

@@ -115,7 +115,7 @@ def read_photos(
 
     `apart`: a folder whose pictures are none of the photos, though it may lie among them.
     """
-    paths = list_photos(folder)
+    paths = list_photos(folder, warn)
     inside = None if apart is None else real_path(apart)
     if inside is not None and real_path(folder) in inside.parents:
         paths = [path for path in paths if not real_path(path).is_relative_to(inside)]

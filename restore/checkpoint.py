@@ -1,5 +1,6 @@
 """Checkpoints: one safetensors file with the weights in fp16 and every setting in its header."""
 
+import inspect
 import json
 import os
 from collections.abc import Mapping
@@ -60,9 +61,14 @@ def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings)
     """Build the network that `settings` describe, in channels_last.
 
     Raises:
-        UsageError: no such kind. RestoreError: the class does not take these arguments.
+        UsageError: no such kind, or no such argument of it. RestoreError: the class does not take
+            these values.
     """
     kind = look_up(table, settings.kind, "network")
+    known = inspect.signature(kind).parameters
+    if all(each.kind != each.VAR_KEYWORD for each in known.values()):  # else it knows best
+        for name in settings.arguments:
+            look_up(known, name, f"argument of the network '{settings.kind}'")
     try:
         network = kind(**settings.arguments)
     except (TypeError, ValueError, RuntimeError) as error:

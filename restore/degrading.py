@@ -60,7 +60,7 @@ def degrade_photos(
         UsageError: a result exists, or would lie among the photos; then nothing has been written.
         RestoreError: no such folder, or no photo in it.
     """
-    for job in plan_degrading(source, out, overwrite=overwrite):
+    for job in plan_degrading(source, out, overwrite=overwrite, warn=warn):
         try:
             photo = read_image(job.photo)
             if photo.warning:
@@ -83,7 +83,13 @@ def make_rng(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, *os.fsencode(name)])
 
 
-def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[Job]:
+def plan_degrading(
+    source: Path,
+    out: str,
+    *,
+    overwrite: bool = False,
+    warn: Callable[[str], None] = warnings.warn,
+) -> list[Job]:
     """Decide which file each photo becomes, and refuse what would lose one.
 
     Raises:
@@ -101,7 +107,7 @@ def plan_degrading(source: Path, out: str, *, overwrite: bool = False) -> list[J
             raise UsageError(f"The photos lie inside --out {out}; name a folder of its own.")
         if target.exists() and not target.is_dir():
             raise UsageError(f"{out} is a file; a folder of photos needs a folder as --out.")
-        names = [photo.relative_to(source) for photo in list_photos(source)]
+        names = [photo.relative_to(source) for photo in list_photos(source, warn)]
         jobs = [Job(source / name, name.as_posix(), target / name) for name in names]
     else:
         is_folder = out.endswith(("/", os.sep)) or target.is_dir()

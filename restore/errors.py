@@ -24,7 +24,8 @@ def sentence_of(error: Exception) -> str:
         case RestoreError():
             text = str(error)
         case OSError() if error.strerror:
-            text = f"{error.filename or 'A file'} can't be used: {error.strerror}."
+            what = error.filename or "A file, or standard output,"
+            text = f"{what} can't be used: {error.strerror}."
         case MemoryError():
             text = NO_MEMORY
         case _:

@@ -21,6 +21,7 @@ from restore.draw import GAP, make_grid, to_rgb
 from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
+    PICTURES,
     Pixels,
     check_target,
     encode_gif,
@@ -166,7 +167,13 @@ def _check_input(request: Request, target: Path) -> None:
 
 
 def _is_file(out: str | None) -> bool:
-    return out is None or (Path(out).suffix.lower() in FILES and not out.endswith(("/", os.sep)))
+    """Tell a file from a folder by the name; that of a picture of another format is refused."""
+    if out is None:
+        return True
+    extension = "" if out.endswith(("/", os.sep)) else Path(out).suffix.lower()
+    if extension in PICTURES - {*FILES}:
+        raise UsageError(f"{out} is the name of a file; grids are .png, animations .gif.")
+    return extension in FILES
 
 
 # What is drawn ---------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def squared(difference: Tensor) -> Tensor:
 
 
 def charbonnier(difference: Tensor) -> Tensor:
-    """Return √(d² + ε²), ε = 1e-3 (Lai et al., eq. 2, arXiv:1704.03915)."""
+    """Return √(d² + ε²), ε = 1e-3 (Lai et al., section 3.2, arXiv:1704.03915)."""
     return torch.sqrt(difference.square() + 1e-6)
 
 

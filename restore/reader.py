@@ -17,6 +17,7 @@ from restore.errors import RestoreError
 from restore.image import Pixels, to_tensor
 from restore.lpips import Lpips, load_lpips
 from restore.nets.classifier import CLASSIFIERS, Classifier
+from restore.tables import look_up
 
 SQUEEZE = "squeeze"
 SCALE = 11  # root mean square of the squeeze features of photos, for distances near those of FID
@@ -113,6 +114,9 @@ def load_reader(
         name = next((n for n in classifier_names() if _tells(n, labels)), SQUEEZE)
     if str(name) == SQUEEZE:
         return SqueezeReader(load_squeeze(place), place)
+    if not str(name).endswith(".safetensors"):
+        known = dict.fromkeys((SQUEEZE, *classifier_names()))
+        look_up(known, str(name), "network to compare by")
     path = classifier_path(name)
     check_task(path, "classify")
     header, network = load_network(path, CLASSIFIERS)

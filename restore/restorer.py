@@ -59,7 +59,7 @@ class Restorer:
             device: "auto", "cpu", "cuda" or "mps".
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
                 NAME-natural.safetensors beside it, which make up detail that looks real; between
-                the two the weights are mixed (Wang et al., eq. 5, arXiv:1809.00219).
+                the two the weights are mixed (Wang et al., section 3.4, arXiv:1809.00219).
             tta: mend photos in all four ways that they can be mirrored and take the mean, which is
                 closer to the truth (test-time augmentation; "self-ensemble" in Lim et al., section
                 3.4, arXiv:1707.02921). It takes twice as long as without, when what mends
@@ -124,6 +124,8 @@ class Restorer:
     ) -> "Restorer":
         """Return a restorer that has practised on what is known of this photo, for this photo.
 
+        Itself where there is no hole, or the photo is too small to practise on.
+
         Args:
             photo: (H, W, 3) uint8 RGB.
             mask: (H, W); everything but 0 is the hole.
@@ -142,7 +144,7 @@ class Restorer:
         pixels = to_tensor(photo).to(self.device)
         with memory_errors():
             adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
-        return replace(self, generator=adapted)
+        return self if adapted is self.generator else replace(self, generator=adapted)
 
     def steps(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0

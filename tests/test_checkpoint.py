@@ -146,6 +146,12 @@ def test_an_unknown_network_suggests_the_nearest() -> None:
         build_network(RESTORERS, NetworkSettings(kind="gatet"))
 
 
+def test_an_unknown_argument_suggests_the_nearest() -> None:
+    settings = NetworkSettings(kind="gated", arguments={"contxt": 3})
+    with pytest.raises(UsageError, match=r"argument .* 'contxt'.* Did you mean 'context'"):
+        build_network(RESTORERS, settings)
+
+
 @pytest.mark.parametrize(
     ("table", "key", "word"),
     [

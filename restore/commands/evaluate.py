@@ -192,6 +192,8 @@ def _score_restorer(
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
     """Refuse what is for another kind of model, and ask for what this one needs."""
+    if task == "classify":
+        raise UsageError(f"{model} tells classes apart; samplers are compared by it: --features.")
     if task == "generate":
         for option in given:
             if given[option]:

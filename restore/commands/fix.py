@@ -108,10 +108,8 @@ Examples:
 @click.option(
     "--jobs",
     type=click.IntRange(1, 32),
-    default=2,
-    show_default=True,
     metavar="N",
-    help="For a folder: photos that are read or written while others are filled.",
+    help="For a folder: photos that are read or written while others are filled. [default: 2]",
 )
 @click.option(
     "--shard",
@@ -178,7 +176,7 @@ def fix(
     overwrite: bool,
     resume: bool,
     watch: bool,
-    jobs: int,
+    jobs: int | None,
     shard: str | None,
     ray: str | None,
     seed: int,
@@ -227,11 +225,12 @@ def fix(
         tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part)
         plan = plan_folder(tree, may_be_empty=watch)
         return fix_plan(
-            plan, model=model, device=device, jobs=jobs, watch=watch, ray=ray, as_json=as_json
+            plan, model=model, device=device, jobs=jobs or 2, watch=watch, ray=ray, as_json=as_json
         )
-    if mask_pattern is not None or resume or watch or shard is not None or ray is not None:
+    if any(option is not None for option in (mask_pattern, jobs, shard, ray)) or resume or watch:
         raise UsageError(
-            "--mask-pattern, --resume, --watch, --shard and --ray are for a folder of photos."
+            "--mask-pattern, --resume, --watch, --jobs, --shard and --ray are for a folder of "
+            "photos."
         )
     codes = []
     for result in fix_photos(photos, out, options, model=model, device=device, warn=say):

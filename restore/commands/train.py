@@ -92,6 +92,8 @@ def train(
     pictures (mlp, dcgan, cgan, vae, style, digits, faces) it may also be a folder with a folder for
     each class, a folder of idx files as MNIST's, or torchvision:NAME.
     """
+    if dry_run and check:
+        raise UsageError("--dry-run looks at the recipe, --check at the photos; name one.")
     if not dry_run:
         _check_request(photos, pairs, run, check)
     from restore.checkpoint import read_header

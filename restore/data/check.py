@@ -38,6 +38,7 @@ CHUNK = 1000  # photos handed to the threads at once
 
 HEADINGS = {
     "unreadable": "Left out, can't be read",
+    "unread": "Left out, of a format that isn't read",
     "unpaired": "Left out, without a partner",
     "tiny": "Left out, less than {least} pixels wide or high",
     "duplicate": "Left out, equal to another byte by byte",
@@ -227,6 +228,7 @@ def _report(found: PhotoSet, size: int, facts: dict[str, Facts], least: int) -> 
     kept = usable(facts, least)
     first = {digest: shown(name) for name, digest in kept.items()}
     lines: dict[str, list[str]] = {key: [] for key in HEADINGS}
+    lines["unread"] += found.unread
     lines["unpaired"] += found.unpaired
     for name, fact in facts.items():
         label = shown(name)

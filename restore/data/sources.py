@@ -2,7 +2,8 @@
 
 import os
 import tarfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -12,8 +13,9 @@ from zipfile import BadZipFile, ZipFile
 
 from PIL import Image
 
+from restore.assets import PREVIEWS, RECIPE
 from restore.errors import RestoreError
-from restore.image import FORMATS, drop_extension, open_picture
+from restore.image import FORMATS, HEIC, PICTURES, drop_extension, open_picture
 
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
@@ -76,11 +78,12 @@ Example = PhotoFile | Pair  # what training learns from, not read yet
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """The photos of a place, and what was found there but has no partner."""
+    """The photos of a place, and what was found there but has no partner or can't be read."""
 
     place: str  # as the user named it
     photos: Mapping[str, Example]  # by relative path with "/", in its order
     unpaired: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)  # pictures by name, of other formats
 
 
 def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
@@ -95,11 +98,15 @@ def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
     """
     if isinstance(source, tuple):
         return _find_pairs(*source)
-    return PhotoSet(str(source), _find_at(source))
+    return PhotoSet(str(source), _find_at(source), unread=_list_unread(source))
 
 
-def list_photos(folder: Path) -> list[Path]:
+def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> list[Path]:
     """Return all photos below `folder` but hidden ones, sorted by path.
+
+    Args:
+        folder: of any depth.
+        warn: is told of pictures of formats that aren't read.
 
     Raises:
         RestoreError: no such folder, or no photo in it.
@@ -108,7 +115,17 @@ def list_photos(folder: Path) -> list[Path]:
         raise RestoreError(f"There is no folder {folder}; name a folder of photos.")
     found = _walk(folder)
     _check_any(found, folder)
+    if unread := _list_unread(folder):
+        warn(f"Left out, of a format that isn't read: {len(unread)}, the first is {unread[0]}.")
     return found
+
+
+def _list_unread(place: Path) -> list[str]:
+    """Return the pictures in a folder that are of other formats than those that are read."""
+    if not place.is_dir():
+        return []
+    others = PICTURES - FORMATS.keys()
+    return [shown(path.relative_to(place).as_posix()) for path in _walk(place, others)]
 
 
 def stamp_of(photo: Example) -> list[int]:
@@ -197,13 +214,17 @@ def _find_at(place: Path) -> dict[str, PhotoFile]:
 def _check_any(found: object, place: Path) -> None:
     if not found:
         known = ", ".join(FORMATS)
-        raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.")
+        unread = _list_unread(place)
+        other = f" {unread[0]} is of a format that isn't read." if unread else ""
+        if unread and ".heic" not in FORMATS and any(n.lower().endswith(HEIC) for n in unread):
+            other += " For HEIC, pip install 'restore-gan[heic]'."
+        raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.{other}")
 
 
 _PASSED_OVER = (".", "__MACOSX")  # how names of files and folders begin that hold no photos
 
 
-def _walk(folder: Path) -> list[Path]:
+def _walk(folder: Path, extensions: Container[str] = FORMATS) -> list[Path]:
     """Return the photos below a folder; what can't be looked into there is no quiet gap."""
 
     def refuse(error: OSError) -> None:
@@ -215,15 +236,17 @@ def _walk(folder: Path) -> list[Path]:
     photos = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(_PASSED_OVER)]
-        photos += [Path(parent, name) for name in names if _is_photo(name)]
+        if RECIPE in names and PREVIEWS in folders:  # those of a training run
+            folders.remove(PREVIEWS)
+        photos += [Path(parent, name) for name in names if _is_photo(name, extensions)]
     return sorted(path for path in photos if path.is_file())
 
 
-def _is_photo(name: str) -> bool:
+def _is_photo(name: str, extensions: Container[str] = FORMATS) -> bool:
     """Tell by the name; what macOS adds to archives (__MACOSX, ._photo.jpg) is none."""
     path = PurePosixPath(name)
     passed_over = any(part.startswith(_PASSED_OVER) for part in path.parts)
-    return path.suffix.lower() in FORMATS and not passed_over
+    return path.suffix.lower() in extensions and not passed_over
 
 
 def _list_zip(place: Path) -> list[ZipMember]:
@@ -288,17 +311,17 @@ def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
 def _match(
     damaged: Mapping[str, PhotoFile], clean: Mapping[str, PhotoFile], unwrap: tuple[bool, bool]
 ) -> dict[str, Pair]:
-    """Return the pairs by the names of the clean photos."""
-    first, second = (
-        {
-            name: drop_extension(path_inside(name, photo, unwrap=inside))
-            for name, photo in photos.items()
-        }
+    """Return the pairs by the names of the clean photos; those of one extension come first."""
+    left, right = (
+        {name: path_inside(name, photo, unwrap=inside) for name, photo in photos.items()}
         for photos, inside in zip((damaged, clean), unwrap, strict=True)
     )
-    partners = {first[name]: damaged[name] for name in sorted(first, reverse=True)}
-    return {
-        name: Pair(partners.pop(second[name]), photo)  # popped: of a.jpg and a.png one has to do
-        for name, photo in clean.items()
-        if second[name] in partners
-    }
+    found: dict[str, str] = {}
+    for key in (str, drop_extension):
+        # Each is used once: of a.jpg and a.png one has to do.
+        partners = {key(left[name]): name for name in sorted(left, reverse=True)}
+        for name in sorted(right.keys() - found.keys()):
+            if (partner := partners.pop(key(right[name]), None)) is not None:
+                found[name] = partner
+                del left[partner]
+    return {name: Pair(damaged[found[name]], clean[name]) for name in clean if name in found}

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_PHOTOS = 16  # that an actor is handed at once, and that are done again when it dies
+
+
+def check_ray() -> None:
+    """Raise `RestoreError` where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise RestoreError("--ray needs Ray; pip install 'restore-gan[ray]'.")
 
 
 def fix_on_ray(
@@ -44,13 +51,10 @@ def fix_on_ray(
         What is new in the order of the plan.
 
     Raises:
-        RestoreError: Ray is not installed, or the cluster is not there or can't do the work.
+        RestoreError: the cluster is not there or can't do the work.
     """
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when Ray starts
-    try:
-        import ray.data
-    except ImportError:
-        raise RestoreError("--ray needs Ray; pip install 'restore-gan[ray]'.") from None
+    import ray.data
     import torch
 
     yield from worker.fail_all(plan.failures)

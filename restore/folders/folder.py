@@ -9,7 +9,7 @@ from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from restore.errors import RestoreError
-from restore.folders.cluster import fix_on_ray
+from restore.folders.cluster import check_ray, fix_on_ray
 from restore.folders.report import Entry, open_report
 from restore.folders.run import Warn, load_fixer, pick_model
 from restore.folders.tree import Plan
@@ -57,6 +57,8 @@ def fix_folder(
         KeyboardInterrupt: after Ctrl-C, once everything is written.
     """
     tree = plan.tree
+    if ray is not None:
+        check_ray()
     model = pick_model(model, tree.options, tree.pattern)
     fixer = load_fixer(model, tree.options, device)
     try:

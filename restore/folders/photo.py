@@ -168,17 +168,20 @@ def fix_photo(
     opened = open_photo(job, options)
     for sentence in opened.warnings:
         warn(sentence)
+    start = time.perf_counter()  # practising counts for the first result
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
         unknown = _find_unknown(opened.hole, opened.photo.alpha)
         shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
         restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
+        if restorer is learner and opened.hole.any():
+            warn(f"{job.photo} is too small to practise on, so --adapt changes nothing.")
     for seed, result in enumerate(job.results, start=options.seed):
-        start = time.perf_counter()
         pixels = fill_photo(restorer, opened, seed)
         write_result(result, pixels, opened, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         yield Record(job.photo, job.mask or options.mask, result, seed, restorer.name, seconds)
+        start = time.perf_counter()
 
 
 def open_photo(job: Job, options: FixOptions) -> Opened:

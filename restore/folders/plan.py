@@ -6,6 +6,7 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.folders.photo import FixOptions, Job
+from restore.image import drop_extension
 
 
 def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> list[Job]:
@@ -42,7 +43,7 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
 
 def _result_of(photo: Path, out: str | None, is_folder: bool) -> Path:
     if out is None:
-        return photo.with_name(f"{photo.stem}-fixed{photo.suffix}")
+        return _add_to_name(photo, "fixed")
     return Path(out) / photo.name if is_folder else Path(out)
 
 
@@ -50,7 +51,13 @@ def number_results(path: Path, count: int) -> tuple[Path, ...]:
     """Return the files for `count` results: the path itself for one, NAME-1.EXT ... for more."""
     if count == 1:
         return (path,)
-    return tuple(path.with_name(f"{path.stem}-{n}{path.suffix}") for n in range(1, count + 1))
+    return tuple(_add_to_name(path, str(n)) for n in range(1, count + 1))
+
+
+def _add_to_name(path: Path, word: str) -> Path:
+    """Return NAME-WORD.EXT beside NAME.EXT."""
+    name = drop_extension(path.name)
+    return path.with_name(f"{name}-{word}{path.name.removeprefix(name)}")
 
 
 def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:

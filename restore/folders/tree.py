@@ -20,15 +20,9 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import FORMATS, drop_extension, real_path
+from restore.image import PICTURES, drop_extension, real_path
 
 STEM = "{stem}"
-# By name a photo, also where it can't be read: nobody's photos shall be left out in silence.
-PICTURES = {
-    *FORMATS,
-    *(".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".tga", ".ppm", ".pgm", ".pbm"),
-    *(".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
-}
 _STARTS = re.compile(  # of files that are pictures by content
     rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
     rb"|.{4}ftyp(?:heic|heix|avif|mif1)",

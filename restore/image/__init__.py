@@ -6,6 +6,8 @@ from restore.image.metadata import encode_finely
 from restore.image.photo import (
     ACCEPTED,
     FORMATS,
+    HEIC,
+    PICTURES,
     AnyPixels,
     Mask,
     Photo,
@@ -34,7 +36,9 @@ from restore.image.writing import (
 __all__ = [
     "ACCEPTED",
     "FORMATS",
+    "HEIC",
     "MAX_PIXELS",
+    "PICTURES",
     "AnyPixels",
     "Mask",
     "Photo",

@@ -36,12 +36,19 @@ if features.check("avif"):
     FORMATS[".avif"] = "AVIF"
 # Pixels that can be written and read again.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
-_HEIC = (".heic", ".heif", ".hif")
+HEIC = (".heic", ".heif", ".hif")
 with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    FORMATS |= dict.fromkeys(_HEIC, "HEIF")
+    FORMATS |= dict.fromkeys(HEIC, "HEIF")
+# By name a picture, also where it can't be read: nobody's photos shall be left out in silence.
+PICTURES = {
+    *FORMATS,
+    *HEIC,
+    *(".gif", ".avif", ".jp2", ".jxl", ".psd", ".tga", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+}
 ACCEPTED = (
     "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "
     "AVIF, and HEIC where pillow-heif is installed"
@@ -129,7 +136,7 @@ def format_named(path: str | Path) -> str:
     extension = Path(path).suffix.lower()
     if extension in FORMATS:
         return FORMATS[extension]
-    if extension in _HEIC:
+    if extension in HEIC:
         raise UsageError(f"{path}: {extension} needs pillow-heif; pip install 'restore-gan[heic]'.")
     known = ", ".join(FORMATS)
     raise UsageError(f"{path}: pictures are not written as {extension}; known: {known}.")
@@ -154,10 +161,14 @@ def to_pixels(tensor: "torch.Tensor") -> Pixels:
 
 
 def drop_extension(name: str) -> str:
-    """Return a name or path without its extension; a dot and digits, as in scan.1, are none."""
+    """Return a name or path without its extension, which is letters, or letters and digits.
+
+    What follows the dot in scan.1 or scan.1-fixed is none.
+    """
     path = PurePosixPath(name)
     extension = path.suffix[1:]
-    return name if not extension or extension.isdigit() else name.removesuffix(path.suffix)
+    is_one = extension.isalnum() and not extension.isdigit()
+    return name.removesuffix(path.suffix) if is_one else name
 
 
 def real_path(path: Path) -> Path:

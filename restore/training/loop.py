@@ -15,7 +15,7 @@ from typing import Any
 import tomli_w
 import torch
 
-from restore.assets import DISCRIMINATOR, checkpoint_path
+from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
 from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
@@ -24,7 +24,7 @@ from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
-from restore.training.state import PREVIEWS, list_states, load_state, save_state
+from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
 from restore.training.tasks import find_task, list_related
@@ -97,15 +97,34 @@ class Training:
     def resume_or_start(self, start: str | Path | None) -> None:
         """Load the newest state of the run folder, or set a new one up."""
         states = list_states(self.run / "state")
+        recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
         if states:
-            check_same_recipe(self.recipe, self.run / "recipe.toml")
+            check_same_recipe(self.recipe, self.run / RECIPE)
             self._load(states[-1])
-        elif start is not None:
+        elif self.team.is_first:
+            self._refuse_losses(recipe)
+        if not states and start is not None:
             self._start_from(checkpoint_path(start))
         if self.team.is_first:
             self.run.mkdir(parents=True, exist_ok=True)
-            recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
-            write_bytes(self.run / "recipe.toml", recipe, overwrite=True)
+            write_bytes(self.run / RECIPE, recipe, overwrite=True)
+        self.progress.begin(self.number)
+
+    def _refuse_losses(self, recipe: bytes) -> None:
+        """Refuse a folder with files of a run's names that no run can go on from.
+
+        A recipe that is the one to be written is of this run, stopped before its first state.
+        """
+        weights = self.checkpoint, discriminator_path(self.checkpoint)
+        there = [path for path in weights if path.exists()]
+        written = self.run / RECIPE
+        if written.exists() and written.read_bytes() != recipe:
+            there.append(written)
+        if there:
+            raise UsageError(
+                f"{there[0]} exists, and {self.run} holds no state of a run to go on from; name "
+                f"another --out."
+            )
 
     def _load(self, state: Path) -> None:
         facts = load_state(state, self.parts)

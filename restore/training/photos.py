@@ -1,11 +1,9 @@
 """The photos of a run: found, checked, and the same ones whenever the run goes on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from restore.data import (
-    PhotoSet,
     Report,
     Spoiling,
     check_photos,
@@ -18,7 +16,7 @@ from restore.degradations import load_chain
 from restore.errors import UsageError
 from restore.masks import Preset, load_preset
 from restore.training.recipe import Recipe, RestorerRecipe
-from restore.training.state import PREVIEWS, list_states
+from restore.training.state import list_states
 from restore.training.task import Source
 
 MEMORY = "photos.json"  # what was found out about the photos of a run
@@ -34,21 +32,6 @@ def check_source(recipe: Recipe, source: Source) -> Report:
     return check_photos(find_photos(source), _largest(recipe), least=recipe.least_side)
 
 
-def find_for_run(source: Source, run: Path) -> PhotoSet:
-    """Return the photos of a source without the previews of a run that lies in their folder.
-
-    Raises:
-        RestoreError: no such place, or no photo there.
-    """
-    found = find_photos(source)
-    previews = (run / PREVIEWS).resolve()
-    if isinstance(source, tuple) or not previews.is_relative_to(source.resolve()):
-        return found
-    below = f"{previews.relative_to(source.resolve()).as_posix()}/"
-    photos = {name: photo for name, photo in found.photos.items() if not name.startswith(below)}
-    return replace(found, photos=photos)
-
-
 def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str], None]) -> Report:
     """Find and check the photos for a run, and say what is wrong with them.
 
@@ -59,7 +42,7 @@ def gather_photos(recipe: Recipe, source: Source, run: Path, say: Callable[[str]
         RestoreError: no such place, or no photo there to train on.
     """
     known = load_facts(run / MEMORY)
-    photos = find_for_run(source, run)
+    photos = find_photos(source)
     report = check_photos(photos, _largest(recipe), known, say, recipe.least_side)
     if known and list_states(run / "state"):
         _check_same(usable(known, report.least), usable(report.facts, report.least), run)

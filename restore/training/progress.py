@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from torch import Tensor
 
 LOG_STEPS = 50  # steps between two lines of the log
+OTHERS = 40  # characters of the line that are not facts
 SHOWN = ("reconstruction", "perceptual", "adversarial", "discriminator")
 
 
@@ -34,13 +35,17 @@ class Progress:
         self.board = _open_board(run) if shown else None
         self.bar = Bar(
             TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=10),
             TextColumn("{task.fields[facts]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self.console,
         )
         self.task = self.bar.add_task("train", total=steps, facts="")
         self._forget()
+
+    def begin(self, number: int) -> None:
+        """Count from a step on, in which an earlier start of the run has stopped."""
+        self.bar.update(self.task, completed=number)
 
     def _forget(self) -> None:
         self.waiting, self.spent, self.photos, self.steps = 0.0, 0.0, 0, 0
@@ -91,10 +96,12 @@ class Progress:
         line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
         line["waiting"] = round(self.waiting / self.spent, 3)
         self.log(line | {name: round(value, 5) for name, value in means.items()})
-        shown = " ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
-        waiting = f"waiting for photos {self.waiting / self.spent:.0%}"
-        facts = f"{speed:.1f} photos/s, {waiting}, {shown}"
-        self.bar.update(self.task, completed=number, facts=facts)
+        facts = [f"{speed:.1f} photos/s", f"{self.waiting / self.spent:.0%} waiting for photos"]
+        facts += [f"{name} {means[name]:.3f}" for name in SHOWN if name in means]
+        # What does not fit would cost the steps and the time left their places.
+        while len(", ".join(facts)) > self.console.width - OTHERS and len(facts) > 1:
+            facts.pop()
+        self.bar.update(self.task, completed=number, facts=", ".join(facts))
         self._forget()
 
     def log(self, facts: dict[str, Any]) -> None:

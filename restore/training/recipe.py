@@ -198,7 +198,8 @@ class SamplerRecipe(Recipe):
         if "auxiliary" in named and not guesses:
             raise ValueError(
                 "the loss 'auxiliary' needs labels and a discriminator that guesses them; add "
-                "--set conditional=true --set discriminator.arguments.head=auxiliary"
+                "--set conditional=true --set discriminator.arguments.head=auxiliary, or --set "
+                "losses.auxiliary.weight=0"
             )
         return self
 

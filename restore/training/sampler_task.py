@@ -14,6 +14,7 @@ from restore.data import (
     PictureBatch,
     Squares,
     find_idx,
+    find_photos,
     folder_names,
     load_pictures,
     open_idx,
@@ -30,7 +31,6 @@ from restore.training.augment import is_augmented
 from restore.training.photos import (
     MEMORY,
     check_source,
-    find_for_run,
     gather_photos,
     remember_photos,
 )
@@ -75,7 +75,7 @@ class SamplerTask(Task):
         if gallery is not None:
             check_same_pictures(gallery, run)
         else:
-            found = find_for_run(need_photos(source, recipe.name), run)
+            found = find_photos(need_photos(source, recipe.name))
             check_labels(folder_names(found.photos), found.place, recipe)
             gallery = open_photos(gather_photos(recipe, source, run, say))
         check_labels(gallery.names, gallery.place, recipe)
@@ -199,8 +199,10 @@ def _other_pictures(run: Path, place: str) -> UsageError:
 def check_labels(names: tuple[str, ...], place: str, recipe: SamplerRecipe) -> None:
     """Raise `UsageError` where a recipe needs labels and a place has none."""
     if recipe.conditional and not names:
+        unlabelled = "--set conditional=false"
+        if "auxiliary" in recipe.losses:
+            unlabelled += " --set losses.auxiliary.weight=0"
         raise UsageError(
             f"The recipe {recipe.name} learns classes and {place} has none; give a folder with a "
-            f"folder for each class, or idx files with their labels, or add --set "
-            f"conditional=false."
+            f"folder for each class, or idx files with their labels, or add {unlabelled}."
         )

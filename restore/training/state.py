@@ -14,7 +14,6 @@ from torch import Tensor
 from restore.errors import RestoreError
 
 KEPT = 2  # states
-PREVIEWS = "samples"  # folder of a run, beside its states
 
 
 def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

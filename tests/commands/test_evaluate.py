@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restore.assets import classifier_path
 from restore.commands.scores import NO_LPIPS
 from restore.sampler import Sampler
 
@@ -169,6 +170,10 @@ def test_wrong_names_are_told(run, tiny_checkpoint: Path, photos: Path, tmp_path
     assert ran.code == 1 and "absent" in ran.sentence
     ran = run("evaluate", model, str(photos), "--mask", next(photos.iterdir()))
     assert ran.code == 2 and "name a folder of masks" in ran.sentence
+    ran = run("evaluate", classifier_path("mnist"), str(photos))
+    assert ran.code == 2 and "--features" in ran.sentence
+    ran = run("evaluate", "digits", str(photos), "--features", "squeez")
+    assert ran.code == 2 and "Did you mean 'squeeze'?" in ran.sentence
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_odd_bytes_in_a_name_are_no_trouble(run, album) -> None:
         (["photos/a.png", "--mask", "masks/a.png", "--resume"], "are for a folder"),
         (["photos/a.png", "--mask", "masks/a.png", "--watch"], "are for a folder"),
         (["photos/a.png", "--mask-pattern", "{stem}_mask"], "are for a folder"),
+        (["photos/a.png", "--mask", "masks/a.png", "--jobs", "2"], "are for a folder"),
         (["photos/a.png", "--mask", "masks"], "is a folder, which is for a folder of photos"),
     ],
 )

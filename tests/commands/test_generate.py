@@ -252,6 +252,7 @@ def test_of_a_failure_nothing_is_left(run, faces: Path, monkeypatch) -> None:
         (["--reconstruct", "p.png", "--seed", "3"], "leave out --seed and --truncation"),
         (["--reconstruct", "p.png", "--truncation", "0.5"], "leave out --seed and --truncation"),
         (["--out", "p.png"], "p.png exists"),
+        (["--out", "p.jpg"], "p.jpg is the name of a file; grids are .png"),
         (["--out", "p.png/"], "p.png is a file where a folder should go"),
         (["--out", "folder.png"], "folder.png is a folder"),
         (["--count", "9999999"], "write them into a folder"),

@@ -116,6 +116,8 @@ def test_a_dry_run_prints_the_recipe_and_the_hours(run) -> None:
     ran = run("train", "--dry-run", *words)
     assert ran.code == 0
     assert 'name = "inpaint"' in ran.out and "hours in all" in ran.out
+    ran = run("train", "--dry-run", "--check", *words)
+    assert ran.code == 2 and "name one" in ran.sentence
 
 
 def test_a_data_set_is_fetched_only_on_demand(run, monkeypatch, tmp_path) -> None:

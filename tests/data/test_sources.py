@@ -99,9 +99,47 @@ def test_of_two_photos_with_one_partner_the_first_is_taken(
     damaged, clean = tmp_path / "damaged", tmp_path / "clean"
     for path in (damaged / "a.jpg", damaged / "a.png", clean / "a.jpg", clean / "a.png"):
         write_photo(path)
+    (damaged / "a.jpg").unlink()
+    (clean / "a.png").unlink()
+    write_photo(damaged / "a.webp")
     found = find_photos((damaged, clean))
-    assert found.photos == {"a.jpg": Pair(damaged / "a.jpg", clean / "a.jpg")}
-    assert found.unpaired == [str(damaged / "a.png"), str(clean / "a.png")]
+    assert found.photos == {"a.jpg": Pair(damaged / "a.png", clean / "a.jpg")}
+    assert found.unpaired == [str(damaged / "a.webp")]
+
+
+def test_photos_of_one_extension_are_partners_first(
+    tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    damaged, clean = tmp_path / "damaged", tmp_path / "clean"
+    for path in (damaged / "a.png", damaged / "a.jpg", clean / "a.jpg", clean / "a.png"):
+        write_photo(path)
+    write_photo(clean / "a.bmp")
+    found = find_photos((damaged, clean))
+    assert found.photos == {name: Pair(damaged / name, clean / name) for name in ("a.jpg", "a.png")}
+    assert found.unpaired == [str(clean / "a.bmp")]
+
+
+def test_pictures_of_other_formats_are_told(
+    tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.gif", "deep/b.JXL", "notes.txt"):
+        (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(RestoreError, match=r"holds no photos.* a\.gif is of a format that isn't"):
+        find_photos(tmp_path)
+    write_photo(tmp_path / "c.png")
+    found = find_photos(tmp_path)
+    assert (list(found.photos), found.unread) == (["c.png"], ["a.gif", "deep/b.JXL"])
+    said: list[str] = []
+    assert list_photos(tmp_path, said.append) == [tmp_path / "c.png"]
+    assert said == ["Left out, of a format that isn't read: 2, the first is a.gif."]
+
+
+def test_previews_of_runs_are_no_photos(tmp_path: Path, write_photo: Callable[..., Path]) -> None:
+    write_photo(tmp_path / "samples/a.png")
+    write_photo(tmp_path / "run/samples/00000100.png")
+    (tmp_path / "run/recipe.toml").touch()
+    assert list(find_photos(tmp_path).photos) == ["samples/a.png"]
 
 
 def _pack(folder: Path, target: Path, top: str) -> Path:

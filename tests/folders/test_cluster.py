@@ -25,11 +25,12 @@ def test_without_ray_one_sentence_says_how_to_get_it(
     make_album, fake_restorer, monkeypatch
 ) -> None:
     make_album("a.png")
-    monkeypatch.setitem(sys.modules, "ray.data", None)
+    monkeypatch.setattr("restore.folders.cluster.find_spec", lambda _: None)
     with pytest.raises(
         RestoreError, match=r"^--ray needs Ray; pip install 'restore-gan\[ray\]'\.$"
     ):
         list(fix_folder(plan_folder(TREE), ray="auto"))
+    assert not TREE.out.exists()  # so that nothing is in the way of a run without it
 
 
 def test_a_worker_replaces_nothing_that_the_run_has_not_made(

@@ -76,8 +76,13 @@ def test_a_restorer_does_not_practise_on_what_is_invisible(
     hole = np.zeros((60, 900), np.uint8)
     hole[:, 600:620] = 255
     job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(write_picture("m.png", hole), adapt=30)))
+    said: list[str] = []
+    options = FixOptions(write_picture("m.png", hole), adapt=30)
+    list(fix_photo(fake_restorer, job, options, said.append))
     assert (shown[0] == 200).all()
+    # A restorer that is the same afterwards has not practised.
+    (sentence,) = said
+    assert sentence.endswith("p.png is too small to practise on, so --adapt changes nothing.")
 
 
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:

@@ -21,6 +21,7 @@ Write = Callable[..., Path]
         ("a/p.jpg", None, 2, ["a/p-fixed-1.jpg", "a/p-fixed-2.jpg"]),
         ("a/p", None, 1, ["a/p-fixed"]),
         ("a/p.tar.png", None, 1, ["a/p.tar-fixed.png"]),
+        ("a/scan 2.5", None, 2, ["a/scan 2.5-fixed-1", "a/scan 2.5-fixed-2"]),
         ("a/p.jpg", "new/", 1, ["new/p.jpg"]),
         ("a/p.jpg", "new/deep/", 2, ["new/deep/p-1.jpg", "new/deep/p-2.jpg"]),
         ("a/p.jpg", "there", 1, ["there/p.jpg"]),

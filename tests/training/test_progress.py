@@ -38,3 +38,20 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path: Path) -> None:
         progress.picture("preview", np.zeros((4, 4, 3), np.uint8), 1)
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"reconstruction" in events.read_bytes() and b"preview" in events.read_bytes()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_line_has_room_for_steps_and_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    progress = Progress(100_000, tmp_path)
+    with progress:
+        progress.begin(90_000)
+        for number in range(90_001, 90_001 + LOG_STEPS):
+            losses = {name: torch.tensor(1.0) for name in ("reconstruction", "discriminator")}
+            progress.add(number, 8 * number, 8, 1.0, losses)
+    line = capsys.readouterr().err
+    assert "90050/100000 steps" in line and "8.0 photos/s" in line and "…" not in line
+    assert ("discriminator" in line) == (width == 200)

@@ -177,6 +177,15 @@ def test_a_run_on_idx_files_knows_its_pictures(pictures: Path, tmp_path: Path) -
     assert read_header(run / "dcgan.safetensors").steps == 3
 
 
+def test_what_a_recipe_of_labels_needs_without_is_told(tmp_path: Path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    with pytest.raises(UsageError, match="has none") as caught:
+        train(load_recipe("digits"), tmp_path, tmp_path / "run", device="cpu")
+    _, *settings = str(caught.value).rstrip(".").split(" --set ")
+    assert len(settings) == 2
+    assert not load_recipe("digits", settings).conditional  # which refuses one of the two alone
+
+
 def test_a_run_on_photos_does_not_go_on_with_idx_files(pictures: Path, tmp_path: Path) -> None:
     train(load_recipe("dcgan", (*TINY, "steps=2")), pictures, tmp_path / "run", device="cpu")
     (tmp_path / "idx").mkdir()
