@@ -49,6 +49,7 @@ class Header(Settings):
     task: str  # a key of `TASKS`
     network: NetworkSettings
     size: int  # pixels; side of the squares it was trained on last
+    zoom: float = 1.0  # how much larger the photos may have been that these were parts of
     steps: int = 0
     images: int = 0  # photos seen in training
     data: str = ""

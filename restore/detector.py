@@ -18,7 +18,6 @@ from restore.windows import Box, split_box
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 LARGEST_TILE = 1024  # pixels, side, without the overlap
-LARGEST_SIDE = 640  # pixels, shorter side of the largest photos that training knows parts of
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ class Detector:
         check_pixels(photo)
         height, width = photo.shape[:2]
         found = self._rate_both(photo)
-        while min(photo.shape[:2]) > LARGEST_SIDE:
+        largest = round(self.settings.size * self.settings.zoom)  # that training knows parts of
+        while min(photo.shape[:2]) > largest:
             photo = _halve(photo)
             smaller = cv2.resize(self._rate_both(photo), (width, height))
             np.maximum(found, np.asarray(smaller, np.float32), out=found)

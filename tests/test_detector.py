@@ -80,14 +80,17 @@ def test_tiles_are_as_the_whole(detector: Detector, monkeypatch) -> None:
 
 
 def test_a_scratch_that_is_wide_in_a_large_scan_is_found_in_a_smaller_one() -> None:
-    header = Header(name="bright", task="detect", network=SMALL, size=64)
+    header = Header(name="bright", task="detect", network=SMALL, size=256, zoom=3)
     detector = Detector("bright", header, Bright(), torch.device("cpu"))
     scan = np.full((1600, 1600, 3), 60, np.uint8)
     scan[:, 800:808] = 220
     found = detector.find(scan)
     assert found[:, 802:806].mean() > 0.95
     assert found[:, :780].sum() == found[:, 830:].sum() == 0
-    assert not detector.find(scan[:700, 600:1300]).any()  # as wide, but no larger than in training
+    part = scan[:700, 600:1300]
+    assert not detector.find(part).any()  # as wide, but no larger than in training
+    young = header.model_copy(update={"zoom": 1.0})
+    assert Detector("young", young, Bright(), torch.device("cpu")).find(part).any()
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 4), (0, 5, 3)])

@@ -11,11 +11,20 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from zipfile import BadZipFile, ZipFile
 
+import numpy as np
 from PIL import Image
 
 from restore.assets import PREVIEWS, RECIPE
 from restore.errors import RestoreError
-from restore.image import FORMATS, HEIC, PICTURES, drop_extension, open_picture
+from restore.image import (
+    FORMATS,
+    HEIC,
+    PICTURES,
+    drop_extension,
+    is_inverted,
+    open_picture,
+    to_eight_bits,
+)
 
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
@@ -173,13 +182,25 @@ def open_bytes(data: bytes, name: str) -> Iterator[Image.Image]:
     """Open the photo that a file holds, to decode it inside the block.
 
     Raises:
-        RestoreError: damaged, not a picture, too large, or gray with more than 8 bits; the
+        RestoreError: damaged, not a picture, too large, or gray with more than 16 bits; the
             sentence calls the file `name`.
     """
     with open_picture(name, data=data) as picture:
+        if picture.mode.startswith("I;16"):
+            yield _round_gray(picture)
+            return
         if picture.mode.startswith(("I", "F")):
-            raise RestoreError(f"{name} is gray with more than 8 bits; convert it to 8 bits.")
+            raise RestoreError(f"{name} is gray with more than 16 bits; convert it to 8 or 16.")
         yield picture
+
+
+def _round_gray(picture: Image.Image) -> Image.Image:
+    """Return a gray picture of 16 bits as one of 8, which Pillow would clip."""
+    inverted = is_inverted(picture)
+    levels = to_eight_bits(np.asarray(picture).astype(np.uint16))
+    rounded = Image.fromarray(255 - levels if inverted else levels)
+    rounded.info = {key: picture.info[key] for key in ("exif",) if key in picture.info}
+    return rounded
 
 
 def read_photo_bytes(photo: PhotoFile, name: str) -> bytes:

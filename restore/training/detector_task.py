@@ -66,6 +66,7 @@ class DetectorTask(PhotoTask):
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
         super().__init__(recipe, found, Damaging(load_damage(recipe.degrade), recipe.zoom))
+        self.zoom = recipe.zoom
         torch.manual_seed(recipe.seed)
         network = build_network(DETECTORS, recipe.generator).to(team.device)
         self.step = DetectorStep(network, recipe, team)

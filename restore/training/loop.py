@@ -278,6 +278,7 @@ class Training:
             task=recipe.task,
             network=recipe.generator,
             size=stage.size,
+            zoom=self.task.zoom,
             steps=self.number,
             images=self.images,
             data=recipe.data,

@@ -10,6 +10,7 @@ from PIL import Image
 from restore.data import Pair, find_photos, list_photos
 from restore.data.sources import MAX_BYTES, ZipMember, open_photo, read_photo_bytes, stamp_of
 from restore.errors import RestoreError
+from restore.image import to_upright
 
 NAMES = ["0.png", "deep/1.jpg", "deep/er/2.webp"]
 
@@ -238,7 +239,7 @@ def test_a_photo_that_cannot_be_read_is_told_in_a_sentence(zipped: Path, tmp_pat
     zipped.write_bytes(damaged)
     (tmp_path / "bad\x1b[31m.png").write_bytes(b"no picture")
     (tmp_path / "empty.png").write_bytes(b"")
-    Image.new("I;16", (40, 40)).save(tmp_path / "deep.png")
+    Image.new("F", (40, 40)).save(tmp_path / "deep.tif")
     for photo, words in (
         (find_photos(zipped).photos["0.png"], "0.png can't be unpacked"),
         (ZipMember(zipped, "absent.png", 9), "absent.png can't be unpacked"),
@@ -246,11 +247,21 @@ def test_a_photo_that_cannot_be_read_is_told_in_a_sentence(zipped: Path, tmp_pat
         (tmp_path / "absent.png", "Can't read .*absent.png: No such file"),
         (tmp_path / "empty.png", r"empty.png is empty \(0 bytes\)"),
         (tmp_path / "bad\x1b[31m.png", r"x1b.* is not a picture"),
-        (tmp_path / "deep.png", "deep.png is gray with more than 8 bits"),
+        (tmp_path / "deep.tif", "deep.tif is gray with more than 16 bits"),
     ):
         with pytest.raises(RestoreError, match=words) as told, open_photo(photo) as picture:
             picture.load()
         assert str(told.value).endswith(".") and str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_a_gray_photo_of_16_bits_is_rounded_and_turned(tmp_path: Path, name: str) -> None:
+    levels = np.arange(0, 256, dtype=np.uint16).reshape(16, 16)[:8]
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(257 * levels + 100).save(tmp_path / name, exif=exif)
+    with open_photo(tmp_path / name) as picture:
+        assert np.array_equal(np.asarray(to_upright(picture)), np.rot90(levels, -1))
 
 
 def test_an_encrypted_photo_is_told(tmp_path: Path) -> None:

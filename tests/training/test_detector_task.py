@@ -39,6 +39,7 @@ def test_a_run_ends_with_a_detector_that_can_be_loaded(photos: Path, tmp_path: P
     assert train(load_recipe("scratches", TINY), photos, run, device="cpu").is_file()
     detector = Detector.load(run, device="cpu")
     assert (detector.settings.task, detector.settings.steps) == ("detect", 3)
+    assert (detector.settings.size, detector.settings.zoom) == (64, 2.5)
     assert detector.find(np.zeros((30, 50, 3), np.uint8)).shape == (30, 50)
     assert list((run / "samples").glob("*.png"))
     assert not list(run.glob("*.discriminator.safetensors"))
