@@ -64,7 +64,7 @@ def read_cases(
         RestoreError: no photos or no masks there.
         UsageError: unknown preset.
     """
-    draw = _mask_source(masks, seed)
+    draw = _mask_source(masks, seed, warn)
     apart = Path(masks) if _is_folder(masks) else None
     for index, name, clean in read_photos(folder, limit, last, warn, apart):
         try:
@@ -154,9 +154,11 @@ def _is_folder(masks: str | Path) -> bool:
     return Path(masks).is_dir() and str(masks) not in preset_names()
 
 
-def _mask_source(masks: str | Path, seed: int) -> Callable[[int, tuple[int, int]], Mask]:
+def _mask_source(
+    masks: str | Path, seed: int, warn: Callable[[str], None]
+) -> Callable[[int, tuple[int, int]], Mask]:
     if _is_folder(masks):
-        paths = list_photos(Path(masks))
+        paths = list_photos(Path(masks), warn)
         return lambda index, size: crop_mask(read_whole_mask(paths[index % len(paths)]), size)
     if Path(masks).is_file() and Path(masks).suffix != ".toml":
         raise UsageError(f"{masks} is one file; name a folder of masks, or a preset.")

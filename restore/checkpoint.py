@@ -49,7 +49,7 @@ class Header(Settings):
     task: str  # a key of `TASKS`
     network: NetworkSettings
     size: int  # pixels; side of the squares it was trained on last
-    zoom: float = 1.0  # how much larger the photos may have been that these were parts of
+    zoom: float | None = None  # how much larger the photos may be that these are parts of
     steps: int = 0
     images: int = 0  # photos seen in training
     data: str = ""
@@ -122,8 +122,11 @@ def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header
     with _open(path) as file:
         header = _parse_header(path, file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    with torch.device("meta"):
-        network = build_network(table, header.network)
+    try:
+        with torch.device("meta"):
+            network = build_network(table, header.network)
+    except UsageError as error:  # it is the file's mistake, or of a later version
+        raise RestoreError(f"{path}: {error}") from None
     wanted = network.state_dict()
     _check_tensors(path, wanted, tensors)
     # Not `to_empty`, which brings sympy and with it a third of a second.

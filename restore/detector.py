@@ -17,6 +17,7 @@ from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
+LARGEST_SIDE = 640  # pixels; see `largest_side`, of a checkpoint that does not tell
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 
 
@@ -28,6 +29,12 @@ class Detector:
     settings: Header
     network: DetectorNetwork
     device: torch.device
+
+    @property
+    def largest_side(self) -> int:
+        """The shorter side of the largest photos that its training knew parts of, in pixels."""
+        zoom = self.settings.zoom
+        return LARGEST_SIDE if zoom is None else round(self.settings.size * zoom)
 
     @classmethod
     def load(cls, name: str | Path = "scratches", device: str = "auto") -> "Detector":
@@ -71,8 +78,7 @@ class Detector:
         check_pixels(photo)
         height, width = photo.shape[:2]
         found = self._rate_both(photo)
-        largest = round(self.settings.size * self.settings.zoom)  # that training knows parts of
-        while min(photo.shape[:2]) > largest:
+        while min(photo.shape[:2]) > self.largest_side:
             photo = _halve(photo)
             smaller = cv2.resize(self._rate_both(photo), (width, height))
             np.maximum(found, np.asarray(smaller, np.float32), out=found)

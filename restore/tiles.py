@@ -18,14 +18,12 @@ RAMP = 32  # pixels over which a tile fades into its neighbour
 OVERLAP = 2 * MARGIN + RAMP
 LEAST_SIDE = 3 * OVERLAP
 MOST_SIDE = 1280  # of a tile; larger ones save little and need memory
-SIDE_STEP = 32  # pixels; sides of tiles are multiples of it, as networks want
 PIXEL_BYTES = 1024  # that a pixel of a tile takes while it is mended, at most
 
 
 def pick_side(memory: int) -> int:
     """Return the longest side of a tile for so many free bytes, of which it may take a third."""
-    side = isqrt(memory // (3 * PIXEL_BYTES)) // SIDE_STEP * SIDE_STEP
-    return min(MOST_SIDE, max(LEAST_SIDE, side))
+    return min(MOST_SIDE, max(LEAST_SIDE, isqrt(memory // (3 * PIXEL_BYTES))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +45,7 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
 
     Args:
         length: of the side, pixels.
-        longest: that a span may be, pixels, a multiple of `step`; no shorter than `LEAST_SIDE`.
+        longest: that a span may be, pixels; no shorter than `LEAST_SIDE`.
         step: starts are multiples of it, and all lengths but the last, which ends with the side and
             may be longer by less than a step.
 
@@ -56,6 +54,7 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
     """
     if length <= longest:
         return [Span(0, length, np.ones(length, np.float32))]
+    longest -= longest % step
     if longest < LEAST_SIDE:
         raise ValueError(f"tiles of {longest} pixels overlap more than once")
     count = ceil((length - OVERLAP) / (longest - OVERLAP))

@@ -104,6 +104,10 @@ def test_a_restorer_is_no_detector(tiny_checkpoint: Path) -> None:
         Detector.load(tiny_checkpoint)
 
 
+def test_the_shipped_detector_knows_parts_of_large_photos() -> None:
+    assert Detector.load("scratches", device="cpu").largest_side == 640
+
+
 def test_the_shipped_detector_finds_a_scratch_and_leaves_a_face_alone() -> None:
     detector = Detector.load("scratches", device="cpu")
     photo = np.ascontiguousarray(data.astronaut()[:256, 100:356])

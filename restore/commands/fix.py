@@ -23,6 +23,7 @@ Examples:
   restore fix photos/ --mask masks/ --out fixed/
   restore fix album/ --find scratches --out mended/
 """
+JOBS = 2  # photos of a folder that are in hand beside those that are filled
 
 
 @click.command(epilog=EXAMPLES)
@@ -109,7 +110,8 @@ Examples:
     "--jobs",
     type=click.IntRange(1, 32),
     metavar="N",
-    help="For a folder: photos that are read or written while others are filled. [default: 2]",
+    help="For a folder: photos that are read or written while others are filled. "
+    f"[default: {JOBS}]",
 )
 @click.option(
     "--shard",
@@ -225,7 +227,13 @@ def fix(
         tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part)
         plan = plan_folder(tree, may_be_empty=watch)
         return fix_plan(
-            plan, model=model, device=device, jobs=jobs or 2, watch=watch, ray=ray, as_json=as_json
+            plan,
+            model=model,
+            device=device,
+            jobs=jobs or JOBS,
+            watch=watch,
+            ray=ray,
+            as_json=as_json,
         )
     if any(option is not None for option in (mask_pattern, jobs, shard, ray)) or resume or watch:
         raise UsageError(

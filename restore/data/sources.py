@@ -1,9 +1,10 @@
 """Where photos lie: folders, zips and tar shards, read in place, and pairs of two of these."""
 
 import os
+import re
 import tarfile
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -107,7 +108,8 @@ def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
     """
     if isinstance(source, tuple):
         return _find_pairs(*source)
-    return PhotoSet(str(source), _find_at(source), unread=_list_unread(source))
+    photos, unread = _find_at(source)
+    return PhotoSet(str(source), photos, unread=unread)
 
 
 def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> list[Path]:
@@ -122,19 +124,11 @@ def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> li
     """
     if not folder.is_dir():
         raise RestoreError(f"There is no folder {folder}; name a folder of photos.")
-    found = _walk(folder)
-    _check_any(found, folder)
-    if unread := _list_unread(folder):
+    found, unread = _walk(folder)
+    _check_any(found, folder, unread)
+    if unread:
         warn(f"Left out, of a format that isn't read: {len(unread)}, the first is {unread[0]}.")
     return found
-
-
-def _list_unread(place: Path) -> list[str]:
-    """Return the pictures in a folder that are of other formats than those that are read."""
-    if not place.is_dir():
-        return []
-    others = PICTURES - FORMATS.keys()
-    return [shown(path.relative_to(place).as_posix()) for path in _walk(place, others)]
 
 
 def stamp_of(photo: Example) -> list[int]:
@@ -217,10 +211,13 @@ def read_photo_bytes(photo: PhotoFile, name: str) -> bytes:
         raise RestoreError(f"{name} can't be unpacked ({str(error).rstrip('.')}).") from None
 
 
-def _find_at(place: Path) -> dict[str, PhotoFile]:
+def _find_at(place: Path) -> tuple[dict[str, PhotoFile], list[str]]:
+    """Return the photos at a place, and in a folder pictures of formats that aren't read."""
     found: dict[str, PhotoFile]
+    unread: list[str] = []
     if place.is_dir():
-        found = {path.relative_to(place).as_posix(): path for path in _walk(place)}
+        paths, unread = _walk(place)
+        found = {path.relative_to(place).as_posix(): path for path in paths}
         for shard in [] if found else sorted(place.glob("*.tar")):
             found |= {f"{shard.name}/{member.name}": member for member in _list_tar(shard)}
     elif place.is_file():
@@ -228,25 +225,28 @@ def _find_at(place: Path) -> dict[str, PhotoFile]:
         found = {member.name: member for member in members}
     else:
         raise RestoreError(f"There is nothing at {place}; name a folder or a zip of photos.")
-    _check_any(found, place)
-    return {name: found[name] for name in sorted(found)}
+    _check_any(found, place, unread)
+    return {name: found[name] for name in sorted(found)}, unread
 
 
-def _check_any(found: object, place: Path) -> None:
+def _check_any(found: object, place: Path, unread: Sequence[str]) -> None:
     if not found:
         known = ", ".join(FORMATS)
-        unread = _list_unread(place)
         other = f" {unread[0]} is of a format that isn't read." if unread else ""
-        if unread and ".heic" not in FORMATS and any(n.lower().endswith(HEIC) for n in unread):
+        if ".heic" not in FORMATS and any(name.lower().endswith(HEIC) for name in unread):
             other += " For HEIC, pip install 'restore-gan[heic]'."
         raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.{other}")
 
 
+_PREVIEW = re.compile(r"[0-9]{8}\.png")
 _PASSED_OVER = (".", "__MACOSX")  # how names of files and folders begin that hold no photos
 
 
-def _walk(folder: Path, extensions: Container[str] = FORMATS) -> list[Path]:
-    """Return the photos below a folder; what can't be looked into there is no quiet gap."""
+def _walk(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the photos below a folder, and the names of pictures of formats that aren't read.
+
+    What can't be looked into there is no quiet gap; previews of training runs are no photos.
+    """
 
     def refuse(error: OSError) -> None:
         raise RestoreError(
@@ -254,20 +254,32 @@ def _walk(folder: Path, extensions: Container[str] = FORMATS) -> list[Path]:
             "folders without it."
         )
 
-    photos = []
+    photos: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(_PASSED_OVER)]
-        if RECIPE in names and PREVIEWS in folders:  # those of a training run
-            folders.remove(PREVIEWS)
-        photos += [Path(parent, name) for name in names if _is_photo(name, extensions)]
-    return sorted(path for path in photos if path.is_file())
+        here = Path(parent)
+        previews = here.name == PREVIEWS and (here.parent / RECIPE).is_file()
+        photos += [
+            here / name
+            for name in names
+            if _is_picture(name) and not (previews and _PREVIEW.fullmatch(name))
+        ]
+    photos = sorted(path for path in photos if path.is_file())
+    read = [path for path in photos if _is_photo(path.name)]
+    unread = [path for path in photos if not _is_photo(path.name)]
+    return read, [shown(path.relative_to(folder).as_posix()) for path in unread]
 
 
-def _is_photo(name: str, extensions: Container[str] = FORMATS) -> bool:
+def _is_photo(name: str) -> bool:
+    """Tell by the name whether a picture is read."""
+    return _is_picture(name) and PurePosixPath(name).suffix.lower() in FORMATS
+
+
+def _is_picture(name: str) -> bool:
     """Tell by the name; what macOS adds to archives (__MACOSX, ._photo.jpg) is none."""
     path = PurePosixPath(name)
     passed_over = any(part.startswith(_PASSED_OVER) for part in path.parts)
-    return path.suffix.lower() in extensions and not passed_over
+    return path.suffix.lower() in PICTURES and not passed_over
 
 
 def _list_zip(place: Path) -> list[ZipMember]:
@@ -315,7 +327,7 @@ def _mark_wrapped(members: list[Member]) -> list[Member]:
 
 
 def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
-    first, second = _find_at(damaged), _find_at(clean)
+    (first, others), (second, more) = _find_at(damaged), _find_at(clean)
     # As they are comes first: two archives of photos in sub-folders may share all but one of these.
     ways = ((False, False), (True, True), (True, False), (False, True))
     pairs = next(filter(None, (_match(first, second, way) for way in ways)), None)
@@ -326,7 +338,7 @@ def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
         )
     used = {file for pair in pairs.values() for file in (pair.damaged, pair.clean)}
     unpaired = [shown(str(f)) for f in (*first.values(), *second.values()) if f not in used]
-    return PhotoSet(f"{damaged} and {clean}", pairs, unpaired)
+    return PhotoSet(f"{damaged} and {clean}", pairs, unpaired, others + more)
 
 
 def _match(

@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -30,8 +29,11 @@ MOST_PHOTOS = 16  # that an actor is handed at once, and that are done again whe
 
 def check_ray() -> None:
     """Raise `RestoreError` where Ray is not installed."""
-    if find_spec("ray") is None:
-        raise RestoreError("--ray needs Ray; pip install 'restore-gan[ray]'.")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when Ray starts
+    try:
+        import ray.data  # noqa: F401
+    except ImportError:
+        raise RestoreError("--ray needs Ray; pip install 'restore-gan[ray]'.") from None
 
 
 def fix_on_ray(
@@ -53,7 +55,6 @@ def fix_on_ray(
     Raises:
         RestoreError: the cluster is not there or can't do the work.
     """
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when Ray starts
     import ray.data
     import torch
 

@@ -101,14 +101,17 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
         yield lambda entry: _write_entry(file, path, entry)
 
 
-def _lock(file: FileIO, path: Path) -> None:
-    """Refuse a second run that writes into the same folder; locks are Unix only."""
+def _lock(file: FileIO, path: Path, *, shared: bool = False) -> None:
+    """Refuse a second run that writes into the same folder; locks are Unix only.
+
+    A shared lock only tells whether another run has its own.
+    """
     if sys.platform == "win32":
         return
     import fcntl
 
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RestoreError(f"Another run is writing into {path.parent}; wait for it.") from None
     except OSError:  # a file system without locks
@@ -118,9 +121,10 @@ def _lock(file: FileIO, path: Path) -> None:
 def _refuse_other_parts(path: Path) -> None:
     """Refuse a run beside one that has the folder divided otherwise, and so may make the same."""
     for other in find_reports(path.parent):
-        if _NAMES.sub(r"\1", other.name) != _NAMES.sub(r"\1", path.name):
-            with suppress(OSError), other.open("ab", buffering=0) as file:
-                _lock(file, other)
+        alike = _NAMES.sub(r"\1", other.name) == _NAMES.sub(r"\1", path.name)
+        if not alike and not other.is_symlink():
+            with suppress(OSError), other.open("rb", buffering=0) as file:
+                _lock(file, other, shared=True)
 
 
 def _end_line(file: FileIO) -> None:

@@ -24,7 +24,12 @@ from PIL.TiffImagePlugin import (
 )
 
 from restore.image.jpeg import HALF_HEIGHT
-from restore.image.thumbnails import PHOTOSHOP, drop_from_resources, drop_from_xmp, wipe_in_exif
+from restore.image.thumbnails import (
+    drop_from_resources,
+    drop_from_segments,
+    drop_from_xmp,
+    wipe_in_exif,
+)
 from restore.image.turning import cuts_blocks
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
@@ -241,7 +246,8 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
 
     A picture whose blocks would be cut by turning it stays turned: it has `STORED_ORIENTATION`.
     """
-    kept = [(0xED, part) for part in _split_resources(picture)]  # IPTC
+    resources = drop_from_segments([data for name, data in picture.applist if name == "APP13"])
+    kept = [(0xED, part) for part in resources]  # IPTC
     kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
     encoding: dict[str, Any] = {
         "progressive": bool(picture.info.get("progressive")),
@@ -269,16 +275,6 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     return encoding
 
 
-def _split_resources(picture: JpegImageFile) -> list[bytes]:
-    """Return the segments of APP13 without thumbnails; one that is not Photoshop's as it is."""
-    parts = [data for name, data in picture.applist if name == "APP13"]
-    whole = b"".join(part.removeprefix(PHOTOSHOP) for part in parts if part.startswith(PHOTOSHOP))
-    others = [part for part in parts if not part.startswith(PHOTOSHOP)]
-    kept = drop_from_resources(whole)
-    starts = range(0, len(kept), _SEGMENT)
-    return [*(PHOTOSHOP + kept[start : start + _SEGMENT] for start in starts), *others]
-
-
 def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
     """Return the width and height of the pixels that a JPEG stores together."""
     if len(layers) == 1:  # whose sampling says nothing (ITU-T T.81, A.2.2)
@@ -287,7 +283,6 @@ def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
 
 
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
-_SEGMENT = 65_000  # bytes of resources in one segment of a JPEG; 65,533 are all that one holds
 
 
 def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int | str:

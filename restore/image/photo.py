@@ -123,7 +123,7 @@ def format_of(path: str | Path, like: Photo) -> str:
     Raises:
         UsageError: the extension is that of no format that is written here.
     """
-    extension = Path(path).suffix.lower()
+    extension = extension_of(Path(path).name).lower()
     return like.format if extension in {"", like.extension} else format_named(path)
 
 
@@ -161,14 +161,17 @@ def to_pixels(tensor: "torch.Tensor") -> Pixels:
 
 
 def drop_extension(name: str) -> str:
-    """Return a name or path without its extension, which is letters, or letters and digits.
+    """Return a name or path without its extension, see `extension_of`."""
+    return name.removesuffix(extension_of(name))
 
-    What follows the dot in scan.1 or scan.1-fixed is none.
+
+def extension_of(name: str) -> str:
+    """Return what a name or path ends with from its last dot on, "" where that is no extension.
+
+    What begins with a digit is none: scan.1, scan.1-fixed.
     """
-    path = PurePosixPath(name)
-    extension = path.suffix[1:]
-    is_one = extension.isalnum() and not extension.isdigit()
-    return name.removesuffix(path.suffix) if is_one else name
+    extension = PurePosixPath(name).suffix
+    return "" if extension[1:2].isdigit() else extension
 
 
 def real_path(path: Path) -> Path:

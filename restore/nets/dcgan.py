@@ -37,7 +37,7 @@ class DcganGenerator(SamplerGenerator):
         norm: of the features; "pixel" is each pixel's alone.
         doubling: by transposed convolutions, or nearest neighbours and convolutions.
         dropout: share of the feature maps left out in training.
-        direct: leave out the last level.
+        direct: leave out the last level, unless they are `growing`.
         growing: draw a picture at every level and add them up, so that `grow` can stop at any.
     """
 
@@ -58,9 +58,7 @@ class DcganGenerator(SamplerGenerator):
     ) -> None:
         super().__init__()
         self.size, self.channels, self.classes, self.latent = size, channels, classes, latent
-        if direct and growing:
-            raise ValueError("'direct' leaves out the last level, whose picture 'growing' adds")
-        self.first = first_side(size)
+        self.first, direct = first_side(size), direct and not growing
         widths = level_widths(size, width, widest)
         widths = widths[:-1] if direct else widths
         self.embedding = nn.Embedding(classes, latent) if classes else None
@@ -140,7 +138,7 @@ class DcganDiscriminator(Judge):
         norm: of the features; a gradient penalty wants "none".
         spectral: divide every weight by its largest singular value.
         dropout: share of the feature maps left out in training.
-        shuffle: see the picture at half its size, 2 × 2 pixels as channels.
+        shuffle: see the picture at half its size, 2 × 2 pixels as channels, unless `growing`.
         deviation: join how much the pictures of a batch differ (arXiv:1710.10196, section 3).
         growing: take pictures of every level's size, see `grow`.
     """
@@ -164,12 +162,11 @@ class DcganDiscriminator(Judge):
         widths = level_widths(size, width, widest)
         inner = widths[0]
         super().__init__(classes, head, inner, spectral)
-        if shuffle and growing:
-            raise ValueError("'shuffle' halves what is seen, and 'growing' needs it at its size")
-        self.size, self.deviation, self.shuffle = size, deviation, shuffle
-        widths = widths[:-1] if shuffle else widths
+        self.size, self.deviation = size, deviation
+        self.shuffle = shuffle and not growing
+        widths = widths[:-1] if self.shuffle else widths
         wrap = wrap_if(spectral)
-        seen = (4 if shuffle else 1) * channels + self.joined
+        seen = (4 if self.shuffle else 1) * channels + self.joined
         entered = reversed(widths if growing else widths[-1:])
         self.enters = nn.ModuleList(wrap(nn.Conv2d(seen, w, 3, padding=1)) for w in entered)
         self.levels = make_downs(widths, blocks, norm, spectral, dropout)

@@ -8,7 +8,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ import torch
 
 from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
 from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
+from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
-from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
+from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, to_plain
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
@@ -59,6 +60,8 @@ def train(
     check_name(run)
     team = Team(device)
     tell = say if team.is_first else _be_quiet
+    if team.is_first and not list_states(run / "state"):
+        _refuse_losses(recipe, run)
     kind = find_task(recipe)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
@@ -69,6 +72,31 @@ def train(
         training.run_all()
     team.leave()
     return training.checkpoint
+
+
+def _refuse_losses(recipe: Recipe, run: Path) -> None:
+    """Refuse a folder with files of a run's names that are no run's and would be replaced."""
+    weights = run / f"{recipe.name}.safetensors"
+    there = [path for path in (weights, discriminator_path(weights)) if path.exists()]
+    if not _is_written_by_a_run(run / RECIPE):
+        there.append(run / RECIPE)
+    if there:
+        raise UsageError(
+            f"{there[0]} exists, and {run} holds no state of a run to go on from; name another "
+            f"--out."
+        )
+
+
+def _is_written_by_a_run(recipe: Path) -> bool:
+    """Tell whether a recipe is as runs write it, without comments, or not there.
+
+    So it may be of one that was stopped before its first state.
+    """
+    if not recipe.exists():
+        return True
+    with suppress(RestoreError):
+        return recipe.read_bytes() == tomli_w.dumps(read_toml(recipe)).encode()
+    return False
 
 
 def _be_quiet(_: str) -> None:
@@ -97,34 +125,16 @@ class Training:
     def resume_or_start(self, start: str | Path | None) -> None:
         """Load the newest state of the run folder, or set a new one up."""
         states = list_states(self.run / "state")
-        recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
         if states:
             check_same_recipe(self.recipe, self.run / RECIPE)
             self._load(states[-1])
-        elif self.team.is_first:
-            self._refuse_losses(recipe)
-        if not states and start is not None:
+        elif start is not None:
             self._start_from(checkpoint_path(start))
         if self.team.is_first:
             self.run.mkdir(parents=True, exist_ok=True)
+            recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
             write_bytes(self.run / RECIPE, recipe, overwrite=True)
         self.progress.begin(self.number)
-
-    def _refuse_losses(self, recipe: bytes) -> None:
-        """Refuse a folder with files of a run's names that no run can go on from.
-
-        A recipe that is the one to be written is of this run, stopped before its first state.
-        """
-        weights = self.checkpoint, discriminator_path(self.checkpoint)
-        there = [path for path in weights if path.exists()]
-        written = self.run / RECIPE
-        if written.exists() and written.read_bytes() != recipe:
-            there.append(written)
-        if there:
-            raise UsageError(
-                f"{there[0]} exists, and {self.run} holds no state of a run to go on from; name "
-                f"another --out."
-            )
 
     def _load(self, state: Path) -> None:
         facts = load_state(state, self.parts)
@@ -294,8 +304,11 @@ def discriminator_path(checkpoint: Path) -> Path:
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:
     """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
-    old, new = (_forget_rates(to_plain(known)) for known in (load_recipe(path), recipe))
+    defaults = {key: field.default for key, field in type(recipe).model_fields.items()}
+    old, new = (_forget_rates(plain) for plain in (read_toml(path), to_plain(recipe)))
     for key in sorted(old.keys() | new.keys()):
+        if key not in old and new[key] == defaults.get(key):
+            continue  # which an older version did not know
         before, now = (json.dumps(plain.get(key), sort_keys=True) for plain in (old, new))
         if key not in FREE_KEYS and before != now:
             raise UsageError(
@@ -306,8 +319,10 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
 
 def _forget_rates(plain: dict[str, Any]) -> dict[str, Any]:
     """Return the tables of a recipe without what a resumed run may change in its optimiser."""
-    kept = {key: value for key, value in plain["optimizer"].items() if key not in FREE_RATES}
-    return plain | {"optimizer": kept}
+    optimizer = plain.get("optimizer", {})
+    return plain | {
+        "optimizer": {key: value for key, value in optimizer.items() if key not in FREE_RATES}
+    }
 
 
 @contextmanager

@@ -43,14 +43,14 @@ class Task(ABC):
         step: the networks and how a batch updates them.
         networks: the table that the generator's name is a key of.
         labels: names of the classes, where there are any.
-        zoom: how much larger than its squares the photos may be that these are parts of.
+        zoom: how much larger than its squares the photos may be that these are parts of, if any.
     """
 
     recipe: Recipe
     step: Step[Any]
     networks: Mapping[str, type[nn.Module]]
     labels: tuple[str, ...] = ()
-    zoom: float = 1.0
+    zoom: float | None = None
 
     @classmethod
     @abstractmethod

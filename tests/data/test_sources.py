@@ -98,14 +98,12 @@ def test_of_two_photos_with_one_partner_the_first_is_taken(
     tmp_path: Path, write_photo: Callable[..., Path]
 ) -> None:
     damaged, clean = tmp_path / "damaged", tmp_path / "clean"
-    for path in (damaged / "a.jpg", damaged / "a.png", clean / "a.jpg", clean / "a.png"):
+    for path in (damaged / "a.png", damaged / "a.webp", clean / "a.jpg"):
         write_photo(path)
-    (damaged / "a.jpg").unlink()
-    (clean / "a.png").unlink()
-    write_photo(damaged / "a.webp")
+    (clean / "b.gif").write_bytes(b"something")
     found = find_photos((damaged, clean))
     assert found.photos == {"a.jpg": Pair(damaged / "a.png", clean / "a.jpg")}
-    assert found.unpaired == [str(damaged / "a.webp")]
+    assert found.unpaired == [str(damaged / "a.webp")] and found.unread == ["b.gif"]
 
 
 def test_photos_of_one_extension_are_partners_first(
@@ -138,9 +136,10 @@ def test_pictures_of_other_formats_are_told(
 
 def test_previews_of_runs_are_no_photos(tmp_path: Path, write_photo: Callable[..., Path]) -> None:
     write_photo(tmp_path / "samples/a.png")
-    write_photo(tmp_path / "run/samples/00000100.png")
+    for name in ("00000100.png", "mine.png"):
+        write_photo(tmp_path / "run/samples" / name)
     (tmp_path / "run/recipe.toml").touch()
-    assert list(find_photos(tmp_path).photos) == ["samples/a.png"]
+    assert list(find_photos(tmp_path).photos) == ["run/samples/mine.png", "samples/a.png"]
 
 
 def _pack(folder: Path, target: Path, top: str) -> Path:

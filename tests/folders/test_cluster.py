@@ -25,7 +25,7 @@ def test_without_ray_one_sentence_says_how_to_get_it(
     make_album, fake_restorer, monkeypatch
 ) -> None:
     make_album("a.png")
-    monkeypatch.setattr("restore.folders.cluster.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "ray.data", None)
     with pytest.raises(
         RestoreError, match=r"^--ray needs Ray; pip install 'restore-gan\[ray\]'\.$"
     ):

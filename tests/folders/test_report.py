@@ -7,10 +7,11 @@ from restore.folders.report import open_report
 
 
 @pytest.mark.parametrize("name", ["report-1-of-2.jsonl", "report-2-of-3.jsonl"])
-def test_a_part_waits_for_a_run_of_the_whole(tmp_path: Path, name: str) -> None:
-    whole, part = (open_report(tmp_path / n, append=True) for n in ("report.jsonl", name))
-    with whole, pytest.raises(RestoreError, match="Another run"), part:
-        pass
+def test_a_part_and_the_whole_refuse_each_other(tmp_path: Path, name: str) -> None:
+    for names in ((name, "report.jsonl"), ("report.jsonl", name)):
+        first, second = (open_report(tmp_path / n, append=True) for n in names)
+        with first, pytest.raises(RestoreError, match="Another run"), second:
+            pass
     with open_report(tmp_path / name, append=True):
         pass
 

@@ -339,6 +339,17 @@ def test_files_that_no_run_goes_on_from_are_not_replaced(photos: Path, tmp_path:
         assert (run / name).read_text() == "mine" and len(list(run.iterdir())) == 1
 
 
+def test_a_run_that_was_stopped_early_begins_anew_with_other_settings(
+    photos: Path, tmp_path: Path
+) -> None:
+    train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path, device="cpu")
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "mend.safetensors").unlink()
+    slower = ("steps=2", "optimizer.lr=1e-4")
+    train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == "00000002"
+
+
 def test_a_finished_run_says_so(photos: Path, tmp_path: Path, capsys) -> None:
     recipe = load_recipe("mend", (*MEND, "steps=1"))
     train(recipe, photos, tmp_path, device="cpu")

@@ -1,5 +1,6 @@
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from restore.assets import recipe_names
 from restore.checkpoint import read_header
 from restore.errors import RestoreError, UsageError
 from restore.losses import GAMES
+from restore.nets.style import StyleGenerator
 from restore.sampler import Sampler
 from restore.training import check_data, load_recipe, plan, train
 from restore.training.loop import Training, discriminator_path
@@ -81,6 +83,25 @@ def test_every_sampler_learns_20_steps_by_every_game(generator: str, kind: str) 
 def test_other_ways_to_train_work_too(changes: tuple[str, ...]) -> None:
     logs = _update(_make_step(SMALL["dcgan"], *changes), 3)
     assert ("auxiliary" in logs) == ("losses.auxiliary.weight=1" in changes)
+
+
+def test_styles_are_mixed_among_the_layers_that_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = "stages=[{size=8, batch=2, share=1}, {size=16, batch=2, share=1, fade=1.0}]"
+    growing = "discriminator.arguments.growing=true"
+    task = _make_step(SMALL["style"], stages, growing, "mixing=1", "steps=40")
+    generator, cuts = task.step.generator, []
+    assert isinstance(generator, StyleGenerator)
+    mix = generator.mix
+
+    def watch(noise: torch.Tensor, other: torch.Tensor, cut: int, *rest: Any) -> torch.Tensor:
+        cuts.append((generator.shown_layers, cut))
+        return mix(noise, other, cut, *rest)
+
+    monkeypatch.setattr(generator, "mix", watch)
+    for number in range(40):
+        batch = task.make_probe(task.recipe.stage_at(number)[0])
+        task.step.update(batch, number, Noise(number, task.step.team))
+    assert {*cuts} == {(3, 1), (3, 2), *((5, cut) for cut in range(1, 5))}
 
 
 def test_a_plain_autoencoder_learns_to_draw_a_picture_again() -> None:
