@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,17 +20,6 @@ TINY = (
     "stages=[{size=64, batch=2, share=1}]",
     "generator.arguments={channels=[4, 8, 8], dilations=[1]}",
 )
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(6):
-        small = rng.integers(0, 256, (9, 9, 3), np.uint8)
-        smooth = cv2.resize(small, (90, 80), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{index}.png"), smooth)
-    return folder
 
 
 def test_a_run_ends_with_a_detector_that_can_be_loaded(photos: Path, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from restore.errors import UsageError
@@ -18,17 +16,6 @@ MEND = (
     "stages=[{size=32, batch=2, share=1}]",
     "generator.arguments={base='damaged', channels=[8, 8], blocks=[1, 1]}",
 )
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(6):
-        small = rng.integers(0, 256, (9, 9, 3), np.uint8)
-        smooth = cv2.resize(small, (90, 80), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{index}.png"), smooth)
-    return folder
 
 
 def test_a_run_of_an_older_version_goes_on_at_another_rate(photos: Path, tmp_path: Path) -> None:
