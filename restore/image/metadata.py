@@ -24,12 +24,8 @@ from PIL.TiffImagePlugin import (
 )
 
 from restore.image.jpeg import HALF_HEIGHT
-from restore.image.thumbnails import (
-    drop_from_resources,
-    drop_from_segments,
-    drop_from_xmp,
-    wipe_in_exif,
-)
+from restore.image.resources import APP13, IPTC, RESOURCES, drop_from_segments, drop_thumbnails
+from restore.image.thumbnails import drop_from_xmp, wipe_in_exif
 from restore.image.turning import cuts_blocks
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
@@ -39,8 +35,6 @@ DIRECTORIES = {34665, 34853}  # EXIF and GPS
 INTEROPERABILITY = 0xA005  # a directory inside EXIF
 EXIF_HEADER = b"Exif\0\0"
 PNG_XMP = "XML:com.adobe.xmp"
-IPTC = 33723
-RESOURCES = 34377  # Photoshop's
 
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
 _EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA003), 4
@@ -81,7 +75,7 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
         if tag == IPTC:  # some programs call its bytes numbers, of which Pillow gives the first
             value = picture.tag_v2._tagdata[IPTC]
         if tag == RESOURCES and isinstance(value, bytes):
-            value = drop_from_resources(value)
+            value = drop_thumbnails(value)
         if isinstance(value, str | bytes | int):
             exif[tag] = value
     for tag in found & DIRECTORIES:
@@ -247,7 +241,7 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     A picture whose blocks would be cut by turning it stays turned: it has `STORED_ORIENTATION`.
     """
     resources = drop_from_segments([data for name, data in picture.applist if name == "APP13"])
-    kept = [(0xED, part) for part in resources]  # IPTC
+    kept = [(APP13, part) for part in resources]
     kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
     encoding: dict[str, Any] = {
         "progressive": bool(picture.info.get("progressive")),

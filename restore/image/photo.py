@@ -87,6 +87,7 @@ class Photo:
     icc: bytes = b""
     exif: bytes = b""  # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
     xmp: bytes = b""
+    resources: bytes = b""  # Photoshop's, IPTC among them, without thumbnails
     dpi: tuple[float, float] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
     warning: str = ""  # a sentence where the file can't be written back as it was

@@ -18,6 +18,7 @@ from restore.image.colours import SRGB, dated_bytes, to_srgb
 from restore.image.deep import count_bits, is_deep, name_oddity, read_deep, to_eight_bits
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
+from restore.image.resources import read_resources
 from restore.quiet import stderr_silenced
 
 # Pillow tells of odd metadata on stderr, where the user shall see our sentences only.
@@ -70,6 +71,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             icc=dated_bytes(SRGB) if picture.mode == "CMYK" else icc,
             exif=read_exif(picture),
             xmp=read_xmp(picture),
+            resources=read_resources(picture),
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, Path(path)),
             warning=_warning_of(Path(path), picture),

@@ -53,6 +53,7 @@ from restore.image.photo import (
     check_sides,
     format_of,
 )
+from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
 
 FRAME = 100  # milliseconds that a picture of a GIF is shown
@@ -315,6 +316,8 @@ def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
     if like.dpi and not options.get("keep_rgb"):  # its header would say YCbCr; EXIF has it, too
         options["dpi"] = like.dpi
     _add_metadata(options, like, format)
+    if like.resources and format != like.format and format in {"JPEG", "TIFF"}:
+        return hold_resources(options, like.resources, format)
     return options
 
 
