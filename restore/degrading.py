@@ -66,6 +66,8 @@ def degrade_photos(
             if photo.warning:
                 warn(photo.warning)
             spoiled = degradation(photo.pixels, make_rng(seed, job.name))
+            if photo.gray:  # one channel: the mean of three has less noise
+                spoiled = spoiled[..., 1:2].repeat(3, axis=2)
             job.out.parent.mkdir(parents=True, exist_ok=True)
             write_image(job.out, spoiled, photo, overwrite=overwrite)
         except Exception as error:  # even a mistake of ours must not stop the other photos
@@ -79,7 +81,12 @@ def make_rng(seed: int, name: str) -> np.random.Generator:
 
     So a photo is spoiled in the same way whatever lies beside it. Alone its path is its name, so
     that it becomes what it is at the top of a folder, but not what it is in a sub-folder of one.
+
+    Raises:
+        UsageError: the seed is not 0 to 2³² - 1; others would draw what one of these does.
     """
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"A seed is 0 to {2**32 - 1}, not {seed}.")
     return np.random.default_rng([seed, *os.fsencode(name)])
 
 

@@ -37,6 +37,8 @@ SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the 
 SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
 COLOURLESS = 2  # levels between channels that a JPEG makes of gray
 STAMP = 0.01  # share of coloured pixels that a black-and-white photo may have
+BRUSH, AROUND = 4, 24  # pixels from a hole between which its surroundings lie
+TINTED = 0.03  # share of coloured pixels there from which on the hole may be coloured, too
 SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
 
 
@@ -66,25 +68,32 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
             for part in split_box(group, LARGEST_CORE):
                 if canvas.grainless[part.slices].any():
                     canvas.add_grain(part, grain, rng)
-    if is_colourless(photo, canvas.known):
+    if hole.any():
         drain_colour(canvas.pixels, canvas.known)
     return canvas.pixels
 
 
-def is_colourless(photo: Pixels, known: Mask) -> bool:
-    """Tell whether a photo (H, W, 3) is black and white where `known` (H, W) is 1.
-
-    It is with a stamp in one corner, too, or with what a red brush has left round the hole.
-    """
-    red, green, blue = cv2.split(photo)
-    apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(blue, green))
-    coloured = np.count_nonzero((apart > COLOURLESS) & (known > 0))
-    return bool(coloured <= STAMP * np.count_nonzero(known))
-
-
 def drain_colour(pixels: Pixels, known: Mask) -> None:
-    """Make the pixels (H, W, 3) gray where `known` (H, W) is 0, in place."""
-    hole = known == 0
+    """Make the holes of a black-and-white photo gray, in place.
+
+    It is black and white with a stamp in one corner, too, or with what a red brush has left round
+    the hole. A hole in the stamp keeps its colour.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        known: (H, W) {0, 1}, 0 is the hole.
+    """
+    red, green, blue = cv2.split(pixels)
+    apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(blue, green))
+    coloured = (apart > COLOURLESS) & (known > 0)
+    if np.count_nonzero(coloured) > STAMP * np.count_nonzero(known):
+        return
+    distance, nearest = cv2.distanceTransformWithLabels(known, cv2.DIST_L2, 5)
+    around = (distance > BRUSH) & (distance <= AROUND)
+    count = int(nearest.max()) + 1
+    found = np.bincount(nearest[around & coloured], minlength=count)
+    tinted = found > TINTED * np.bincount(nearest[around], minlength=count)
+    hole = (known == 0) & ~tinted[nearest]
     pixels[hole] = np.rint(pixels[hole].mean(axis=1, keepdims=True)).astype(np.uint8)
 
 

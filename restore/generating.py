@@ -129,10 +129,7 @@ def generate(
         found = _write_folder(target, rows, request.per_label is not None, old)
     else:
         found = [_write_file(target, rows, request, sampler.generator.size, overwrite)]
-    return [
-        Drawn(file, sampler.name, pictures, request.seeds, labels)
-        for file, pictures, labels in found
-    ]
+    return [Drawn(file, sampler.name, n, request.seeds, labels) for file, n, labels in found]
 
 
 def _check_request(request: Request, out: str | None) -> None:
@@ -144,6 +141,9 @@ def _check_request(request: Request, out: str | None) -> None:
         "--reconstruct": request.reconstruct,
     }
     asked = [name for name, value in jobs.items() if value is not None]
+    for number, least in ((request.count, 1), (request.per_label, 1), (request.interpolate, 2)):
+        if number is not None and number < least:
+            raise UsageError(f"There is nothing to draw in {number} pictures.")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are jobs of their own; give one of them.")
     if request.count is not None and asked and asked != ["--traverse"]:

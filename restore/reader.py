@@ -150,7 +150,8 @@ def to_seen(images: Tensor) -> Tensor:
     side = min(images.shape[2:])
     if side >= LEAST_SIDE:
         return images
-    return F.interpolate(images, scale_factor=LEAST_SIDE / side, mode="bilinear")
+    size = [round(LEAST_SIDE * each / side) for each in images.shape[2:]]
+    return F.interpolate(images, size=size, mode="bilinear")
 
 
 def _tells(name: str, labels: Sequence[str]) -> bool:

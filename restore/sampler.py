@@ -100,7 +100,8 @@ class Sampler:
             batch: how many to compute at once, which changes no picture by more than rounding.
 
         Raises:
-            UsageError: an unknown label, a truncation outside of 0 to 1, a negative count or seed.
+            UsageError: an unknown label, a truncation outside of 0 to 1, a negative count or
+                number, a seed that is not 0 to 2³² - 1.
         """
         if count < 0 or batch < 1:
             raise UsageError(f"Pictures are drawn 0 or more at a time, not {count} by {batch}.")
@@ -204,8 +205,10 @@ class Sampler:
 
     def draw_noise(self, seed: int, number: int = 0) -> Tensor:
         """Return the noise (1, D) of a sample, N(0, 1), from the seed and its number alone."""
-        if seed < 0:
-            raise UsageError(f"A seed is 0 or more, not {seed}.")
+        if not 0 <= seed < 2**32 or number < 0:  # else another seed would have the same numbers
+            raise UsageError(
+                f"A seed is 0 to {2**32 - 1}, a number 0 or more, not {seed} and {number}."
+            )
         shape = self.generator.noise_shape(1)
         values = np.random.default_rng([seed, number]).standard_normal(shape, np.float32)
         return torch.from_numpy(values)

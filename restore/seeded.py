@@ -42,7 +42,10 @@ def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:
 
 
 def draw_smooth(height: int, width: int, grain: float, rng: Rng) -> Plane:
-    """Return smooth noise (H, W), about N(0, 1), with patches of `grain` times the shorter side."""
+    """Return smooth noise (H, W), about N(0, 1), with patches of `grain` times the shorter side.
+
+    Above a grain of 0.1 they are smaller, at 0.5 half of it, as whole cells are fitted in.
+    """
     cell = max(1.0, grain * min(height, width))
     cells = rng.standard_normal((int(height / cell) + 2, int(width / cell) + 2), np.float32)
     smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -131,3 +131,15 @@ def test_a_folder_needs_a_folder(photos, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RestoreError):
         plan_degrading(tmp_path / "empty", str(tmp_path / "out"))
+
+
+def test_noise_is_as_strong_on_gray_photos(write_picture, tmp_path: Path) -> None:
+    write_picture("gray.png", np.full((96, 96), 128, np.uint8))
+    degrade(tmp_path / "gray.png", tmp_path / "out.png")
+    assert read(tmp_path / "out.png").ndim == 2
+    assert read(tmp_path / "out.png").std() == pytest.approx(20, rel=0.05)
+
+
+def test_no_seed_spoils_as_another(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="A seed is 0 to"):
+        make_rng(1 + 97 * 2**32, "b")

@@ -231,3 +231,9 @@ def test_a_sampler_stopped_while_pictures_grew_draws_what_it_learned(
     assert np.abs(drawn[0].astype(int) - expected).max() <= 1
     assert sampler.draw(0).shape == (0, reached, reached, 3)
     assert sampler.interpolate(3, (1, 2)).shape == (3, reached, reached, 3)
+
+
+def test_no_seed_draws_the_pictures_of_another(faces: Sampler) -> None:
+    for seed, number in ((2**32, 0), (-1, 0), (0, -1)):
+        with pytest.raises(UsageError, match="A seed is 0 to 4294967295"):
+            faces.draw_noise(seed, number)

@@ -66,6 +66,11 @@ class GaussianBlur(Degradation):
     ratio: Annotated[tuple[float, float], within(0.01, 1)] = (0.4, 1)  # of the narrow to the wide
     angle: Angle = (0, 180)
 
+    @property
+    def reach(self) -> int:
+        """How far it may carry what is seen of a pixel, in pixels."""
+        return ceil(2 * self.sigma[1])
+
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo blurred."""
         numbers = [rng.uniform(*bounds) for bounds in (self.sigma, self.ratio, self.angle)]
@@ -78,6 +83,11 @@ class MotionBlur(Degradation):
     length: Amounts = (3, 21)  # pixels
     angle: Angle = (0, 180)
 
+    @property
+    def reach(self) -> int:
+        """How far it may carry what is seen of a pixel, in pixels."""
+        return ceil(self.length[1] / 2) + 1
+
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo blurred."""
         kernel = make_motion_kernel(rng.uniform(*self.length), rng.uniform(*self.angle))
@@ -88,6 +98,11 @@ class LensBlur(Degradation):
     """A lens out of focus: points become disks."""
 
     radius: Amounts = (1, 6)  # pixels
+
+    @property
+    def reach(self) -> int:
+        """How far it may carry what is seen of a pixel, in pixels."""
+        return ceil(self.radius[1])
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo blurred."""
@@ -114,6 +129,11 @@ class Downscale(Degradation):
     factor: Annotated[tuple[float, float], within(1, 64)] = (1.5, 4)
     down: tuple[Filter, ...] = Field(("area", "linear", "cubic", "lanczos"), min_length=1)
     up: tuple[Filter, ...] = Field(("nearest", "linear", "cubic", "lanczos"), min_length=1)
+
+    @property
+    def reach(self) -> int:
+        """How far it may carry what is seen of a pixel, in pixels."""
+        return ceil(2 * self.factor[1])
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return the photo with the detail of a smaller one."""

@@ -55,7 +55,7 @@ DEGRADATIONS: dict[str, type[Degradation]] = {
 }
 
 SEEN = 16  # levels of 255 that damage has to change a pixel by to count
-SPREAD = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # how far blur may carry damage
+SPREAD = 2  # pixels that damage may be carried without a blur that says so
 
 
 class Step(Settings):
@@ -135,6 +135,7 @@ class Chain(Degradation):
         """
         spoiled, whole = pixels.copy(), pixels  # with and without local damage
         damaged = np.zeros(pixels.shape[:2], np.uint8)
+        reach = SPREAD
         for step in self._draw_steps(rng):
             same = deepcopy(rng)
             spoiled, here = step.damage(spoiled, rng)
@@ -143,7 +144,9 @@ class Chain(Degradation):
                 whole = spoiled
             elif not isinstance(step, Damage):
                 whole = step(whole, same)
-        near = np.asarray(cv2.dilate(damaged, SPREAD), np.uint8)
+                reach = max(reach, step.reach)
+        disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        near = np.asarray(cv2.dilate(damaged, disk), np.uint8)
         return spoiled, near & is_seen(whole, spoiled)
 
     def _draw_steps(self, rng: Rng) -> Iterator[Degradation]:

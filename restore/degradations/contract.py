@@ -16,6 +16,11 @@ class Degradation(Settings, ABC):
     Every kind keeps the size of the photo and what lies where, so that pairs fit.
     """
 
+    @property
+    def reach(self) -> int:
+        """How far it may carry what is seen of a pixel, in pixels."""
+        return 0
+
     @abstractmethod
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
         """Return pixels (H, W, 3) uint8 RGB spoiled anew; equal generators, equal results."""

@@ -71,7 +71,8 @@ def add_iso_noise(pixels: Pixels, shot: float, read: float, blotches: float, rng
         pixels: (H, W, 3) uint8 RGB.
         shot: variance that grows with the light.
         read: standard deviation in the dark.
-        blotches: coarse colour noise, as in-camera denoising leaves it, relative to the fine one.
+        blotches: coarse colour noise, as in-camera denoising leaves it, relative to the fine one
+            before it is enlarged, which takes a third of it.
         rng: draws the noise.
     """
     height, width = pixels.shape[:2]

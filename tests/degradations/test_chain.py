@@ -1,12 +1,13 @@
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from restore.assets import chain_names
 from restore.degradations import DEGRADATIONS, Chain, Stage, Step, load_chain
-from restore.degradations.blur import GaussianBlur
+from restore.degradations.blur import Downscale, GaussianBlur, LensBlur, MotionBlur
 from restore.degradations.chain import SEEN
 from restore.degradations.color import LowContrast
 from restore.degradations.contract import Degradation, to_levels
@@ -119,6 +120,23 @@ def test_the_mask_is_of_what_damage_looks_like_in_the_end() -> None:
     )
     for noise in noises:
         assert share(noise) < 2 * plain, noise  # though each pixel has changed
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        GaussianBlur(sigma=(3, 3)),
+        MotionBlur(length=(15, 15)),
+        LensBlur(radius=(5, 5)),
+        Downscale(factor=(4, 4)),
+    ],
+)
+def test_what_a_blur_carries_away_is_in_the_mask(after: Degradation) -> None:
+    gray = np.full((150, 150, 3), 60, np.uint8)
+    steps = chain(Step(degradation=Scratches(opacity=(1, 1), dark=0)), Step(degradation=after))
+    for seed in range(5):
+        damaged, mask = steps.damage(gray, np.random.default_rng(seed))
+        assert not ((cv2.absdiff(damaged, gray).max(axis=2) >= SEEN) & (mask == 0)).any()
 
 
 @pytest.mark.parametrize("name", ["old-photo", "scratched", "web"])
