@@ -107,10 +107,10 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         data = _join_png((kind, body) for kind, body in _split_png(data) if kind in _PIXEL_CHUNKS)
         samples = _decode(data, gray=data[25] in _GRAY_PNG)
         samples = turn(_add_alpha(samples, picture.info.get("transparency")), orientation)
-    elif picture.mode == "LA" or _has_planes(picture):  # OpenCV reads these wrong
+    elif picture.mode == "LA" or has_planes(picture):  # OpenCV reads these wrong
         _check_compression(path, picture, _PLAIN | {_LZMA})
         samples = tifffile.TiffFile(BytesIO(data)).pages[0].asarray()
-        samples = np.moveaxis(samples, 0, -1) if _has_planes(picture) else samples
+        samples = np.moveaxis(samples, 0, -1) if has_planes(picture) else samples
         samples = turn(samples, orientation)
     else:
         _check_compression(path, picture, _PLAIN | {_LZW})
@@ -131,8 +131,12 @@ def _check_compression(path: Path, picture: TiffImageFile, known: set[int]) -> N
         )
 
 
-def _has_planes(picture: TiffImageFile) -> bool:
-    return bool(picture.tag_v2.get(tiff.PLANAR_CONFIGURATION, 1) == 2)
+def has_planes(picture: TiffImageFile) -> bool:
+    """Tell whether each channel lies by itself; of one alone the tag says nothing."""
+    tags = picture.tag_v2
+    return bool(
+        tags.get(tiff.PLANAR_CONFIGURATION, 1) == 2 and tags.get(tiff.SAMPLESPERPIXEL, 1) > 1
+    )
 
 
 def _decode(data: bytes, gray: bool = False) -> DeepPixels:

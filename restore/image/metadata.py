@@ -1,9 +1,11 @@
 """What a photo's file must keep besides pixels: EXIF, text, colour description, encoding."""
 
+import json
 import os
 import re
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,20 +22,22 @@ from PIL.TiffImagePlugin import (
     X_RESOLUTION,
     XMP,
     Y_RESOLUTION,
+    ImageFileDirectory_v2,
     TiffImageFile,
 )
 
 from restore.image.jpeg import HALF_HEIGHT
-from restore.image.resources import APP13, IPTC, RESOURCES, drop_from_segments, drop_thumbnails
+from restore.image.resources import APP13, IPTC, drop_from_segments
 from restore.image.thumbnails import drop_from_xmp, wipe_in_exif
 from restore.image.turning import cuts_blocks
 
 # Tags of a TIFF's first directory that describe the photo and not how the file stores it.
-DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34377}
+DESCRIPTION = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723}
 DESCRIPTION |= {*range(40091, 40096)}
 DIRECTORIES = {34665, 34853}  # EXIF and GPS
 INTEROPERABILITY = 0xA005  # a directory inside EXIF
 EXIF_HEADER = b"Exif\0\0"
+ONLY_EXIF = {"WEBP", "AVIF", "HEIF"}  # formats that have their resolution in EXIF alone
 PNG_XMP = "XML:com.adobe.xmp"
 
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
@@ -61,6 +65,8 @@ def read_exif(picture: Image.Image) -> bytes:
         return b""
     while exif.startswith(EXIF_HEADER):  # some programs write it twice
         exif = exif.removeprefix(EXIF_HEADER)
+    if not exif.startswith((b"II*\0", b"MM\0*")):
+        return b""
     upright = set_orientation(exif, 1)
     if 5 <= read_orientation(picture) <= 8:
         return set_exif_size(upright, picture.height, picture.width)
@@ -74,8 +80,6 @@ def _tiff_description(picture: TiffImageFile) -> bytes:
         value = source[tag]
         if tag == IPTC:  # some programs call its bytes numbers, of which Pillow gives the first
             value = picture.tag_v2._tagdata[IPTC]
-        if tag == RESOURCES and isinstance(value, bytes):
-            value = drop_thumbnails(value)
         if isinstance(value, str | bytes | int):
             exif[tag] = value
     for tag in found & DIRECTORIES:
@@ -163,10 +167,10 @@ def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
     if isinstance(picture, TiffImageFile) and X_RESOLUTION not in picture.tag_v2:
         return None  # Pillow says 1
     dpi: tuple[float, float] | None = picture.info.get("dpi")
-    if picture.format in {"WEBP", "AVIF", "HEIF"}:  # which have it in EXIF alone
+    if picture.format in ONLY_EXIF:
         dpi = _read_exif_dpi(picture)
-    if dpi is None or not all(isfinite(side) and side > 0 for side in dpi):
-        return None  # 0/0 is met with, and no format takes it
+    if dpi is None or not all(isfinite(side) and 0.5 <= side <= 65_535 for side in dpi):
+        return None  # 0/0 is met with, and no format takes it; a JPEG has 16 bits for it
     return dpi
 
 
@@ -179,6 +183,21 @@ def _read_exif_dpi(picture: Image.Image) -> tuple[float, float] | None:
         return None
     inch = 2.54 if exif.get(RESOLUTION_UNIT, 2) == 3 else 1.0
     return sides[0] * inch, sides[1] * inch
+
+
+def make_exif(dpi: tuple[float, float]) -> bytes:
+    """Return EXIF that tells the resolution alone, for formats that have it nowhere else."""
+    exif = Image.Exif()
+    exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = *dpi, 2
+    return exif.tobytes()
+
+
+def decode_xmp(xmp: bytes) -> str:
+    """Return an XMP packet as text: UTF-8 as a rule, UTF-16 and UTF-32 as the standard allows."""
+    for encoding in ("utf-8", json.detect_encoding(xmp)):
+        with suppress(UnicodeDecodeError):
+            return xmp.decode(encoding)
+    return xmp.decode("latin-1")
 
 
 def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
@@ -262,7 +281,8 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     encoding["qtables"] = tables
     if len(picture.layer) == 3:
         ids = bytes(layer[0] for layer in picture.layer)
-        marked = ids == b"RGB" or picture.info.get("adobe_transform") == 0
+        transform = picture.info.get("adobe_transform")
+        marked = ids == b"RGB" if transform is None else transform == 0
         is_rgb = marked and "jfif" not in picture.info  # which says YCbCr, and goes first
         encoding["keep_rgb"] = is_rgb
         encoding["subsampling"] = 0 if is_rgb else _subsampling(picture.layer, swapped)
@@ -352,3 +372,16 @@ def read_orientation(picture: Image.Image) -> int:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged EXIF is no reason to refuse the photo
         return 1
+
+
+def add_exif(directory: ImageFileDirectory_v2, exif: bytes) -> None:
+    """Put what EXIF tells of the photo into a TIFF's directory; what is damaged is left out."""
+    source = Image.Exif()
+    with suppress(Exception):  # Pillow's own, of any kind
+        source.load(exif)
+    for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
+        with suppress(Exception):
+            probe = ImageFileDirectory_v2()
+            probe[tag] = read_directory(source, tag) if tag in DIRECTORIES else source[tag]
+            probe.tobytes()
+            directory[tag] = probe[tag]

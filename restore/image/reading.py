@@ -11,11 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import EXTRASAMPLES, TiffImageFile
+from PIL.TiffImagePlugin import EXTRASAMPLES, SAMPLEFORMAT, TiffImageFile
 
 from restore.errors import RestoreError
 from restore.image.colours import SRGB, dated_bytes, to_srgb
-from restore.image.deep import count_bits, is_deep, name_oddity, read_deep, to_eight_bits
+from restore.image.deep import (
+    count_bits,
+    has_planes,
+    is_deep,
+    name_oddity,
+    read_deep,
+    to_eight_bits,
+)
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.image.resources import read_resources
@@ -156,6 +163,10 @@ def _check_accepted(path: str | Path, picture: Image.Image) -> None:
     elif count_bits(picture) > 8:
         reason = name_oddity(picture) or f"the colour mode {mode}"
         problem = f"has {count_bits(picture)} bits per channel and {reason}"
+    elif isinstance(picture, TiffImageFile) and {*picture.tag_v2.get(SAMPLEFORMAT, (1,))} - {1, 4}:
+        problem = "has samples with a sign"
+    elif mode == "LA" and isinstance(picture, TiffImageFile) and has_planes(picture):
+        problem = "has gray and transparency in separate planes, which are read with 16 bits alone"
     elif mode == "CMYK" and not picture.info.get("icc_profile"):
         problem = "is CMYK without a colour profile that would say how to make it RGB"
     elif mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr", "CMYK"}:

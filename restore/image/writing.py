@@ -30,15 +30,16 @@ from restore.image.colours import to_srgb
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import (
-    DESCRIPTION,
-    DIRECTORIES,
     EXIF_HEADER,
     LOSSLESS_WEBP,
     LOSSY,
     NCLX,
+    ONLY_EXIF,
     PNG_XMP,
     STORED_ORIENTATION,
-    read_directory,
+    add_exif,
+    decode_xmp,
+    make_exif,
     set_exif_size,
     set_nclx,
     set_orientation,
@@ -316,7 +317,7 @@ def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
     if like.dpi and not options.get("keep_rgb"):  # its header would say YCbCr; EXIF has it, too
         options["dpi"] = like.dpi
     _add_metadata(options, like, format)
-    if like.resources and format != like.format and format in {"JPEG", "TIFF"}:
+    if like.resources and (format == "TIFF" or (format == "JPEG" != like.format)):
         return hold_resources(options, like.resources, format)
     return options
 
@@ -334,6 +335,8 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
     """Put EXIF and XMP where the format has them; the EXIF of a TIFF is added afterwards."""
     if like.exif and format != "TIFF":
         options["exif"] = EXIF_HEADER + like.exif
+    elif like.dpi and format in ONLY_EXIF:
+        options["exif"] = make_exif(like.dpi)
     if not like.xmp:
         return
     match format:
@@ -344,7 +347,7 @@ def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
         case "PNG":
             chunks = PngInfo()
             chunks.chunks = [*options["pnginfo"].chunks] if "pnginfo" in options else []
-            chunks.add_itxt(PNG_XMP, like.xmp.decode(errors="replace"))
+            chunks.add_itxt(PNG_XMP, decode_xmp(like.xmp))
             options["pnginfo"] = chunks
 
 
@@ -374,7 +377,7 @@ def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None = None) ->
     directory.load(file)
     for tag in list(directory):
         directory[tag] = directory[tag]  # decoded: only such values are written
-    _add_exif(directory, exif)
+    add_exif(directory, exif)
     places = zip(directory[STRIPOFFSETS], directory[STRIPBYTECOUNTS], strict=True)
     strips = [stored[offset : offset + length] for offset, length in places]
     if deep is not None:
@@ -387,11 +390,3 @@ def _rewrite_tiff(file: BytesIO, exif: bytes, deep: DeepPixels | None = None) ->
     for strip in strips:
         result.write(strip)
     return result.getbuffer()
-
-
-def _add_exif(directory: ImageFileDirectory_v2, exif: bytes) -> None:
-    source = Image.Exif()
-    if exif:
-        source.load(exif)
-    for tag in (DESCRIPTION | DIRECTORIES) & set(source) - set(directory):
-        directory[tag] = read_directory(source, tag) if tag in DIRECTORIES else source[tag]

@@ -1,0 +1,103 @@
+"""Files that programs write now and then, and that are easily read wrong."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, features
+from skimage import data
+
+from restore.errors import RestoreError
+from restore.image import read_image, write_image
+
+# Pytest shows the warnings of Pillow that restore.image keeps off stderr.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+RGB = Image.fromarray(data.chelsea()[100:196, 100:244])
+
+
+def rewrite(path: Path, name: str) -> Path:
+    if name.endswith(".avif") and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    photo = read_image(path)
+    write_image(path.with_name(name), photo.pixels, photo)
+    return path.with_name(name)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_one_plane_of_16_bits_is_not_taken_for_several(tmp_path: Path, orientation: int) -> None:
+    samples = np.arange(2400, dtype=np.uint16).reshape(40, 60) * 20
+    tags = {284: 2, 274: orientation}
+    Image.fromarray(samples).save(tmp_path / "a.tif", tiffinfo=tags)
+    turned = samples if orientation == 1 else np.rot90(samples, -1)
+    assert np.array_equal(tifffile.imread(rewrite(tmp_path / "a.tif", "b.tif")), turned)
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_transparency_in_a_plane_of_8_bits_is_refused(
+    tmp_path: Path, compression: str | None
+) -> None:
+    planes = np.full((2, 40, 60), 255, np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        planes,
+        photometric="minisblack",
+        planarconfig="separate",
+        extrasamples=["unassalpha"],
+        compression=compression,
+    )
+    with pytest.raises(RestoreError, match=r"a\.tif has gray and transparency in separate planes"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_samples_with_a_sign_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 9), np.int8), photometric="minisblack")
+    with pytest.raises(RestoreError, match=r"a\.tif has samples with a sign"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_large_resources_of_a_tiff_reach_a_jpeg(tmp_path: Path) -> None:
+    large = b"8BIM\7\xd0\0\0" + struct.pack(">L", 90_000) + bytes(90_000)
+    RGB.save(tmp_path / "a.tif", tiffinfo={34377: large})
+    assert read_image(rewrite(tmp_path / "a.tif", "b.jpg")).resources == large
+    assert read_image(rewrite(tmp_path / "a.tif", "b.tif")).resources == large
+
+
+@pytest.mark.parametrize("exif", [bytes(20), b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x09x"])
+@pytest.mark.parametrize("name", ["b.tif", "b.avif", "b.webp", "b.png"])
+def test_damaged_exif_keeps_no_photo_from_another_format(
+    tmp_path: Path, exif: bytes, name: str
+) -> None:
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif)
+    assert rewrite(tmp_path / "a.jpg", name).exists()
+
+
+def test_a_tag_of_a_wrong_type_is_left_out(tmp_path: Path) -> None:
+    # Little-endian TIFF: a directory with a description, then GPS with a latitude that is text.
+    exif = b"II*\0" + struct.pack("<L", 8)
+    exif += struct.pack("<HHHL4sHHLLL", 2, 270, 2, 4, b"cat\0", 34853, 4, 1, 38, 0)
+    exif += struct.pack("<HHHL4sL", 1, 2, 2, 4, b"bad\0", 0)
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif)
+    with Image.open(rewrite(tmp_path / "a.jpg", "b.tif")) as picture:
+        assert picture.tag_v2[270] == "cat"
+
+
+@pytest.mark.parametrize("name", ["b.webp", "b.avif", "b.jpg", "b.tif"])
+def test_the_resolution_of_a_png_reaches_every_format(tmp_path: Path, name: str) -> None:
+    RGB.save(tmp_path / "a.png", dpi=(300, 300))
+    assert read_image(rewrite(tmp_path / "a.png", name)).dpi == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("dpi", [0.3, 70_000])
+def test_an_impossible_resolution_is_none(tmp_path: Path, dpi: float) -> None:
+    RGB.save(tmp_path / "a.png", dpi=(dpi, dpi))
+    assert read_image(tmp_path / "a.png").dpi is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "latin-1"])
+def test_xmp_of_other_encodings_is_kept_as_text(tmp_path: Path, encoding: str) -> None:
+    text = "<x:xmpmeta>für</x:xmpmeta>"
+    RGB.save(tmp_path / "a.jpg", xmp=text.encode(encoding))
+    assert read_image(rewrite(tmp_path / "a.jpg", "b.png")).xmp.decode() == text
