@@ -10,7 +10,7 @@ import numpy as np
 
 from restore.degradations import Degradation
 from restore.errors import UsageError
-from restore.image import read_image, write_image
+from restore.image import read_image, real_path, write_image
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def plan_degrading(
     if source.is_dir():
         from restore.data import list_photos  # brings torch, which takes seconds
 
-        there, here = (Path(os.path.realpath(folder)) for folder in (target, source))
+        there, here = real_path(target), real_path(source)
         if there.is_relative_to(here):
             raise UsageError(f"{out} lies in {source} among the photos; name another --out.")
         if here.is_relative_to(there):
@@ -119,18 +119,18 @@ def plan_degrading(
     else:
         is_folder = out.endswith(("/", os.sep)) or target.is_dir()
         jobs = [Job(source, source.name, target / source.name if is_folder else target)]
-    photos = {os.path.realpath(job.photo) for job in jobs}
+    photos = {real_path(job.photo) for job in jobs}
     for job in jobs:
         _refuse_loss(job, photos, overwrite)
     return jobs
 
 
-def _refuse_loss(job: Job, photos: set[str], overwrite: bool) -> None:
+def _refuse_loss(job: Job, photos: set[Path], overwrite: bool) -> None:
     if not os.path.lexists(job.out):
         return
     if job.out.exists() and job.photo.exists() and job.out.samefile(job.photo):
         raise UsageError(f"{job.out} is the photo itself; name another --out.")
-    if os.path.realpath(job.out) in photos:
+    if real_path(job.out) in photos:
         raise UsageError(f"{job.out} leads to a photo; name another --out.")
     if not overwrite:
         raise UsageError(f"{job.out} exists; add --overwrite, or name another --out.")

@@ -23,9 +23,7 @@ _THUMBNAILS = (0x0409, 0x040C)  # of Photoshop 4 and of later ones
 def read_resources(picture: Image.Image) -> bytes:
     """Return the resources of a JPEG or TIFF without thumbnails, b"" where there are none."""
     if isinstance(picture, JpegImageFile):
-        parts = [data for name, data in picture.applist if name == "APP13"]
-        whole = b"".join(p.removeprefix(PHOTOSHOP) for p in parts if p.startswith(PHOTOSHOP))
-        return drop_thumbnails(whole)
+        return drop_thumbnails(_join([data for name, data in picture.applist if name == "APP13"]))
     if not isinstance(picture, TiffImageFile):
         return b""
     data: dict[int, bytes] = picture.tag_v2._tagdata  # as stored: some call IPTC's bytes numbers
@@ -66,13 +64,17 @@ def drop_from_segments(segments: list[bytes]) -> list[bytes]:
 
     Segments without one stay as they are. Else they are cut anew.
     """
-    ours = [part.removeprefix(PHOTOSHOP) for part in segments if part.startswith(PHOTOSHOP)]
-    whole = b"".join(ours)
+    whole = _join(segments)
     kept = drop_thumbnails(whole)
     if kept == whole:
         return segments
     others = [part for part in segments if not part.startswith(PHOTOSHOP)]
     return [*(PHOTOSHOP + part for part in _cut(kept)), *others]
+
+
+def _join(segments: list[bytes]) -> bytes:
+    """Return the resources that segments of a JPEG's APP13 hold together."""
+    return b"".join(s.removeprefix(PHOTOSHOP) for s in segments if s.startswith(PHOTOSHOP))
 
 
 def _cut(resources: bytes) -> list[bytes]:

@@ -53,6 +53,7 @@ from restore.image.photo import (
     check_pixels,
     check_sides,
     format_of,
+    real_path,
 )
 from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
@@ -193,7 +194,7 @@ def _leads_to_a_process(path: Path) -> bool:
     It looks like a file where that is redirected to one.
     """
     for _ in range(40):  # links, as many as the system follows
-        place = Path(os.path.realpath(path.parent))
+        place = real_path(path.parent)
         if place.is_relative_to("/proc") or path.parent == Path("/dev/fd"):
             return True
         if not path.is_symlink():
