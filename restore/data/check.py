@@ -19,14 +19,12 @@ from restore.data.sources import (
     Pair,
     PhotoFile,
     PhotoSet,
-    open_bytes,
     read_photo_bytes,
     shown,
     stamp_of,
 )
 from restore.errors import RestoreError
-from restore.image import to_upright, write_bytes
-from restore.image.metadata import read_orientation
+from restore.image import read_pixels, write_bytes
 
 MIN_SIDE = 32  # pixels; photos that are less wide or high are left out
 GRAY = 2.0  # levels of 255 that the channels of a gray photo differ by on average, at most
@@ -206,12 +204,9 @@ def _pair_facts(pair: Pair) -> Facts:
 
 def _file_facts(photo: PhotoFile, name: str) -> Facts:
     data = read_photo_bytes(photo, name)
-    with open_bytes(data, name) as picture:
-        width, height = picture.size
-        if read_orientation(picture) >= 5:
-            width, height = height, width
-        picture.draft("RGB", (64, 64))  # of a JPEG an eighth is decoded, but all of it is read
-        small = to_upright(picture).convert("RGB").resize((32, 32), Image.Resampling.BOX)
+    # Of a JPEG an eighth is decoded, but all of it is read.
+    levels, (height, width) = read_pixels(name, data, least=64)
+    small = Image.fromarray(levels).resize((32, 32), Image.Resampling.BOX)
     pixels = np.asarray(small, np.float32)
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
     gray = bool(np.ptp(pixels, axis=2).mean() < GRAY)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from restore.data.sources import Example, Pair, PhotoFile, open_photo
+from restore.data.sources import Example, Pair, PhotoFile, read_photo
 from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
-from restore.image import Pixels, to_upright
+from restore.image import Pixels
 from restore.masks import Preset
 
 T = TypeVar("T")
@@ -123,10 +123,7 @@ def read_training_photo(photo: PhotoFile, size: int) -> Pixels:
     Raises:
         RestoreError: it can't be read.
     """
-    with open_photo(photo) as file:
-        file.draft("RGB", (3 * size, 3 * size))
-        pixels = np.asarray(to_upright(file).convert("RGB"))
-    return _enlarge(pixels, size)
+    return _enlarge(read_photo(photo, 3 * size), size)
 
 
 def read_training_pair(pair: Pair, size: int) -> Pixels:
@@ -137,10 +134,7 @@ def read_training_pair(pair: Pair, size: int) -> Pixels:
     Raises:
         RestoreError: one can't be read, or they differ in size.
     """
-    sides = []
-    for photo in (pair.damaged, pair.clean):
-        with open_photo(photo) as file:
-            sides.append(np.asarray(to_upright(file).convert("RGB")))
+    sides = [read_photo(photo) for photo in (pair.damaged, pair.clean)]
     if sides[0].shape != sides[1].shape:
         raise RestoreError(f"{pair.damaged} differs in size from {pair.clean}.")
     return np.dstack([_enlarge(pixels, size) for pixels in sides])

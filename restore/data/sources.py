@@ -4,16 +4,12 @@ import os
 import re
 import tarfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from zipfile import BadZipFile, ZipFile
-
-import numpy as np
-from PIL import Image
 
 from restore.assets import PREVIEWS, RECIPE
 from restore.errors import RestoreError
@@ -21,10 +17,9 @@ from restore.image import (
     FORMATS,
     HEIC,
     PICTURES,
+    Pixels,
     drop_extension,
-    is_inverted,
-    open_picture,
-    to_eight_bits,
+    read_pixels,
 )
 
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
@@ -165,36 +160,10 @@ def shown(name: str) -> str:
     return name if name.isprintable() else repr(name)
 
 
-def open_photo(photo: PhotoFile) -> AbstractContextManager[Image.Image]:
-    """Open a photo to decode it inside the block, see `open_bytes`."""
+def read_photo(photo: PhotoFile, least: int = 0) -> Pixels:
+    """Return a photo's RGB (H, W, 3) uint8 as displayed, see `restore.image.read_pixels`."""
     name = shown(str(photo))
-    return open_bytes(read_photo_bytes(photo, name), name)
-
-
-@contextmanager
-def open_bytes(data: bytes, name: str) -> Iterator[Image.Image]:
-    """Open the photo that a file holds, to decode it inside the block.
-
-    Raises:
-        RestoreError: damaged, not a picture, too large, or gray with more than 16 bits; the
-            sentence calls the file `name`.
-    """
-    with open_picture(name, data=data) as picture:
-        if picture.mode.startswith("I;16"):
-            yield _round_gray(picture)
-            return
-        if picture.mode.startswith(("I", "F")):
-            raise RestoreError(f"{name} is gray with more than 16 bits; convert it to 8 or 16.")
-        yield picture
-
-
-def _round_gray(picture: Image.Image) -> Image.Image:
-    """Return a gray picture of 16 bits as one of 8, which Pillow would clip."""
-    inverted = is_inverted(picture)
-    levels = to_eight_bits(np.asarray(picture).astype(np.uint16))
-    rounded = Image.fromarray(255 - levels if inverted else levels)
-    rounded.info = {key: picture.info[key] for key in ("exif",) if key in picture.info}
-    return rounded
+    return read_pixels(name, read_photo_bytes(photo, name), least)[0]
 
 
 def read_photo_bytes(photo: PhotoFile, name: str) -> bytes:

@@ -21,7 +21,14 @@ from restore.image.photo import (
     to_pixels,
     to_tensor,
 )
-from restore.image.reading import MAX_PIXELS, open_picture, read_image, read_samples, to_upright
+from restore.image.reading import (
+    MAX_PIXELS,
+    open_picture,
+    read_image,
+    read_pixels,
+    read_samples,
+    to_upright,
+)
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_held,
@@ -60,6 +67,7 @@ __all__ = [
     "open_picture",
     "part_prefix",
     "read_image",
+    "read_pixels",
     "read_samples",
     "real_path",
     "shrink_known",

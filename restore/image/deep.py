@@ -89,11 +89,12 @@ _PIXEL_CHUNKS = {b"IHDR", b"tRNS", b"IDAT", b"IEND"}
 _GRAY_PNG = {0, 4}  # colour types, at byte 25 of the file
 
 
-def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
+def read_deep(path: Path, data: bytes, picture: Image.Image, orientation: int) -> DeepPixels:
     """Return the samples (H, W, C) uint16 as displayed; C = 1 to 4: gray or RGB, then alpha.
 
     Args:
-        path: the file.
+        path: what the sentences of errors call the file.
+        data: the content of the file.
         picture: the same, opened.
         orientation: as EXIF has it, 1 to 8.
 
@@ -101,7 +102,6 @@ def read_deep(path: Path, picture: Image.Image, orientation: int) -> DeepPixels:
         RestoreError: it is compressed in a way that isn't read with 16 bits.
         ValueError: the file is damaged.
     """
-    data = path.read_bytes()
     if not isinstance(picture, TiffImageFile):
         # OpenCV reserves the memory that a chunk asks for, so it is shown none but whole ones.
         data = _join_png((kind, body) for kind, body in _split_png(data) if kind in _PIXEL_CHUNKS)

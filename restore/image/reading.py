@@ -85,6 +85,30 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
         )
 
 
+def read_pixels(name: str, data: bytes, least: int = 0) -> tuple[Pixels, tuple[int, int]]:
+    """Return a photo's RGB (H, W, 3) uint8 as displayed, and the height and width in its file.
+
+    It accepts what `read_image` does and gives the same levels; transparency is left out.
+
+    Args:
+        name: what the sentences of errors call it.
+        data: the content of its file.
+        least: a larger JPEG may be scaled down while it is decoded, no side below this; 0: not.
+
+    Raises:
+        RestoreError: as `read_image`.
+    """
+    with open_picture(name, data=data) as picture:
+        _check_accepted(name, picture)
+        width, height = picture.size  # of a TIFF as displayed
+        if least:
+            picture.draft("RGB", (least, least))
+        deep = read_samples(Path(name), picture, data)
+        split = _split(_read_rgb(name, picture)) if deep is None else _split_deep(deep)
+        turned = not isinstance(picture, TiffImageFile) and read_orientation(picture) >= 5
+    return split[0], (width, height) if turned else (height, width)
+
+
 @contextmanager
 def open_picture(
     path: str | Path, max_pixels: int = MAX_PIXELS, data: bytes | None = None
@@ -247,12 +271,13 @@ def to_upright(picture: Image.Image) -> Image.Image:
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
-def read_samples(path: Path, picture: Image.Image) -> DeepPixels | None:
+def read_samples(path: Path, picture: Image.Image, data: bytes | None = None) -> DeepPixels | None:
     """Return the samples (H, W, C) uint16 of a whole file as displayed; None where it has 8 bits.
 
     Args:
-        path: the file.
+        path: the file, or its name where `data` is what it holds.
         picture: the same, opened by `open_picture`.
+        data: the content of a file that lies elsewhere.
     """
     if not is_deep(picture):
         return None
@@ -260,7 +285,7 @@ def read_samples(path: Path, picture: Image.Image) -> DeepPixels | None:
     with stderr_silenced():
         if picture.format == "PNG":
             picture.load()  # tells what is cut short, which OpenCV doesn't, and reads late metadata
-        return read_deep(path, picture, orientation)
+        return read_deep(path, data or path.read_bytes(), picture, orientation)
 
 
 def _split_deep(deep: DeepPixels) -> tuple[Pixels, Pixels | None, bool]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from restore.errors import RestoreError
-from restore.image import read_image, write_image
+from restore.image import read_image, read_pixels, write_image
 from restore.image.deep import merge, to_eight_bits
 from restore.masks import read_mask
 
@@ -58,6 +58,16 @@ def encode_tiff(samples: Deep, **options: object) -> bytes:
 def encode(kind: str, samples: Deep) -> bytes:
     options = {"big-endian.tif": {"byteorder": ">"}, "deflate.tif": {"compression": "zlib"}}
     return encode_png(samples) if kind == "png" else encode_tiff(samples, **options.get(kind, {}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_training_reads_the_levels_that_fix_reads(tmp_path: Path, channels: int, kind: str) -> None:
+    path = tmp_path / f"deep.{kind}"
+    path.write_bytes(encode(kind, draw(channels)))
+    pixels, size = read_pixels(path.name, path.read_bytes(), least=8)
+    assert size == (24, 40)
+    assert np.array_equal(pixels, read_image(path).pixels)
 
 
 @pytest.mark.parametrize("target", ["out.png", "out.tif"])

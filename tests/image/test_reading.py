@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from restore.errors import RestoreError
-from restore.image import open_picture, read_image
+from restore.image import open_picture, read_image, read_pixels
 from restore.quiet import stderr_silenced, stderr_spoken
 
 # Pytest shows the warnings of Pillow that restore.image keeps off stderr.
@@ -346,3 +346,30 @@ def test_a_png_with_a_wrong_checksum_is_refused(tmp_path: Path, place: int) -> N
     archived = open_picture("a.png", data=bytes(content))
     with pytest.raises(RestoreError, match="is damaged or cut short"), archived as picture:
         picture.load()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_training_reads_turned_photos_as_fix_does(tmp_path: Path, name: str) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    path = write(tmp_path / name, RGB, exif=exif)
+    pixels, size = read_pixels(name, path.read_bytes())
+    assert size == pixels.shape[:2] == (36, 24)
+    assert np.array_equal(pixels, read_image(path).pixels)
+
+
+def test_training_takes_a_large_jpeg_smaller_and_tells_its_size() -> None:
+    data = encode(RGB.resize((360, 240)), "JPEG")
+    pixels, size = read_pixels("a.jpg", data, least=30)
+    assert size == (240, 360)
+    assert pixels.shape == (30, 45, 3)
+
+
+def test_training_refuses_what_fix_refuses() -> None:
+    frames = [RGB.transpose(Image.Transpose.ROTATE_180)]
+    for data, words in (
+        (encode(RGB.convert("CMYK"), "JPEG"), "is CMYK without a colour profile"),
+        (encode(RGB, "WEBP", save_all=True, append_images=frames), "is an animated WEBP"),
+    ):
+        with pytest.raises(RestoreError, match=words):
+            read_pixels("a", data)
