@@ -14,6 +14,13 @@ from restore.tables import look_up
 
 UNKNOWN_MEMORY = 2**30  # bytes
 KEPT = 256 * 2**20  # bytes
+
+# Of both versions of cgroups: how a process's group is told, where it lies, its limit, its use.
+GROUPS = (
+    ("0:", "", "memory.max", "memory.current"),
+    (r"\d+:memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+_CACHE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.M)  # files' content, given up at need
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 DEVICES: dict[str, Callable[[], bool]] = {
@@ -104,8 +111,28 @@ def free_memory(device: torch.device) -> int:
     """Return about how many bytes are free on `device`; `UNKNOWN_MEMORY` where nothing tells."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    with suppress(OSError, ValueError, IndexError):
+    free = UNKNOWN_MEMORY
+    with suppress(OSError):
         found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
-        if found:
-            return 1024 * int(found[1])
-    return UNKNOWN_MEMORY
+        free = 1024 * int(found[1]) if found else free
+    return min(free, _left_in_groups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))
+
+
+def _left_in_groups(groups: Path, root: Path) -> int:
+    """Return how many bytes the limits of containers leave to this process (cgroups of Linux).
+
+    Args:
+        groups: the file that names this process's groups.
+        root: the folder of all groups; inside a container it may be the process's own.
+    """
+    left = sys.maxsize
+    for name, folder, limit, used in GROUPS:
+        with suppress(OSError):
+            found = re.search(rf"^{name}:(.+)$", groups.read_text(), re.M)
+            group = root / folder / (found[1] if found else "").strip("/")
+            for place in (group, *group.parents):
+                with suppress(OSError, ValueError):  # no such file; "max", where there is no limit
+                    room = int((place / limit).read_text()) - int((place / used).read_text())
+                    cache = _CACHE.search((place / "memory.stat").read_text())
+                    left = min(left, max(0, room + int(cache[1] if cache else 0)))
+    return left

@@ -147,11 +147,16 @@ class Restorer:
         return self if adapted is self.generator else replace(self, generator=adapted)
 
     def steps(
-        self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
+        self,
+        photo: AnyPixels,
+        mask: NDArray[np.generic] | None = None,
+        seed: int = 0,
+        at_once: int = 1,
     ) -> Steps:
         """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
-        So the windows of several photos can be restored side by side.
+        So the windows of several photos can be restored side by side; at most `at_once` of them,
+        which share the memory that is free.
         """
         seed = int(seed)  # PyTorch takes no integers of NumPy
         if not 0 <= seed < 2**63:
@@ -159,10 +164,10 @@ class Restorer:
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:
-                return self._mend(photo, seed, self.keep_fading)
+                return self._mend(photo, seed, self.keep_fading, at_once)
             if self.upscale > 1:
                 raise UsageError("Only whole photos are made larger; leave out the mask.")
-            return self._mend_inside(photo, _read_mask(photo, mask), seed)
+            return self._mend_inside(photo, _read_mask(photo, mask), seed, at_once)
         if mask is None:
             raise UsageError(
                 f"{self.settings.name} fills holes and needs a mask; 'mend' needs none."
@@ -194,13 +199,13 @@ class Restorer:
         )
         return torch.stack([*answers]).mean(dim=0)
 
-    def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool) -> Steps:
-        memory = free_memory(self.device)
+    def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool, at_once: int) -> Steps:
+        memory = free_memory(self.device) // at_once
         return Mender(self.generator, memory, self.upscale, keep_fading).steps(photo, seed)
 
-    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
+    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int, at_once: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
-        mended = yield from self._mend(photo, seed, keep_fading=True)
+        mended = yield from self._mend(photo, seed, True, at_once)
         return np.where(mask[..., None] == 1, mended, photo)
 
 

@@ -3,10 +3,13 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
-from restore.device import pick_device
+from restore import device
+from restore.device import free_memory, pick_device
 from restore.errors import UsageError
 
 
@@ -29,3 +32,40 @@ def test_freed_memory_is_kept_for_the_next_tensors() -> None:
         "assert faults[2] - faults[1] < 4000, faults\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "limit", "used", "cache"),
+    [
+        ("0::/box", "box", "memory.max", "memory.current", "inactive_file"),
+        ("0::/box/inner", "box", "memory.max", "memory.current", "inactive_file"),
+        ("0::/", "", "memory.max", "memory.current", "inactive_file"),
+        (
+            "4:memory:/box",
+            "memory/box",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
+    ],
+)
+def test_the_limit_of_a_container_counts(
+    tmp_path: Path, line: str, folder: str, limit: str, used: str, cache: str
+) -> None:
+    groups, root = tmp_path / "groups", tmp_path / "root"
+    groups.write_text(f"9:name=systemd:/\n{line}\n")
+    (root / folder).mkdir(parents=True)
+    (root / folder / limit).write_text("1000\n")
+    (root / folder / used).write_text("700\n")
+    (root / folder / "memory.stat").write_text(f"cache 120\n{cache} 50\n")
+    assert device._left_in_groups(groups, root) == 350
+    (root / folder / limit).write_text("max\n")
+    assert device._left_in_groups(groups, root) == sys.maxsize
+    assert device._left_in_groups(tmp_path / "absent", root) == sys.maxsize
+
+
+def test_free_memory_is_what_machine_and_container_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = free_memory(torch.device("cpu"))
+    assert 2**24 < free < 2**46
+    monkeypatch.setattr(device, "_left_in_groups", lambda *_: 12_345)
+    assert free_memory(torch.device("cpu")) == 12_345

@@ -89,6 +89,7 @@ class Member:
 
     restorer: Restorer
     ask: Callable[[Restorer, Window], Tensor]
+    at_once: int  # windows that may be restored at the same time
 
     @property
     def name(self) -> str:
@@ -104,7 +105,7 @@ class Member:
         self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
     ) -> AnyPixels:
         """Fix a photo as `Restorer.fix` does."""
-        steps = self.restorer.steps(photo, mask, seed)
+        steps = self.restorer.steps(photo, mask, seed, self.at_once)
         return follow(steps, lambda window: self.ask(self.restorer, window))
 
 
@@ -131,7 +132,8 @@ class Crew:
 
     def __init__(self, *restorers: Restorer, way: Way | None = None) -> None:
         self.way = way or _pick_common(restorers)
-        self.members = tuple(Member(restorer, self._ask) for restorer in restorers)
+        at_once = self.way.lanes * self.way.batch
+        self.members = tuple(Member(restorer, self._ask, at_once) for restorer in restorers)
         self._threads = torch.get_num_threads()
         self._waiting: deque[Waiting] = deque()
         self._changed, self._closed = Condition(), False

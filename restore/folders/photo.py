@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 
@@ -37,6 +37,9 @@ LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
 UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
+
+MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
+MENDING_FLAGS = "--upscale, --natural, --tta and --keep-fading"
 
 MaskIs = Literal["hole", "known", "alpha"]
 
@@ -83,9 +86,14 @@ class FixOptions:
     keep_fading: bool = False
 
     @property
+    def mending(self) -> dict[str, Any]:
+        """What is set for photos that are mended as a whole, as `Restorer.load` takes it."""
+        return {name: getattr(self, name) for name in MENDING}
+
+    @property
     def tunes_mending(self) -> bool:
-        """Whether anything is set that is for photos that are mended as a whole."""
-        return self.upscale != 1 or self.natural > 0 or self.tta or self.keep_fading
+        """Whether any of it is not what it is by default."""
+        return self.mending != FixOptions().mending
 
     @property
     def settings(self) -> dict[str, object]:

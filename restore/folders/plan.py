@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
-from restore.folders.photo import FixOptions, Job
+from restore.folders.photo import MENDING_FLAGS, FixOptions, Job
 from restore.image import drop_extension
 
 
@@ -149,8 +149,7 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
         raise RestoreError(f"There is no mask {mask}.")
     if not is_whole(options, pattern) and options.tunes_mending:
         raise UsageError(
-            "--upscale, --natural, --tta and --keep-fading are for photos that are mended as a "
-            "whole; leave out the mask."
+            f"{MENDING_FLAGS} are for photos that are mended as a whole; leave out the mask."
         )
 
 

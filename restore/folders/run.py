@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
-from restore.folders.photo import FixOptions, Record, fix_photo
+from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_photo
 from restore.folders.plan import check_mask, is_whole, plan_jobs
 
 if TYPE_CHECKING:
@@ -138,21 +138,11 @@ def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repa
     """
     for name in name_checkpoints(model, options):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
-    load = _load_restorer if options.find is None else _load_repairer
-    return load(model, options, device)
-
-
-def _load_restorer(model: str, options: FixOptions, device: str) -> "Restorer":
+    if options.find is not None:
+        return _load_repairer(model, options, device)
     from restore.restorer import Restorer
 
-    return Restorer.load(
-        model,
-        device=device,
-        natural=options.natural,
-        tta=options.tta,
-        upscale=options.upscale,
-        keep_fading=options.keep_fading,
-    )
+    return Restorer.load(model, device=device, **options.mending)
 
 
 def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
@@ -161,15 +151,14 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     mends = _can_mend()
     if not mends and options.tunes_mending:
         raise UsageError(
-            "--upscale, --natural, --tta and --keep-fading need the restorer 'mend', which is not "
-            "installed; leave them out, and --find fills what it finds."
+            f"{MENDING_FLAGS} need the restorer 'mend', which is not installed; leave them out, "
+            "and --find fills what it finds."
         )
     from restore.detector import Detector
     from restore.folders.repairer import Repairer
+    from restore.restorer import Restorer
 
     detector = Detector.load(options.find, device=device)
-    filler = _load_restorer(
-        model, replace(options, natural=0.0, tta=False, upscale=1, keep_fading=False), device
-    )
-    mender = _load_restorer("mend", options, device) if mends else None
+    filler = Restorer.load(model, device=device)
+    mender = Restorer.load("mend", device=device, **options.mending) if mends else None
     return Repairer(detector, filler, mender, options.grow)

@@ -26,10 +26,12 @@ class Doubler:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.shares: set[int] = set()
 
     def steps(
-        self, photo: np.ndarray, mask: np.ndarray, seed: int = 0
+        self, photo: np.ndarray, mask: np.ndarray, seed: int = 0, at_once: int = 1
     ) -> Generator[Window, torch.Tensor, np.ndarray]:
+        self.shares.add(at_once)
         result = photo.copy()
         for n, (height, width) in enumerate(SHAPES):
             pixels = torch.full((1, 3, height, width), float(photo[0, 0, 0] + n))
@@ -75,6 +77,7 @@ def test_each_window_gets_its_own_answer(way: Way) -> None:
     whole = [[2 * (n + k) for k in range(4)] for n in range(24)]
     assert fixed == [w if 26 not in w else "failed" for w in whole]
     assert set(doubler.batches) <= {1, way.batch}
+    assert doubler.shares == {way.lanes * way.batch}
 
 
 def test_windows_of_one_shape_go_together() -> None:
