@@ -2,10 +2,7 @@
 
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil, sqrt
@@ -29,6 +26,7 @@ from restore.image import (
     read_image,
     write_bytes,
 )
+from restore.staging import replace_all, staged
 
 if TYPE_CHECKING:
     from restore.sampler import Sampler
@@ -346,18 +344,14 @@ def _encode_sample(pixels: Pixels) -> bytes:
 def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]) -> list[Found]:
     names = _file_names(rows, by_class)
     found: list[Found] = []
-    with _staged(target) as part:
+    with staged(target) as part:
         for row in rows:
             for sample in row.samples:
                 name = next(names)
                 (part / name).parent.mkdir(exist_ok=True)
                 write_bytes(part / name, _encode_sample(sample.pixels))
                 found.append((target / name, 1, _labels_of([sample])))
-        for path in old:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        for path in part.iterdir():
-            check_target(target / path.name)  # what has come meanwhile stays
-            path.rename(target / path.name)
+        replace_all(target, old, part)
     return found
 
 
@@ -380,20 +374,3 @@ def _class_folders(labels: list[str]) -> list[str]:
     if plain and len({label.casefold() for label in labels}) == len(labels):
         return labels
     return [f"class-{number}" for number in range(len(labels))]
-
-
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """Make a folder, and in it one for what is not finished; of a failure nothing is left."""
-    new = [place for place in (folder, *folder.parents) if not place.exists()]
-    part = folder / f".restore-{secrets.token_hex(6)}.part"
-    try:
-        part.mkdir(parents=True)
-        yield part
-        part.rmdir()
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        for place in new:  # the innermost first
-            with suppress(OSError):
-                place.rmdir()
-        raise

@@ -299,7 +299,8 @@ def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bo
     if opened.hole is None and photo.format == "JPEG":
         photo = replace(photo, encoding=encode_finely(photo.encoding))
     if pixels is photo.pixels and format_of(path, photo) == photo.format:
-        write_bytes(path, opened.job.photo.read_bytes(), overwrite=overwrite)
+        content = opened.job.photo.read_bytes()
+        write_bytes(path, content, overwrite=overwrite, permissions=photo.permissions)
     else:
         write_image(path, pixels, photo, alpha=opened.alpha, overwrite=overwrite)
 

@@ -2,6 +2,7 @@
 
 from restore.image.deep import is_inverted, to_eight_bits
 from restore.image.enlarging import cover_hidden, enlarge, enlarge_samples
+from restore.image.files import check_target, part_prefix, real_path, write_bytes
 from restore.image.metadata import encode_finely
 from restore.image.photo import (
     ACCEPTED,
@@ -17,7 +18,6 @@ from restore.image.photo import (
     drop_extension,
     format_named,
     format_of,
-    real_path,
     to_pixels,
     to_tensor,
 )
@@ -32,11 +32,8 @@ from restore.image.reading import (
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_held,
-    check_target,
     encode_gif,
     encode_png,
-    part_prefix,
-    write_bytes,
     write_image,
 )
 

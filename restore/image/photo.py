@@ -1,6 +1,5 @@
 """A photo in memory, the formats it may have as a file, and its way to torch and back."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -90,6 +89,7 @@ class Photo:
     resources: bytes = b""  # Photoshop's, IPTC among them, without thumbnails
     dpi: tuple[float, float] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
+    permissions: int = 0o666  # a new file of it gets no more (POSIX)
     warning: str = ""  # a sentence where the file can't be written back as it was
 
     @property
@@ -173,11 +173,3 @@ def extension_of(name: str) -> str:
     """
     extension = PurePosixPath(name).suffix
     return "" if extension[1:2].isdigit() else extension
-
-
-def real_path(path: Path) -> Path:
-    """Return where a path leads through all links; of links that loop, as far as they lead.
-
-    `Path.resolve` has an error for these that is none of the system's (before Python 3.13).
-    """
-    return Path(os.path.realpath(path))

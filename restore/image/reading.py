@@ -81,6 +81,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             resources=read_resources(picture),
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, Path(path)),
+            permissions=0o600 | (Path(path).stat().st_mode & 0o066),
             warning=_warning_of(Path(path), picture),
         )
 

@@ -1,12 +1,8 @@
 """Writing photos: the way they were read, whole or not at all."""
 
-import errno
-import hashlib
-import os
-import secrets
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from itertools import accumulate
@@ -28,6 +24,7 @@ from PIL.TiffImagePlugin import (
 from restore.errors import RestoreError, UsageError
 from restore.image.colours import to_srgb
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
+from restore.image.files import check_target, write_bytes
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import (
     EXIF_HEADER,
@@ -53,7 +50,6 @@ from restore.image.photo import (
     check_pixels,
     check_sides,
     format_of,
-    real_path,
 )
 from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
@@ -104,7 +100,7 @@ def write_image(
         raise RestoreError(f"There is not enough memory to write {path}.") from None
     except Exception as error:  # what a format can't hold, Pillow tells with various types
         raise RestoreError(f"Can't write {path} as {format}: {str(error).rstrip('.')}.") from None
-    write_bytes(path, data, overwrite=overwrite)
+    write_bytes(path, data, overwrite=overwrite, permissions=like.permissions)
 
 
 def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
@@ -161,86 +157,6 @@ def encode_gif(frames: Sequence[Pixels]) -> bytes:
     file = BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, duration=FRAME, loop=0)
     return file.getvalue()
-
-
-def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Refuse what can't be written to, before any work is done.
-
-    Raises:
-        UsageError: it is a folder, or exists and shall not be overwritten.
-        RestoreError: there is no folder to write it into, or none that may be written into.
-    """
-    if str(path) == "-":
-        raise UsageError("Pictures are written to files, not to standard output; name a file.")
-    with _told_of(path):
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder; name a file in it.")
-        if not path.parent.is_dir():
-            raise RestoreError(f"There is no folder {path.parent} to write {path.name} into.")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if os.path.lexists(path):
-            if not overwrite:
-                raise UsageError(
-                    f"{path} exists already; replace it with --overwrite (overwrite=True)."
-                )
-            if (path.exists() and not path.is_file()) or _leads_to_a_process(path):
-                raise UsageError(f"{path} is not a file that could be replaced.")
-
-
-def _leads_to_a_process(path: Path) -> bool:
-    """Tell whether a link leads to what a process has open, as /dev/stdout does.
-
-    It looks like a file where that is redirected to one.
-    """
-    for _ in range(40):  # links, as many as the system follows
-        place = real_path(path.parent)
-        if place.is_relative_to("/proc") or path.parent == Path("/dev/fd"):
-            return True
-        if not path.is_symlink():
-            return False
-        path = path.parent / path.readlink()
-    return False
-
-
-def write_bytes(path: str | Path, data: bytes | memoryview, *, overwrite: bool = False) -> None:
-    """Write a file under another name in the same folder and rename it once it is whole.
-
-    A file that is there already and holds the same is left as it is.
-
-    Raises:
-        UsageError: the file exists and shall not be overwritten.
-        RestoreError: no such folder, no permission, a full disk; nothing is left behind.
-    """
-    path = Path(path)
-    part = path.with_name(f"{part_prefix(path)}_{secrets.token_hex(6)}.part")
-    with _told_of(path):
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return
-        check_target(path, overwrite=overwrite)
-        try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            check_target(path, overwrite=overwrite)  # again: writing takes a while
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def part_prefix(path: Path) -> str:
-    """Return how the names begin under which a file is written before it is whole."""
-    return f".restore-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}"
-
-
-@contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """Turn the system's errors into a sentence about `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise RestoreError(f"Can't write {path}: {error.strerror or error}.") from None
 
 
 def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:

@@ -1,0 +1,54 @@
+"""Files that come into a folder together: all of them, or, where anything fails, none."""
+
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from restore.image import check_target
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Make a folder, and in it one for what is not finished, which is gone at the end.
+
+    Of a failure nothing is left.
+    """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    part = folder / f".restore-{secrets.token_hex(6)}.part"
+    try:
+        part.mkdir(parents=True)
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        for place in new:  # the innermost first
+            with suppress(OSError):
+                place.rmdir()
+        raise
+    shutil.rmtree(part)
+
+
+def replace_all(folder: Path, old: Iterable[Path], part: Path) -> None:
+    """Put what is in `part` in the place of what is `old`, which goes into `part`.
+
+    Where anything fails all is put back, and what has come meanwhile stays in any case.
+
+    Raises:
+        UsageError: there is something else of such a name.
+    """
+    fresh, aside = sorted(part.iterdir()), part / ".old"
+    aside.mkdir()
+    moves = [(path, aside / path.name) for path in old]
+    moves += [(path, folder / path.name) for path in fresh]
+    begun: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            check_target(target)
+            begun.append((source, target))
+            source.rename(target)
+    except BaseException:
+        for source, target in reversed(begun):
+            with suppress(FileNotFoundError):  # the last may not have been moved yet
+                target.rename(source)
+        raise
