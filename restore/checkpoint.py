@@ -48,8 +48,8 @@ class Header(Settings):
     name: str
     task: str  # a key of `TASKS`
     network: NetworkSettings
-    size: int  # pixels; side of the squares it was trained on last
-    zoom: float | None = None  # how much larger the photos may be that these are parts of
+    size: int = Field(ge=1)  # pixels; side of the squares it was trained on last
+    zoom: float | None = Field(None, ge=1)  # how much larger the photos may be that these are parts of
     steps: int = 0
     images: int = 0  # photos seen in training
     data: str = ""
@@ -78,11 +78,20 @@ def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings)
 
 
 def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
-    """Write `network` in fp16, and `header`, whole or not at all."""
+    """Write `network` in fp16, its running statistics as they are, and `header`.
+
+    Raises:
+        RestoreError: a weight is more than fp16 holds, or the file can't be written; it comes whole
+            or not at all.
+    """
+    statistics = {name for name, _ in network.named_buffers()}  # they may be nearly 0, or large
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        name: (value if name in statistics else value.half()).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise RestoreError(f"{path} is not written: '{name}' is no number that fp16 holds.")
     content = save(tensors, {HEADER_KEY: header.model_dump_json()})
     write_bytes(path, content, overwrite=True)
 

@@ -52,6 +52,35 @@ def test_what_is_saved_is_loaded_in_half_precision(saved: Path) -> None:
     assert loaded.stem.weight.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_running_statistics_are_kept_as_they_are(tmp_path: Path) -> None:
+    settings = NetworkSettings(kind="dcgan", arguments={"size": 32, "width": 8})
+    network = build_network(SAMPLERS, settings)
+    first = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    first.running_var.copy_(torch.logspace(-9, 7, first.num_features))
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, network, Header(name="a", task="generate", network=settings, size=32))
+    _, loaded = load_network(path, SAMPLERS)
+    for name, value in network.named_buffers():
+        assert torch.equal(loaded.get_buffer(name), value), name
+
+
+def test_weights_that_are_too_large_are_not_written(tmp_path: Path) -> None:
+    network = build_network(RESTORERS, SMALL)
+    network.stem.weight.data[0] = 1e6
+    header = Header(name="small", task="inpaint", network=SMALL, size=64)
+    with pytest.raises(RestoreError, match=r"not written: 'stem.weight' is no number"):
+        save_checkpoint(tmp_path / "a.safetensors", network, header)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", [{"size": 0}, {"zoom": 0.5}, {"zoom": float("nan")}])
+def test_a_header_of_impossible_sizes_is_refused(saved: Path, change: dict[str, float]) -> None:
+    header = json.loads(read_header(saved).model_dump_json()) | change
+    _rewrite(saved, load_file(saved), json.dumps(header))
+    with pytest.raises(RestoreError, match=next(iter(change))):
+        read_header(saved)
+
+
 def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
     tensors = load_file(saved)
     stem = tensors.pop("stem.weight")
