@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import Field
@@ -49,7 +49,8 @@ class Header(Settings):
     task: str  # a key of `TASKS`
     network: NetworkSettings
     size: int = Field(ge=1)  # pixels; side of the squares it was trained on last
-    zoom: float | None = Field(None, ge=1)  # how much larger the photos may be that these are parts of
+    # How much larger photos may be that the squares are parts of.
+    zoom: Annotated[float, Field(ge=1)] | None = None
     steps: int = 0
     images: int = 0  # photos seen in training
     data: str = ""

@@ -14,10 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.assets import preset_names, recipe_names
+from restore.assets import chain_names, preset_names, recipe_names
 from restore.commands import cli, main
+from restore.detector import THRESHOLD
+from restore.folders.photo import MAX_BYTES
+from restore.generating import DEFAULT_COUNT
+from restore.image import MAX_PIXELS
 from restore.losses import LOSSES
-from restore.masks import MASKS, kinds, load_preset
+from restore.masks import MASKS, TOLERANCE, kinds, load_preset
+from restore.training import load_recipe
 from restore.training.recipe import DetectorRecipe, RestorerRecipe
 
 ROOT = Path(__file__).parents[1]
@@ -55,11 +60,31 @@ def test_every_key_of_a_recipe_is_explained() -> None:
     keys = {*RestorerRecipe.model_fields, *DetectorRecipe.model_fields} - {"name", "task"}
     assert [key for key in keys if f"`{key}`" not in TRAINING] == []
     table = "".join(line for line in TRAINING.splitlines() if line.startswith("| "))
-    taken = {*RestorerRecipe.fitting, *DetectorRecipe.fitting}
+    taken = {name for name, loss in LOSSES.items() if loss.tasks & {"inpaint", "mend", "detect"}}
     assert [name for name in taken if f"`{name}`" not in table] == []
     assert [name for name in recipe_names() if f"`{name}`" not in README + TRAINING] == []
     settings = {key for name in taken for key in LOSSES[name].model_fields}
     assert [key for key in settings if f"`{key}`" not in TRAINING] == []
+
+
+def test_the_help_tells_what_there_is() -> None:
+    words = {
+        name: " ".join(command.get_help(click.Context(command)).split())
+        for name, command in cli.commands.items()
+    }
+    for name in chain_names():
+        assert re.search(rf"\b{name}\b", words["degrade"])
+    samplers = {name for name in recipe_names() if load_recipe(name).task == "generate"}
+    assert {*re.search(r"draw pictures \((.*?)\)", words["train"])[1].split(", ")} == samplers
+    for command, option, default in (
+        ("mask", "tolerance", TOLERANCE),
+        ("mask", "threshold", THRESHOLD),
+        ("fix", "max-megapixels", round(MAX_PIXELS / 1e6)),
+        ("fix", "max-megabytes", round(MAX_BYTES / 1e6)),
+        ("generate", "count", DEFAULT_COUNT),
+    ):
+        shown = re.search(rf"--{option} .*?\[default: (.*?)\]", words[command])
+        assert shown[1] == f"{default:g}", option
 
 
 def test_every_preset_is_in_the_readme() -> None:

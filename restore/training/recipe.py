@@ -15,12 +15,6 @@ from restore.losses import LOSSES, FeatureMatching, Loss, Penalty, Played
 from restore.nets.levels import level_sizes
 from restore.tables import look_up
 
-# Which losses are for what.
-BY_DISCRIMINATOR = ("adversarial", "r1", "r2", "gradient_penalty", "feature_matching")
-PIXELS = ("reconstruction", "total_variation")
-FREE = ("weight_size",)
-
-
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -46,7 +40,6 @@ class Recipe(Settings):
     """Everything that a training run is made of, whatever it trains."""
 
     least_side: ClassVar[int] = 32  # pixels; photos that are less wide or high are left out
-    fitting: ClassVar[tuple[str, ...]] = tuple(LOSSES)  # losses that the task can compute
     name: str = Field(pattern=r"^\w[\w .-]*$")  # of the checkpoint's file, too
     task: str
     seed: int = Field(1, ge=0, lt=2**20)
@@ -87,10 +80,11 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _check_losses(self) -> Self:
         for name, loss in self.losses.items():
-            if loss.weight and name not in self.fitting:
+            if loss.weight and self.task not in loss.tasks:
+                fitting = ", ".join(n for n, kind in LOSSES.items() if self.task in kind.tasks)
                 raise ValueError(
                     f"the loss '{name}' makes no sense for the task '{self.task}'; it takes "
-                    f"{', '.join(self.fitting)}"
+                    f"{fitting}"
                 )
         if all(isinstance(loss, Penalty) for loss in self.losses.values() if loss.weight):
             raise ValueError("no loss of a weight above 0 says what to learn")
@@ -171,14 +165,6 @@ class SamplerRecipe(Recipe):
     """The training of a sampler. Size, channels and classes of the networks come from here."""
 
     least_side: ClassVar[int] = 4
-    fitting: ClassVar[tuple[str, ...]] = (
-        *BY_DISCRIMINATOR,
-        "auxiliary",
-        "repulsion",
-        *PIXELS,
-        "kl",
-        *FREE,
-    )
     task: Literal["generate"] = "generate"
     channels: Literal[1, 3] = 3  # 1: gray
     conditional: bool = False  # learn the labels of the pictures
@@ -247,13 +233,6 @@ class PhotoRecipe(Recipe):
 class RestorerRecipe(PhotoRecipe):
     """The training of a restorer."""
 
-    fitting: ClassVar[tuple[str, ...]] = (
-        *BY_DISCRIMINATOR,
-        *PIXELS,
-        "perceptual",
-        "diversity",
-        *FREE,
-    )
     task: Literal["inpaint", "mend"] = "inpaint"
     hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
     mask: str = "mixed"  # preset of holes
@@ -274,7 +253,6 @@ class RestorerRecipe(PhotoRecipe):
 class DetectorRecipe(PhotoRecipe):
     """The training of a detector."""
 
-    fitting: ClassVar[tuple[str, ...]] = ("cross_entropy", "dice", *FREE)
     task: Literal["detect"] = "detect"
     degrade: str = "scratched"  # preset of degradations; what they do here and there is looked for
     # How much larger than the squares the photos may be that they are damaged as parts of.

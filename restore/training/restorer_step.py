@@ -68,17 +68,18 @@ class RestorerStep(AdversarialStep[Batch]):
         """Return the restored photos with what the discriminator and LPIPS say of them."""
         clean, mask = batch.clean, batch.mask
         found: dict[str, Any] = {}
+        needs = self.find_needs(due)
         with autocast(clean.device, self.recipe.precision):
             base = self._make_base(batch, noise)
             with torch.set_grad_enabled(learns):
                 restored = self.improve(base, mask, self._draw_noise(batch, noise))
-            if "diversity" in due:
+            if "another" in needs:
                 noise_again = self._draw_noise(batch, noise)
                 found["another"] = self.improve(base, mask, noise_again)
             found |= self._judge(clean, restored, mask, noise)
-            if "perceptual" in due and self.measure is not None:
+            if "lpips" in needs and self.measure is not None:
                 found["lpips"] = self._find_distance(restored, clean, noise)
-        found |= self.find_slopes(clean, restored, mask, noise, due)
+        found |= self.find_slopes(clean, restored, mask, noise, needs)
         return Outputs(clean, mask, restored, weights=self.generator_weights, **found)
 
     def _judge(self, clean: Tensor, restored: Tensor, mask: Tensor, noise: Noise) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class GanStep(AdversarialStep[PictureBatch]):
         if self.discriminator is not None:
             with autocast(real.device, self.recipe.precision):
                 found = self._judge(real, fake, label, noise)
-            found |= self.find_slopes(real, fake, label, noise, due)
+            found |= self.find_slopes(real, fake, label, noise, self.find_needs(due))
         mask = torch.ones_like(real[:, :1])
         return Outputs(real, mask, label=label, weights=self.generator_weights, **(drawn | found))
 

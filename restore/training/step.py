@@ -91,6 +91,10 @@ class Step(ABC, Generic[B]):
         """Return the names of the losses that step `number` computes."""
         return [n for n, s in self.recipe.losses.items() if s.weight and number % s.every == 0]
 
+    def find_needs(self, due: list[str]) -> set[str]:
+        """Return the fields of `Outputs` that only these losses want to have computed."""
+        return {field for name in due for field in self.recipe.losses[name].needs}
+
     def is_penalty(self, name: str) -> bool:
         """Tell whether a loss is of the discriminator alone."""
         return isinstance(self.recipe.losses[name], Penalty)
@@ -168,18 +172,18 @@ class AdversarialStep(Step[B]):
         }
 
     def find_slopes(
-        self, real: Tensor, fake: Tensor, condition: Tensor | None, noise: Noise, due: list[str]
+        self, real: Tensor, fake: Tensor, condition: Tensor | None, noise: Noise, needs: set[str]
     ) -> dict[str, Tensor]:
-        """Return the gradients' lengths that the penalties of this step need, in fp32."""
+        """Return those lengths of the discriminator's gradients that are needed, in fp32."""
         slopes: dict[str, Tensor] = {}
         discriminator, fake = self.discriminator, fake.detach()
         if discriminator is None:
             return slopes
-        if "r1" in due:
+        if "real_slope" in needs:
             slopes["real_slope"] = find_slope(discriminator, real, condition)
-        if "r2" in due:
+        if "fake_slope" in needs:
             slopes["fake_slope"] = find_slope(discriminator, fake, condition)
-        if "gradient_penalty" in due:
+        if "mixed_slope" in needs:
             part = noise.uniform(len(real), 1, 1, 1)
             mixed = torch.lerp(real, fake, part)
             slopes["mixed_slope"] = find_slope(discriminator, mixed, condition)
