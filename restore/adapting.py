@@ -68,7 +68,7 @@ def adapt_generator(
     with torch.no_grad():
         known = student.make_base(photo, hole)
     optimizer = torch.optim.AdamW(student.parameters(), RATE, betas=(0.5, 0.99), weight_decay=0)
-    rng, start, step = np.random.default_rng(seed % 2**64), time.monotonic(), 0
+    rng, start, step = np.random.default_rng(seed), time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1:
         step += 1
         for group in optimizer.param_groups:

@@ -60,7 +60,7 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
     grain = find_grain(photo, canvas.known) if hole.any() else None
     filler = Filler(generator, torch.Generator().manual_seed(seed), mirrored=seed % 2 == 1)
     for number, group in enumerate(find_groups(hole, CONTEXT, LEAST_WINDOW)):
-        rng = np.random.default_rng([seed % 2**64, number])  # negative seeds are torch's alone
+        rng = np.random.default_rng([seed, number])
         if canvas.copy_texture(group, rng):
             continue
         yield from filler.fill(canvas, group)

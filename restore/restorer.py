@@ -140,6 +140,7 @@ class Restorer:
             raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
+        seed = _read_seed(seed)
         hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
         pixels = to_tensor(photo).to(self.device)
         with memory_errors():
@@ -158,9 +159,7 @@ class Restorer:
         So the windows of several photos can be restored side by side; at most `at_once` of them,
         which share the memory that is free.
         """
-        seed = int(seed)  # PyTorch takes no integers of NumPy
-        if not 0 <= seed < 2**63:
-            raise UsageError(f"A seed is a whole number from 0 to 2**63 - 1, not {seed}.")
+        seed = _read_seed(seed)
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:
@@ -228,6 +227,13 @@ def _mix(
         for weight, end in zip(faithful.parameters(), generator.parameters(), strict=True):
             weight.lerp_(end, natural)
     return faithful
+
+
+def _read_seed(seed: int) -> int:
+    seed = int(seed)  # PyTorch takes no integers of NumPy
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"A seed is a whole number from 0 to 2**63 - 1, not {seed}.")
+    return seed
 
 
 def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:

@@ -11,6 +11,7 @@ from restore.image import Plane
 
 Rng = np.random.Generator
 
+WIDEST_LINE = 32_767  # pixels; OpenCV draws no wider one
 MOST = 100_000  # strokes, boxes, specks or letters; more would take hours
 
 

@@ -123,3 +123,5 @@ def test_a_restorer_adapts_to_one_photo_and_stays_what_it_was(
             restorer.adapt(photo, mask, seconds=seconds)
     with pytest.raises(UsageError, match="as the photo"):
         restorer.adapt(photo, mask[1:], seconds=1)
+    with pytest.raises(UsageError, match="A seed is a whole number"):
+        restorer.adapt(photo, mask, seconds=1, seed=-1)

@@ -1,9 +1,10 @@
 """`restore fix`: mend photos, or a folder of them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,6 +12,9 @@ from restore.commands.folder import fix_plan
 from restore.commands.messages import report, say, to_printable
 from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
+
+if TYPE_CHECKING:
+    from restore.folders import Failure, Record
 
 EXAMPLES = """\b
 Examples:
@@ -198,7 +202,7 @@ def fix(
     A FOLDER is fixed with all folders in it, into --out FOLDER, where report.jsonl tells what
     became of each photo; one that can't be fixed does not stop the others.
     """
-    from restore.folders import Failure, FixOptions, Shard, Tree, fix_photos, plan_folder
+    from restore.folders import FixOptions, Shard, Tree, fix_photos, plan_folder
 
     options = FixOptions(
         mask=mask,
@@ -240,8 +244,17 @@ def fix(
             "--mask-pattern, --resume, --watch, --jobs, --shard and --ray are for a folder of "
             "photos."
         )
+    results = fix_photos(photos, out, options, model=model, device=device, warn=say)
+    codes = _print_results(results, as_json)
+    return codes[0] if codes and len(photos) == 1 else bool(codes)
+
+
+def _print_results(results: "Iterable[Record | Failure]", as_json: bool) -> list[int]:
+    """Tell of each result; return the exit codes of those that failed."""
+    from restore.folders import Failure
+
     codes = []
-    for result in fix_photos(photos, out, options, model=model, device=device, warn=say):
+    for result in results:
         if isinstance(result, Failure):
             codes.append(report(result.error))
         elif as_json:
@@ -249,4 +262,4 @@ def fix(
         else:
             line = f"{result.photo} -> {result.out} ({result.seconds:.1f} s)"
             click.echo(to_printable(line))
-    return codes[0] if codes and len(photos) == 1 else bool(codes)
+    return codes

@@ -109,6 +109,8 @@ def mask(
     overwrite: bool,
 ) -> None:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
+    import numpy as np
+
     from restore.assets import checkpoint_path
     from restore.draw import draw_mask
     from restore.image import (
@@ -116,7 +118,7 @@ def mask(
         check_held,
         check_target,
         cover_hidden,
-        format_named,
+        format_of,
         read_image,
         write_image,
     )
@@ -140,16 +142,16 @@ def mask(
     check_target(target, overwrite=overwrite)
     _check_preview(photo, preview, target, overwrite)
     targets = [path for path in (target, preview) if path is not None]
+    plain = Photo(np.zeros((1, 1, 3), np.uint8))
     for path in targets:  # finding takes long, so refuse before it
-        if path.suffix:
-            format_named(path)
+        format_of(path, plain)
     if find:
         checkpoint_path(find)  # an unknown name shall be told before torch is imported
     read = None if photo is None else read_image(photo)
     pixels = None if read is None else read.pixels
     if pixels is not None:
         for path in targets:
-            check_held(path, pixels.shape, Photo(pixels[:1, :1]), None)
+            check_held(path, pixels.shape, plain, None)
     if read is not None and find:
         drawn = _find(cover_hidden(read.pixels, read.alpha), find, threshold, device)
     elif pixels is not None and color:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from restore.degradations.contract import Degradation
 from restore.errors import RestoreError
-from restore.image import Pixels
+from restore.image import LONGEST_SIDE, Pixels
 from restore.seeded import Count, Rng, draw_count, within
 
 Codec = Literal["jpeg", "webp"]
@@ -20,7 +20,6 @@ _SAMPLING: dict[Subsampling, int] = {
     "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
-LONGEST = {"jpeg": 65500, "webp": 16383}  # side in pixels
 
 
 def compress(
@@ -37,8 +36,9 @@ def compress(
     Raises:
         RestoreError: a side is too long for the format.
     """
-    if max(pixels.shape) > LONGEST[codec]:
-        raise RestoreError(f"A photo with a side over {LONGEST[codec]} pixels can't be a {codec}.")
+    longest = LONGEST_SIDE[codec.upper()]
+    if max(pixels.shape) > longest:
+        raise RestoreError(f"A photo with a side over {longest} pixels can't be a {codec}.")
     if codec == "jpeg":
         ending, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING[subsampling]]

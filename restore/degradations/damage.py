@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from restore.degradations.contract import Degradation, to_levels
 from restore.image import Mask, Pixels, Plane
-from restore.seeded import Count, Length, Rng, Share, Shares, draw_count, draw_smooth
+from restore.seeded import WIDEST_LINE, Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
 VISIBLE = 0.1  # opacity from which on a pixel counts as damaged
 PAPER = (238, 232, 220)
@@ -22,7 +22,6 @@ DIRT = (44, 38, 32)
 TEA = (120, 84, 40)
 
 _FINE = 700  # pixels, shorter side; up to it lines are drawn at twice the size
-_THICKEST = 32_767  # pixels; OpenCV draws no wider line
 _SUBPIXEL = 4  # bits behind the point of the coordinates that OpenCV draws at
 
 
@@ -75,7 +74,7 @@ def draw_lines(size: tuple[int, int], lines: Iterable[Line]) -> Plane:
     for points, widths, opacity in lines:
         places = np.rint(points * scale * 2**_SUBPIXEL).astype(np.int32).tolist()
         levels = np.rint(255 * opacity * np.clip(widths * scale, 0.2, 1)).astype(int).tolist()
-        thick = np.clip(np.rint(widths * scale), 1, _THICKEST).astype(int).tolist()
+        thick = np.clip(np.rint(widths * scale), 1, WIDEST_LINE).astype(int).tolist()
         for (start, end), level, wide in zip(pairwise(places), levels, thick, strict=False):
             cv2.line(canvas, start, end, level, wide, cv2.LINE_AA, _SUBPIXEL)
     if scale > 1:

@@ -34,7 +34,7 @@ FORMATS = {  # by extension
 if features.check("avif"):
     FORMATS[".avif"] = "AVIF"
 # Pixels that can be written and read again.
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
+LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 HEIC = (".heic", ".heif", ".hif")
 with suppress(ImportError):  # HEIC needs a package that is not ours to ask for
     import pillow_heif
@@ -107,7 +107,7 @@ def check_sides(path: str | Path, format: str, shape: tuple[int, ...]) -> None:
     Raises:
         RestoreError: naming the format's limit.
     """
-    longest = _LONGEST_SIDE.get(format, 2**31 - 1)
+    longest = LONGEST_SIDE.get(format, 2**31 - 1)
     if max(shape[:2]) > longest:
         raise RestoreError(
             f"{path} would be {shape[1]} x {shape[0]} pixels, and a {format} has at most "
@@ -125,16 +125,8 @@ def format_of(path: str | Path, like: Photo) -> str:
         UsageError: the extension is that of no format that is written here.
     """
     extension = extension_of(Path(path).name).lower()
-    return like.format if extension in {"", like.extension} else format_named(path)
-
-
-def format_named(path: str | Path) -> str:
-    """Return the format that the extension of `path` names, "PNG" for ".png".
-
-    Raises:
-        UsageError: the extension is that of no format that is written here.
-    """
-    extension = Path(path).suffix.lower()
+    if extension in {"", like.extension}:
+        return like.format
     if extension in FORMATS:
         return FORMATS[extension]
     if extension in HEIC:

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from restore.config import Settings
 from restore.image import Mask
-from restore.seeded import Count, Length, Rng, Share, Shares, draw_count, draw_smooth
-
-MAX_BRUSH = 32767  # pixels; OpenCV draws no wider line
+from restore.seeded import WIDEST_LINE, Count, Length, Rng, Share, Shares, draw_count, draw_smooth
 
 
 class Kind(Settings, ABC):
@@ -147,7 +145,7 @@ class Irregular(Kind):
 
 
 def _whole_brush(width: float) -> int:
-    return min(max(1, round(width)), MAX_BRUSH)
+    return min(max(1, round(width)), WIDEST_LINE)
 
 
 def _draw_walk(

@@ -1,10 +1,9 @@
 """What a run would take: size of the networks, work, memory and hours, before it starts."""
 
-import resource
 import sys
 import time
 from dataclasses import dataclass
-from math import lcm
+from math import lcm, nan
 
 import tomli_w
 import torch
@@ -119,8 +118,12 @@ def _finish(device: torch.device) -> None:
 
 
 def _peak_memory(device: torch.device) -> float:
-    """Return the most memory held so far, in GiB."""
+    """Return the most memory held so far, in GiB; NaN where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return nan
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB here
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 import tomli_w
@@ -328,6 +329,9 @@ def _forget_rates(plain: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _stop_on_signals(training: Training) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run after the step in hand."""
+    if current_thread() is not main_thread():  # only there can signals be handled
+        yield
+        return
 
     def stop(*_: Any) -> None:
         training.stopping = True

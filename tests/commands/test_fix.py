@@ -273,7 +273,7 @@ def test_damage_is_found_and_filled(
             assert mask is not None and self.upscale == 1
             return np.where(mask[..., None] == 1, 40, photo)
 
-    def load(name: str, upscale: int, **_: object) -> Named:
+    def load(name: str, upscale: int = 1, **_: object) -> Named:
         return Named(name, upscale)
 
     monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: installed)

@@ -21,6 +21,13 @@ def test_boxes_are_marked_beside_the_photo(run, write_picture, tmp_path) -> None
     assert ran.out == f"{tmp_path / 'p-mask.png'} (10.8% hole)\n"
 
 
+def test_what_begins_with_a_digit_is_no_extension(run, tmp_path) -> None:
+    ran = run("mask", "--box", "1,1,5,5", "--size", "9x9", "--out", tmp_path / "mask.1")
+    assert ran.code == 0
+    with Image.open(tmp_path / "mask.1") as mask:
+        assert mask.format == "PNG"
+
+
 def test_a_colour_is_marked(run, write_picture, tmp_path) -> None:
     pixels = np.full((40, 60, 3), 128, np.uint8)
     pixels[:10] = (255, 20, 20)

@@ -157,9 +157,9 @@ def test_a_photo_that_changes_in_hand_is_made_anew_by_resume(
     make_album("a.png")
     plain = type(fake_restorer).steps
 
-    def steps(self: object, photo: np.ndarray, mask: np.ndarray, seed: int = 0):
+    def steps(self: object, *arguments: object):
         write_picture("photos/a.png", np.full((40, 60, 3), 90, np.uint8))
-        return plain(self, photo, mask, seed)
+        return plain(self, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(fake_restorer), "steps", steps)
@@ -336,7 +336,7 @@ import restore.folders.run as run
 from restore.commands import main
 class Slow:
     name = "slow"
-    def steps(self, photo, mask, seed=0):
+    def steps(self, photo, mask, seed=0, at_once=1):
         time.sleep(0.05)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
         yield

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -343,3 +344,10 @@ def test_a_recipe_that_plays_no_game_has_no_discriminator(photos: Path, tmp_path
     recipe = load_recipe("inpaint")
     with pytest.raises(ValidationError, match="names none"):
         type(recipe)(**recipe.model_dump() | {"discriminator": None, "losses": recipe.losses})
+
+
+def test_a_thread_may_train_too(photos: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("inpaint", (*TINY, "steps=1"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(train, recipe, photos, tmp_path, device="cpu").result()
+    assert Restorer.load(tmp_path, device="cpu").settings.steps == 1
