@@ -10,6 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 RECIPE, PREVIEWS = "recipe.toml", "samples"  # in the folder of a training run
 DISCRIMINATOR = ".discriminator.safetensors"  # what a discriminator's file ends with
 CLASSIFIER = ".classifier.safetensors"  # what a classifier's file ends with
+NATURAL = "-natural"  # what the name of natural weights ends with
 _BESIDE = (DISCRIMINATOR, CLASSIFIER)  # what lies beside models and is none
 
 
@@ -103,7 +104,12 @@ def name_of(model: str | Path) -> str:
 
 def natural_path(checkpoint: Path) -> Path:
     """Return where the natural weights of a checkpoint lie, if it has any: beside it."""
-    return checkpoint.with_name(f"{checkpoint.stem}-natural{checkpoint.suffix}")
+    return checkpoint.with_name(f"{checkpoint.stem}{NATURAL}{checkpoint.suffix}")
+
+
+def is_natural(checkpoint: Path) -> bool:
+    """Tell by its name whether a checkpoint holds natural weights."""
+    return checkpoint.stem.endswith(NATURAL)
 
 
 def classifier_path(name: str | Path) -> Path:

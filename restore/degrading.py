@@ -3,14 +3,14 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from restore.degradations import Degradation
 from restore.errors import UsageError
-from restore.image import read_image, real_path, write_image
+from restore.image import cover_hidden, encode_finely, read_image, real_path, write_image
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def degrade_photos(
     """Spoil a photo or all photos of a folder; one that fails does not stop the others.
 
     Each photo has random numbers of its own, see `make_rng`. Files keep their format, colour mode
-    and metadata; a gray photo stays gray.
+    and metadata, but a JPEG is written finely; a gray photo stays gray. What is spoiled has 8 bits,
+    also in a file of 16.
 
     Args:
         source: a photo, or a folder of any depth.
@@ -65,10 +66,13 @@ def degrade_photos(
             photo = read_image(job.photo)
             if photo.warning:
                 warn(photo.warning)
-            spoiled = degradation(photo.pixels, make_rng(seed, job.name))
+            shown = cover_hidden(photo.pixels, photo.alpha)  # what is invisible shall not bleed
+            spoiled = degradation(shown, make_rng(seed, job.name))
             if photo.gray:  # one channel: the mean of three has less noise
                 spoiled = spoiled[..., 1:2].repeat(3, axis=2)
             job.out.parent.mkdir(parents=True, exist_ok=True)
+            if photo.format == "JPEG":  # whose compression would be damage that nobody asked for
+                photo = replace(photo, encoding=encode_finely(photo.encoding, colours=True))
             write_image(job.out, spoiled, photo, overwrite=overwrite)
         except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)

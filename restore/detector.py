@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from restore.windows import Box, split_box
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 LARGEST_SIDE = 640  # pixels; see `largest_side`, of a checkpoint that does not tell
+LARGEST = 2**24  # pixels that a small photo is enlarged to
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 
 
@@ -70,19 +72,34 @@ class Detector:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].
 
         A large photo is also looked at in halves of its size, where wide scratches are as thin as
-        those that were learned from. What was found at any size counts.
+        those that were learned from; what was found at any size counts. A small one is looked at
+        as large as those were, since smaller ones seem to be full of specks.
 
         Raises:
             UsageError: the photo has another shape or type.
         """
         check_pixels(photo)
         height, width = photo.shape[:2]
+        if (larger := self._enlarge(photo)) is not photo:
+            found = cv2.resize(
+                self._rate_both(larger), (width, height), interpolation=cv2.INTER_AREA
+            )
+            return np.asarray(found, np.float32)
         found = self._rate_both(photo)
         while min(photo.shape[:2]) > self.largest_side:
             photo = _halve(photo)
             smaller = cv2.resize(self._rate_both(photo), (width, height))
             np.maximum(found, np.asarray(smaller, np.float32), out=found)
         return found
+
+    def _enlarge(self, photo: Pixels) -> Pixels:
+        """Return a photo that is smaller than those that were learned from at their size."""
+        height, width = photo.shape[:2]
+        factor = min(self.settings.size / min(height, width), sqrt(LARGEST / (height * width)))
+        if factor <= 1:
+            return photo
+        size = (round(factor * width), round(factor * height))
+        return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def _rate_both(self, photo: Pixels) -> Plane:
         """Return the mean of the probabilities of a photo as it is and mirrored at its diagonal."""

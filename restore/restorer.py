@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.adapting import adapt_generator
-from restore.assets import checkpoint_path, natural_path
+from restore.assets import checkpoint_path, is_natural, natural_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
@@ -38,7 +38,7 @@ class Restorer:
     keep_fading: bool = False  # whether a photo that is mended stays as faded as it looks
 
     @property
-    def takes_deep(self) -> bool:
+    def mends(self) -> bool:
         """Whether `fix` takes photos of 16 bits, as what mends them does."""
         return self.settings.task == "mend"
 
@@ -58,7 +58,8 @@ class Restorer:
             name: of the checkpoint.
             device: "auto", "cpu", "cuda" or "mps".
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
-                NAME-natural.safetensors beside it, which make up detail that looks real; between
+                NAME-natural.safetensors beside it, which make up detail that looks real, as where
+                these are named themselves; between
                 the two the weights are mixed (Wang et al., section 3.4, arXiv:1809.00219).
             tta: mend photos in all four ways that they can be mirrored and take the mean, which is
                 closer to the truth (test-time augmentation; "self-ensemble" in Lim et al., section
@@ -87,7 +88,7 @@ class Restorer:
             raise UsageError(f"{settings.name} fills holes, and {option} is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
-        faithful = settings.task == "mend" and not natural
+        faithful = settings.task == "mend" and not natural and not is_natural(path)
         ways = len(MIRRORED) if tta else 2 if faithful else 1
         return cls(settings.name, settings, generator.to(place), place, ways, upscale, keep_fading)
 
@@ -124,7 +125,8 @@ class Restorer:
     ) -> "Restorer":
         """Return a restorer that has practised on what is known of this photo, for this photo.
 
-        Itself where there is no hole, or the photo is too small to practise on.
+        Itself where there is no hole, or it is filled with copies of the texture around it, or the
+        photo is too small to practise on.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
@@ -140,7 +142,8 @@ class Restorer:
             raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
-        seed = _read_seed(seed)
+        if next(self.steps(photo, mask, seed), None) is None:
+            return self  # nothing is asked of the generator
         hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
         pixels = to_tensor(photo).to(self.device)
         with memory_errors():

@@ -45,18 +45,15 @@ def split_side(length: int, longest: int, step: int) -> list[Span]:
 
     Args:
         length: of the side, pixels.
-        longest: that a span may be, pixels; no shorter than `LEAST_SIDE`.
+        longest: that a span may be, pixels, or `LEAST_SIDE` where that is longer: shorter ones
+            would overlap more than once.
         step: starts are multiples of it, and all lengths but the last, which ends with the side and
             may be longer by less than a step.
-
-    Raises:
-        ValueError: `longest` is too short.
     """
+    longest = max(longest, _round_up(LEAST_SIDE, step))
     if length <= longest:
         return [Span(0, length, np.ones(length, np.float32))]
     longest -= longest % step
-    if longest < LEAST_SIDE:
-        raise ValueError(f"tiles of {longest} pixels overlap more than once")
     count = ceil((length - OVERLAP) / (longest - OVERLAP))
     size = min(longest, _round_up(ceil((length - OVERLAP) / count) + OVERLAP, step))
     starts = [n * (length - size) // (count - 1) // step * step for n in range(count)]

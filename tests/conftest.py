@@ -23,7 +23,7 @@ class FakeRestorer:
     """Fills a hole, or all, with the seed as gray, at once, and remembers what it was asked for."""
 
     name = "fake"
-    takes_deep = False
+    mends = False
 
     def __init__(self) -> None:
         self.loaded: list[tuple[str, str]] = []

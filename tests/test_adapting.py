@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from skimage import data
 from torch import Tensor
 
 from restore.adapting import CROP, LEAST_HOLE, NEAR, adapt_generator, draw_exercise
@@ -125,3 +126,14 @@ def test_a_restorer_adapts_to_one_photo_and_stays_what_it_was(
         restorer.adapt(photo, mask[1:], seconds=1)
     with pytest.raises(UsageError, match="A seed is a whole number"):
         restorer.adapt(photo, mask, seconds=1, seed=-1)
+
+
+def test_nothing_is_practised_for_a_hole_that_is_filled_with_copies(
+    tiny_checkpoint, monkeypatch
+) -> None:
+    monkeypatch.setattr("restore.restorer.adapt_generator", None)  # never asked
+    restorer = Restorer.load(tiny_checkpoint, device="cpu")
+    texture, mask = data.gravel()[:256, :256], np.zeros((256, 256), np.uint8)
+    mask[100:160, 100:160] = 1
+    photo = np.repeat(texture[..., None], 3, axis=2)
+    assert restorer.adapt(photo, mask, seconds=60) is restorer

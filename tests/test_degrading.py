@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restore.degradations.blur import GaussianBlur
 from restore.degradations.noise import GaussianNoise
 from restore.degrading import Failure, Job, degrade_photos, make_rng, plan_degrading
 from restore.errors import RestoreError, UsageError
@@ -143,3 +144,22 @@ def test_noise_is_as_strong_on_gray_photos(write_picture, tmp_path: Path) -> Non
 def test_no_seed_spoils_as_another(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="A seed is 0 to"):
         make_rng(1 + 97 * 2**32, "b")
+
+
+@pytest.mark.parametrize("quality", [60, 98])
+def test_a_jpeg_has_the_noise_that_was_asked_for(tmp_path: Path, quality: int) -> None:
+    flat = Image.fromarray(np.full((128, 128, 3), 128, np.uint8))
+    flat.save(tmp_path / "a.jpg", quality=quality, subsampling=2)
+    degrade(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    levels = read(tmp_path / "b.jpg").astype(float)
+    assert levels.std() == pytest.approx(20, abs=1)
+    assert (levels[..., 0] - levels[..., 1]).std() == pytest.approx(20 * 2**0.5, abs=2)
+
+
+def test_what_is_invisible_does_not_bleed(tmp_path: Path) -> None:
+    pixels = np.full((60, 60, 4), 200, np.uint8)
+    pixels[:30] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (job,) = degrade_photos(tmp_path / "a.png", str(tmp_path / "b.png"), GaussianBlur(sigma=(3, 3)))
+    assert isinstance(job, Job)
+    assert read(tmp_path / "b.png")[30:, :, :3].min() >= 199

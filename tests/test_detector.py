@@ -118,3 +118,32 @@ def test_the_shipped_detector_finds_a_scratch_and_leaves_a_face_alone() -> None:
     found = detector.find(scratched)
     assert found[there == 1].mean() > 0.7
     assert detector.find(photo).mean() < 0.03
+
+
+@pytest.mark.parametrize("size", [(30, 40), (40, 30), (63, 200)])
+def test_a_small_photo_is_looked_at_as_large_as_those_learned_from(
+    detector: Detector, size: tuple[int, int]
+) -> None:
+    height, width = size
+    photo = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    factor = 64 / min(size)
+    larger = cv2.resize(photo, (round(factor * width), round(factor * height)), interpolation=2)
+    expected = cv2.resize(detector.rate(larger), (width, height), interpolation=cv2.INTER_AREA)
+    assert np.allclose(detector.rate(photo), expected, atol=1e-6)
+
+
+def test_a_long_strip_is_enlarged_as_far_as_memory_allows(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore.detector, "LARGEST", 4000)
+    strip = np.zeros((2, 500, 3), np.uint8)
+    assert detector._enlarge(strip).shape == (4, 1000, 3)
+    assert detector._enlarge(np.zeros((10, 500, 3), np.uint8)).shape == (10, 500, 3)
+
+
+@pytest.mark.parametrize("side", [32, 64, 128])
+def test_small_clean_photos_are_left_alone(side: int) -> None:
+    detector = Detector.load("scratches", device="cpu")
+    for photo in (data.chelsea(), data.astronaut()):
+        size = (round(side * photo.shape[1] / photo.shape[0]), side)
+        assert detector.find(cv2.resize(photo, size, interpolation=cv2.INTER_AREA)).mean() < 0.02

@@ -183,6 +183,7 @@ def test_natural_weights_are_mixed_in(save_mender, mender: Restorer, tmp_path: P
     with pytest.raises(UsageError, match=r"no natural weights \(whole-natural.safetensors"):
         Restorer.load(path, "cpu", natural=0.5)
     other = Restorer.load(save_mender(tmp_path / "whole-natural.safetensors", 1), device="cpu")
+    assert (other.ways, Restorer.load(path, "cpu", natural=1.0).ways) == (1, 1)
     for natural in (0.0, 0.25, 1.0):
         mixed = Restorer.load(path, "cpu", natural=natural).generator.state_dict()
         for name, weight in mender.generator.state_dict().items():

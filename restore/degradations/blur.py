@@ -16,7 +16,7 @@ Angle = Annotated[tuple[float, float], within(0, 360)]  # degrees
 Filter = Literal["nearest", "linear", "cubic", "area", "lanczos", "bicubic"]
 
 FILTERS: dict[Filter, int] = {
-    "nearest": cv2.INTER_NEAREST,
+    "nearest": cv2.INTER_NEAREST_EXACT,  # the other one moves photos by up to two pixels
     "linear": cv2.INTER_LINEAR,  # without smoothing before it shrinks, as in many programs
     "cubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,

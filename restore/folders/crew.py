@@ -97,9 +97,9 @@ class Member:
         return self.restorer.name
 
     @property
-    def takes_deep(self) -> bool:
-        """Whether photos may have 16 bits."""
-        return self.restorer.takes_deep
+    def mends(self) -> bool:
+        """Whether it mends photos."""
+        return self.restorer.mends
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0

@@ -110,8 +110,8 @@ class Fixer(Protocol):
         """The restorer's name."""
 
     @property
-    def takes_deep(self) -> bool:
-        """Whether photos may have 16 bits; what fills holes takes 8."""
+    def mends(self) -> bool:
+        """Whether it mends photos, which may have 16 bits; what fills holes takes 8."""
 
     def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
         """See `restore.restorer.Restorer.fix`."""
@@ -183,10 +183,13 @@ def fix_photo(
         shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
         restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
         if restorer is learner and opened.hole.any():
-            warn(f"{job.photo} is too small to practise on, so --adapt changes nothing.")
+            warn(
+                f"{job.photo} is too small to practise on, or its hole is filled with copies of "
+                "the texture around it, so --adapt changes nothing."
+            )
     for seed, result in enumerate(job.results, start=options.seed):
         pixels = fill_photo(restorer, opened, seed)
-        write_result(result, pixels, opened, overwrite=options.overwrite)
+        write_result(result, pixels, opened, finely=restorer.mends, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         yield Record(job.photo, job.mask or options.mask, result, seed, restorer.name, seconds)
         start = time.perf_counter()
@@ -259,7 +262,7 @@ def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
 def _take_pixels(restorer: Fixer, photo: Photo) -> AnyPixels:
     """Return pixels (H, W, 3) of a photo, of 16 bits where it has them and the restorer may."""
     deep = photo.deep_rgb
-    return photo.pixels if deep is None or not restorer.takes_deep else deep
+    return photo.pixels if deep is None or not restorer.mends else deep
 
 
 def _fix_whole(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
@@ -287,8 +290,18 @@ def _find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
     return unknown if unseen.any() and not unknown.all() else hole
 
 
-def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bool) -> None:
+def write_result(
+    path: Path, pixels: AnyPixels, opened: Opened, *, finely: bool, overwrite: bool
+) -> None:
     """Write a result as its photo was read, in a folder that is made where it is missing.
+
+    Args:
+        path: the file.
+        pixels: of the result.
+        opened: the photo that it was made of.
+        finely: a JPEG is not compressed as strongly as the photo was, which would put back what
+            has been mended.
+        overwrite: whether a file that exists is replaced.
 
     Raises:
         UsageError: the file exists and shall not be replaced, or can't hold transparency.
@@ -296,7 +309,7 @@ def write_result(path: Path, pixels: AnyPixels, opened: Opened, *, overwrite: bo
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     photo = opened.photo
-    if opened.hole is None and photo.format == "JPEG":
+    if finely and photo.format == "JPEG":
         photo = replace(photo, encoding=encode_finely(photo.encoding))
     if pixels is photo.pixels and format_of(path, photo) == photo.format:
         content = opened.job.photo.read_bytes()

@@ -35,7 +35,7 @@ class Repairer:
     filler: Fixer
     mender: Fixer | None = None
     grow: int = 0
-    takes_deep = True
+    mends = True
 
     @property
     def name(self) -> str:

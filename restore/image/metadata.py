@@ -243,12 +243,17 @@ STORED_ORIENTATION = "orientation"
 FINE_TABLE = 369  # sum of the luma table that Pillow calls quality 95
 
 
-def encode_finely(encoding: dict[str, Any]) -> dict[str, Any]:
-    """Return the encoding of a JPEG without coarse tables and subsampling.
+def encode_finely(encoding: dict[str, Any], *, colours: bool = False) -> dict[str, Any]:
+    """Return the encoding of a JPEG without coarse tables and their subsampling.
 
     They would put the blocks back into a photo that has been rid of them.
+
+    Args:
+        encoding: as `read_encoding` gives it.
+        colours: no subsampling beside fine tables either.
     """
-    if sum(encoding.get("qtables", [()])[0]) <= FINE_TABLE:
+    coarse = colours and encoding.get("subsampling", 0) != 0
+    if sum(encoding.get("qtables", [()])[0]) <= FINE_TABLE and not coarse:
         return encoding
     kept = {name: value for name, value in encoding.items() if name != "qtables"}
     return kept | LOSSY["JPEG"]

@@ -78,3 +78,14 @@ def test_every_pair_of_filters_keeps_size_and_brightness(up, down, photo: np.nda
 def test_a_factor_of_one_changes_nothing(photo: np.ndarray) -> None:
     assert np.array_equal(shrink_and_enlarge(photo, 1, "area", "cubic"), photo)
     assert Downscale(factor=(64, 64))(photo, np.random.default_rng(0)).shape == photo.shape
+
+
+@pytest.mark.parametrize("down", [*FILTERS, "bicubic"])
+@pytest.mark.parametrize("up", [*FILTERS, "bicubic"])
+@pytest.mark.parametrize("factor", [2.3, 3])  # of two or four pixels none is in the middle
+def test_what_was_small_for_a_while_lies_where_it_lay(down: str, up: str, factor: float) -> None:
+    ramp = np.repeat(np.tile(np.arange(240, dtype=np.uint8), (60, 1))[..., None], 3, axis=2)
+    kind = Downscale(factor=(factor, factor), down=[down], up=[up])
+    there, back = (kind(r, np.random.default_rng(0)).astype(float) for r in (ramp, ramp[:, ::-1]))
+    moved = (back[:, ::-1] - there)[16:-16, 16:-16].mean() / 2  # how each is rounded cancels out
+    assert abs(moved) < 0.1

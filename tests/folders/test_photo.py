@@ -82,7 +82,7 @@ def test_a_restorer_does_not_practise_on_what_is_invisible(
     assert (shown[0] == 200).all()
     # A restorer that is the same afterwards has not practised.
     (sentence,) = said
-    assert sentence.endswith("p.png is too small to practise on, so --adapt changes nothing.")
+    assert "p.png is too small to practise on" in sentence
 
 
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:

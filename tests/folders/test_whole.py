@@ -57,6 +57,17 @@ def test_a_mended_jpeg_does_not_get_its_blocks_back(write_picture, mender: str) 
         assert before.quantization == after.quantization
 
 
+def test_what_is_mended_in_a_mask_is_not_compressed_again(
+    tmp_path: Path, write_picture, mender: str
+) -> None:
+    Image.open(write_picture("p.png")).save(tmp_path / "a.jpg", quality=10)
+    hole = np.zeros((40, 60), np.uint8)
+    hole[10:30, 10:40] = 255
+    fixed = _mend(tmp_path / "a.jpg", mender, FixOptions(write_picture("m.png", hole)))
+    with Image.open(tmp_path / "a.jpg") as before, Image.open(fixed) as after:
+        assert sum(after.quantization[0]) < sum(before.quantization[0]) / 8
+
+
 def _read(path: Path) -> np.ndarray:
     return np.array(Image.open(path))
 
