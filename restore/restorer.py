@@ -217,6 +217,10 @@ def _mix(
     """Return a generator whose weights lie between those of two checkpoints."""
     if not 0 <= natural <= 1:
         raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural:g}.")
+    if is_natural(path):
+        raise UsageError(
+            f"{settings.name} is natural already; leave out the restorer or 'natural'."
+        )
     other = natural_path(path)
     if not other.is_file():
         raise UsageError(

@@ -50,8 +50,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     type=click.Choice(["hole", "known", "alpha"]),
     default="hole",
     show_default=True,
-    help="What white means in the mask: the hole, or what is known and stays. 'alpha' takes no "
-    "mask: the photo's transparent pixels are filled.",
+    help="What white means in the mask: the hole, or what is known and stays. 'alpha': what is "
+    "transparent is the hole, in the mask or, without one, in the photo.",
 )
 @click.option(
     "--grow",

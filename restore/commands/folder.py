@@ -1,20 +1,24 @@
 """What a person sees while a folder of photos is fixed."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from restore.commands.messages import say, to_printable
+from restore.quiet import stderr_spoken
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from restore.folders import Entry, Plan
+    from restore.folders import Plan
 
 
 def fix_plan(
@@ -35,15 +39,18 @@ def fix_plan(
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
-    entries = fix_folder(
-        plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=say
-    )
     try:
-        with _progress(total) as bar:
-            for entry in entries:
+        with _progress(total, shown=not (as_json and sys.stdout.isatty())) as bar:
+            warn = partial(_say_above, bar)
+            for entry in fix_folder(
+                plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
+            ):
                 counts[entry.status] += 1
                 bar.update(bar.task_ids[0], advance=1, facts=_facts(bar, counts))
-                _tell(entry, as_json)
+                if as_json:
+                    click.echo(json.dumps(asdict(entry)))
+                if entry.status == "failed":
+                    warn(entry.sentence or "")
     except KeyboardInterrupt:
         click.echo(to_printable(_summary(plan, counts)), err=as_json)
         raise
@@ -52,33 +59,42 @@ def fix_plan(
 
 
 @contextmanager
-def _progress(total: int | None) -> Iterator["Progress"]:
+def _progress(total: int | None, *, shown: bool) -> Iterator["Progress"]:
     """Show a bar on stderr where that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.completed:.0f}/{task.fields[of]} photos"),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[facts]}"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
         bar.add_task("fix", total=total, of="?" if total is None else total, facts="")
         yield bar
 
 
 def _facts(bar: "Progress", counts: Counter[str]) -> str:
-    speed = bar.tasks[0].finished_speed or bar.tasks[0].speed or 0.0
-    return f"{speed:.1f} photos/s, {counts['failed']} failed"
+    """Return the speed so far, as results come in bursts, with what has failed and time left."""
+    task = bar.tasks[0]
+    speed = counts["done"] / task.elapsed if task.elapsed else 0.0
+    facts = f"{speed:.1f} photos/s, {counts['failed']} failed"
+    if task.total is None or not speed:
+        return facts
+    left = timedelta(seconds=round((task.total - task.completed) / speed))
+    return f"{facts}, {left} left"
 
 
-def _tell(entry: "Entry", as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(asdict(entry)))
-    if entry.status == "failed":
-        say(entry.sentence or "")
+def _say_above(bar: "Progress", sentence: str) -> None:
+    """Print a sentence for the user above the bar, where there is one."""
+    if bar.disable:
+        say(sentence)
+        return
+    from rich.text import Text  # which is printed as it is
+
+    with stderr_spoken():
+        bar.console.print(Text(f"restore: {to_printable(sentence)}"), soft_wrap=True)
 
 
 def _summary(plan: "Plan", counts: Counter[str]) -> str:

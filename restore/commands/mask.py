@@ -156,6 +156,8 @@ def mask(
         drawn = _find(cover_hidden(read.pixels, read.alpha), find, threshold, device)
     elif pixels is not None and color:
         drawn = mask_from_color(pixels, color, TOLERANCE if tolerance is None else tolerance)
+        if read is not None and read.alpha is not None:
+            drawn &= read.alpha > 0  # what is invisible has no colour
     else:
         drawn = _draw_shapes(_size_of(pixels, size), preset, seed, boxes)
     drawn = grow_mask(drawn, grow)

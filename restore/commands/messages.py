@@ -1,12 +1,15 @@
 """What the commands say on stderr: one sentence for each thing that went wrong."""
 
 import os
+import re
 
 import click
 
 from restore import errors
 from restore.errors import DEBUG, RestoreError
 from restore.quiet import stderr_spoken
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def say(sentence: str) -> None:
@@ -16,8 +19,12 @@ def say(sentence: str) -> None:
 
 
 def to_printable(text: str) -> str:
-    """Return a text that any terminal in UTF-8 takes: names of files may hold other bytes."""
-    return text.encode(errors="backslashreplace").decode()
+    """Return a text that any terminal in UTF-8 takes, and obeys nothing in.
+
+    Names of files may hold other bytes, the ends of lines, and codes for colours.
+    """
+    decoded = text.encode(errors="backslashreplace").decode()
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], decoded)
 
 
 def report(error: Exception) -> int:

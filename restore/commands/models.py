@@ -1,5 +1,7 @@
 """`restore models`: what is installed."""
 
+import json
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +12,8 @@ from restore.commands.columns import to_lines
 if TYPE_CHECKING:
     from restore.checkpoint import Header
 
-HEADINGS = ("name", "task", "size", "labels", "scores", "licence of the data")
+HEADINGS = ("name", "task", "size")
+GAP, WIDTH = "    ", 80
 MANY = 24  # labels that are listed; of more the first and the number
 
 
@@ -20,7 +23,10 @@ MANY = 24  # labels that are listed; of more the first and the number
     type=click.Choice(["lpips"]),
     help="Download what is not shipped: the network that LPIPS measures with, for training.",
 )
-def models(fetch: Literal["lpips"] | None) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line for each model."
+)
+def models(fetch: Literal["lpips"] | None, as_json: bool) -> None:
     """List the models that are installed. Size is that of the squares it was trained on.
 
     Labels are the classes that `restore generate NAME --label LABEL` draws.
@@ -33,15 +39,30 @@ def models(fetch: Literal["lpips"] | None) -> None:
     from restore.assets import checkpoint_names, checkpoint_path
     from restore.checkpoint import read_header
 
-    rows = [_row(name, read_header(checkpoint_path(name))) for name in checkpoint_names()]
-    for line in to_lines([HEADINGS, *rows]):
+    headers = {name: read_header(checkpoint_path(name)) for name in checkpoint_names()}
+    if as_json:
+        for name, header in headers.items():
+            click.echo(json.dumps(header.model_dump(mode="json") | {"name": name}))
+        return
+    rows = [(name, header.task, f"{header.size} px") for name, header in headers.items()]
+    heads, *lines = to_lines([HEADINGS, *rows])
+    click.echo(heads)
+    for line, header in zip(lines, headers.values(), strict=True):
         click.echo(line)
+        for what, fact in _facts(header):
+            text = f"{what}: {fact}"
+            click.echo(textwrap.fill(text, WIDTH, initial_indent=GAP, subsequent_indent=GAP))
 
 
-def _row(name: str, header: "Header") -> tuple[str, ...]:
+def _facts(header: "Header") -> list[tuple[str, str]]:
+    """Return what else there is to say of a checkpoint."""
     scores = ", ".join(f"{score} {value:.4g}" for score, value in header.scores.items())
-    facts = (_shorten(header.labels), scores, header.licence)
-    return name, header.task, f"{header.size} px", *(fact or "-" for fact in facts)
+    facts = (
+        ("labels", _shorten(header.labels)),
+        ("scores", scores),
+        ("licence of the data", header.licence),
+    )
+    return [(what, fact) for what, fact in facts if fact]
 
 
 def _shorten(labels: Sequence[str]) -> str:

@@ -50,9 +50,9 @@ class FixOptions:
 
     Attributes:
         mask: picture of the hole, in the photo as displayed. For a folder of photos it may be a
-            folder of masks. None with mask_is="alpha", or to mend the photo as a whole.
+            folder of masks. None to mend the photo as a whole, or where it marks its own hole.
         mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
-            of the photo are the hole and come back opaque.
+            of the mask are the hole; without a mask those of the photo, which come back opaque.
         grow: by how many pixels the hole is widened.
         upscale: how many times wider and higher a photo is made while it is mended: 1, 2 or 4.
         natural: 0 mends faithfully to the photo, 1 towards photos that look real, see
@@ -217,7 +217,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
         sentences = ()  # it stays whatever it is
     sentences += _check_share(job.photo, hole_share(hole), options)
     alpha = photo.alpha
-    if alpha is not None and options.mask_is == "alpha":
+    if alpha is not None and (job.mask or options.mask) is None:
         alpha = np.where(hole == 1, np.uint8(255), alpha)
     if not copied:
         _check_results(job, photo, alpha)
@@ -320,9 +320,7 @@ def write_result(
 
 def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     """Return the mask (H, W) {0, 1} of one photo, 1 is the hole, grown."""
-    if options.mask_is != "alpha":
-        path = job.mask or options.mask
-        assert path is not None, "only with mask_is='alpha' a photo marks its own hole"
+    if (path := job.mask or options.mask) is not None:
         _check_bytes(path, options.max_bytes)
         height, width = photo.pixels.shape[:2]
         mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
@@ -350,10 +348,16 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
     marked = f"The mask{widened} marks {share:.1%} of {path} as hole"
     other = {"hole": "known", "known": "hole"}.get(options.mask_is)
     hint = (
-        f"; if its white and black are the wrong way round, use --mask-is {other}" if other else ""
+        f"; if its white and black are the wrong way round, use --mask-is {other}, and where its "
+        "transparent part is the hole, --mask-is alpha"
+        if other
+        else ""
     )
     if share > LARGEST_HOLE:
         raise UsageError(f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled{hint}.")
     if share > SUSPECT_HOLE:
         return (f"{marked}{hint}.",)
-    return (f"The mask marks nothing in {path}, so the photo is copied.",) if share == 0 else ()
+    if share > 0:
+        return ()
+    white = " (white counts, from 50 % gray up; no colours, nothing transparent)" if other else ""
+    return (f"The mask marks nothing in {path}{white}, so the photo is copied.",)

@@ -29,7 +29,8 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
             )
     is_folder = out is None or out.endswith(("/", os.sep)) or Path(out).is_dir()
     if not is_folder and len(photos) > 1:
-        raise UsageError(f"{len(photos)} photos don't fit into one file; write --out {out}/.")
+        folder = drop_extension(str(out))
+        raise UsageError(f"{len(photos)} photos don't fit into one file; write --out {folder}/.")
     jobs = [
         Job(photo, number_results(_result_of(photo, out, is_folder), options.count))
         for photo in photos
@@ -126,17 +127,14 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
     """Refuse a request that says twice what the hole is, or something of it where there is none.
 
     Raises:
-        UsageError: a mask beside mask_is="alpha"; settings of a mask without one; settings of
+        UsageError: settings of a mask without one; settings of
             mending whole photos beside a mask.
         RestoreError: the mask doesn't exist.
     """
     mask = options.mask
     if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
         raise UsageError("With --find damage is found, not given; leave out --mask and --mask-is.")
-    if options.mask_is == "alpha":
-        if mask is not None or pattern is not None:
-            raise UsageError("With --mask-is alpha the photo marks its own hole; leave out --mask.")
-    elif is_whole(options, pattern):
+    if is_whole(options, pattern):
         if options.mask_is == "known" or (options.grow and options.find is None):
             raise UsageError(
                 "--mask-is known and --grow change a mask, and there is none; add --mask MASK."

@@ -144,7 +144,7 @@ def pair_folder(tree: Tree) -> Plan:
         else:
             results = number_results(tree.out / name, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {drop_extension(name) for name in photos}
+    owners = {_compose(drop_extension(name)) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(photos)
     return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, tuple(listing.links))
@@ -196,9 +196,14 @@ def _read_pattern(pattern: str) -> Callable[[str], str | None]:
 
     def owner_of(name: str) -> str | None:
         match = expression.fullmatch(name if named else drop_extension(name))
-        return f"{match[1]}{match[2]}" if match else None
+        return _compose(f"{match[1]}{match[2]}") if match else None
 
     return owner_of
+
+
+def _compose(name: str) -> str:
+    """Return a name in one form: a Mac may write é as e with an accent, other systems as é."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:
@@ -210,10 +215,13 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
     folder, photo = _masks_place(tree)[0], tree.folder / name
     if folder is None:
         return None
-    found = masks.get(drop_extension(name), [])
+    key = _compose(drop_extension(name))
+    found = masks.get(key, [])
     chosen = [path for path in found if path.name == photo.name] or found
     if not chosen:
-        raise UsageError(f"{photo} has no mask in {folder}.")
+        near = [mask for owner in masks if owner.lower() == key.lower() for mask in masks[owner]]
+        hint = f"; {near[0]} differs in upper and lower case" if near else ""
+        raise UsageError(f"{photo} has no mask in {folder}{hint}.")
     if len(chosen) > 1:
         names = " and ".join(str(path) for path in chosen)
         raise UsageError(f"{photo} has several masks, {names}; leave one.")
@@ -296,6 +304,11 @@ def _check_tree(tree: Tree) -> None:
         raise UsageError(f"Photos are not written over; name another --out than {tree.folder}.")
     if mask is not None and mask.is_dir() and real_path(mask) == out:
         raise UsageError(f"--out {tree.out} is the folder of the masks; name another one.")
+    if out.is_relative_to(folder) and _holds_pictures_of_others(tree.out):
+        raise UsageError(
+            f"--out {tree.out} lies among the photos and holds pictures that no report there tells "
+            "of; name another one."
+        )
     if folder.is_relative_to(out):
         raise UsageError(f"The photos lie inside --out {tree.out}; name a folder of its own.")
     if tree.out.exists() and not tree.out.is_dir():
@@ -367,3 +380,10 @@ def refuse_leaving(result: Path, out: Path) -> None:
     if place.is_relative_to(out) and not real_path(place).is_relative_to(real_path(out)):
         raise UsageError(f"{place} is a link that leads out of {out}; remove it.")
     refuse_unwritable(result)
+
+
+def _holds_pictures_of_others(out: Path) -> bool:
+    """Tell whether a folder holds pictures, but no report of a run that wrote them."""
+    if not out.is_dir() or find_reports(out):
+        return False
+    return any(is_photo(out / name) for name in _list_files(out, []).files)

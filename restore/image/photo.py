@@ -161,7 +161,7 @@ def drop_extension(name: str) -> str:
 def extension_of(name: str) -> str:
     """Return what a name or path ends with from its last dot on, "" where that is no extension.
 
-    What begins with a digit is none: scan.1, scan.1-fixed.
+    What begins with a digit or holds a space is none: scan.1, scan.1-fixed, "Mr. Smith".
     """
     extension = PurePosixPath(name).suffix
-    return "" if extension[1:2].isdigit() else extension
+    return "" if extension[1:2].isdigit() or " " in extension else extension

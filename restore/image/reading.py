@@ -149,7 +149,10 @@ def open_picture(
     except RestoreError:
         raise
     except UnidentifiedImageError:
-        message = f"{path} is not a picture that can be read; accepted are {ACCEPTED}."
+        start = data[:4] if data is not None else path.open("rb").read(4)
+        is_tiff = start in {b"II*\0", b"MM\0*"}
+        kind = "a TIFF of a kind, as with 32 bits, that can't be" if is_tiff else ""
+        message = f"{path} is {kind or 'not a picture that can be'} read; accepted are {ACCEPTED}."
         raise RestoreError(message) from None
     except Image.DecompressionBombError:
         raise RestoreError(too_large) from None

@@ -43,7 +43,8 @@ def read_mask(
     Args:
         path: the picture.
         size: (height, width) of the photo as displayed.
-        mask_is: "hole": white marks the hole; "known": white marks what stays, black the hole.
+        mask_is: "hole": white marks the hole; "known": white marks what stays, black the hole;
+            "alpha": what is transparent is the hole, see `mask_from_alpha`.
         max_pixels: a larger picture is refused, width times height.
 
     Raises:
@@ -51,6 +52,8 @@ def read_mask(
             and by more than rounding a side does.
         RestoreError: the file can't be read.
     """
+    if len(size) != 2 or min(size) < 1:
+        raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
     mask = read_whole_mask(path, mask_is, max_pixels=max_pixels)
     (height, width), (tall, broad) = mask.shape, size
     rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
@@ -66,11 +69,17 @@ def read_whole_mask(
     path: str | Path, mask_is: str = "hole", *, max_pixels: int = MAX_PIXELS
 ) -> Mask:
     """Read a picture as a mask of its own size; the rest as `read_mask`."""
-    if mask_is not in {"hole", "known"}:
-        raise UsageError(f"A mask is 'hole' or 'known', what its white marks, not '{mask_is}'.")
+    if mask_is not in {"hole", "known", "alpha"}:
+        raise UsageError(
+            f"A mask is 'hole' or 'known', what its white marks, or 'alpha', not '{mask_is}'."
+        )
     with open_picture(path, max_pixels) as picture:
         deep = read_samples(Path(path), picture)
         shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
+        if mask_is == "alpha":
+            if not shown.has_transparency_data:
+                raise UsageError(f"The mask {path} has no transparency that marks a hole.")
+            return mask_from_alpha(np.asarray(shown.convert("RGBA").getchannel("A")))
         white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
     return (white if mask_is == "hole" else ~white).view(np.uint8)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from restore.assets import classifier_path
 from restore.commands.scores import NO_LPIPS
@@ -119,7 +120,11 @@ def test_what_a_mender_needs_is_told(run, photos: Path) -> None:
     assert ran.code == 2 and "Did you mean 'noisy'" in ran.sentence
 
 
-def test_a_detector_is_scored_on_damaged_photos(run, photos: Path, tmp_path: Path) -> None:
+def test_a_detector_is_scored_on_damaged_photos(run, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, photo in (("astronaut", data.astronaut()), ("chelsea", data.chelsea())):
+        Image.fromarray(photo[:300, :320]).save(photos / f"{name}.png")
     words = ["evaluate", "scratches", photos, "--degrade", "scratched", "--limit", 2]
     ran = run(*words, "--sheet", tmp_path / "sheet.png")
     assert ran.code == 0

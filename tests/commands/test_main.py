@@ -13,7 +13,7 @@ from PIL import Image
 
 from restore import __version__
 from restore.commands import cli, main
-from restore.commands.messages import sentence_of
+from restore.commands.messages import sentence_of, to_printable
 from restore.errors import RestoreError, UsageError
 
 
@@ -86,14 +86,14 @@ def test_every_error_is_one_sentence(
 
 
 def test_developers_get_the_traceback(monkeypatch) -> None:
-    monkeypatch.setattr(cli.commands["models"], "callback", lambda fetch: 1 / 0)
+    monkeypatch.setattr(cli.commands["models"], "callback", lambda **_: 1 / 0)
     monkeypatch.setenv("RESTORE_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         main(["models"])
 
 
 def test_ctrl_c_is_quiet(run, monkeypatch) -> None:
-    def interrupt(fetch: object) -> None:
+    def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli.commands["models"], "callback", interrupt)
@@ -194,3 +194,7 @@ def test_closed_streams_take_no_number_from_a_photo(
     with Image.open(tmp_path / "b.tif") as spoiled, Image.open(photo) as clean:
         spoiled.load()
         assert spoiled.size == clean.size
+
+
+def test_codes_for_the_terminal_are_shown_and_not_obeyed() -> None:
+    assert to_printable("a\x1b[31m\nb\x9b é.jpg") == "a\\x1b[31m\\nb\\x9b é.jpg"

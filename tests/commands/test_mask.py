@@ -195,3 +195,11 @@ def test_a_mask_that_its_format_can_not_hold_is_refused_before_the_work(
     photo = write_picture("p.png", np.zeros((1, 17_000, 3), np.uint8))
     ran = run("mask", photo, "--find", "scratches", "--out", photo.with_name("m.webp"))
     assert ran.code == 1 and "at most 16383" in ran.sentence
+
+
+def test_what_is_invisible_has_no_colour(run, write_picture, tmp_path) -> None:
+    pixels = np.full((20, 30, 4), (255, 0, 0, 255), np.uint8)
+    pixels[10:, :, 3] = 0
+    run("mask", write_picture("p.png", pixels), "--color", "red")
+    mask = read(tmp_path / "p-mask.png")
+    assert (mask[:10] == 255).all() and (mask[10:] == 0).all()

@@ -1,5 +1,6 @@
 """`restore models`: the table, and what can be fetched."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -19,18 +20,25 @@ def installed(tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return folder
 
 
-def test_every_restorer_has_a_line(run, installed: Path) -> None:
+def test_every_restorer_has_its_lines(run, installed: Path) -> None:
     ran = run("models")
     assert ran.code == 0
-    heading, line = ran.out.splitlines()
-    assert heading.split("  ")[0] == "name"
-    assert line.split() == ["tiny", "inpaint", "64", "px", "-", "psnr", "9.5", "CC0"]
+    heading, first, *others = ran.out.splitlines()
+    assert heading.split() == ["name", "task", "size"]
+    assert first.split() == ["tiny", "inpaint", "64", "px"]
+    assert others == ["    scores: psnr 9.5", "    licence of the data: CC0"]
+    for title, value in (("task", "inpaint"), ("size", "64 px")):
+        assert heading.index(title) == first.index(value)
 
 
-def test_columns_stand_below_each_other(run, installed: Path) -> None:
-    heading, line = run("models").out.splitlines()
-    for title, value in (("task", "inpaint"), ("size", "64 px"), ("licence", "CC0")):
-        assert heading.index(title) == line.index(value)
+def test_no_line_is_wider_than_a_terminal(run) -> None:
+    assert max(map(len, run("models").out.splitlines())) <= 80
+
+
+def test_headers_come_as_json(run, installed: Path) -> None:
+    (line,) = run("models", "--json").out.splitlines()
+    found = json.loads(line)
+    assert (found["name"], found["task"], found["scores"]) == ("tiny", "inpaint", {"psnr": 9.5})
 
 
 def test_fetch_says_where_it_went(run, monkeypatch, tmp_path) -> None:

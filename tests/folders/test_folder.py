@@ -335,7 +335,7 @@ from pathlib import Path
 import restore.folders.run as run
 from restore.commands import main
 class Slow:
-    name = "slow"
+    name, mends = "slow", False
     def steps(self, photo, mask, seed=0, at_once=1):
         time.sleep(0.05)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)

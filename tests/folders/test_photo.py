@@ -85,6 +85,20 @@ def test_a_restorer_does_not_practise_on_what_is_invisible(
     assert "p.png is too small to practise on" in sentence
 
 
+def test_the_transparent_part_of_a_mask_may_be_the_hole(
+    write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.full((20, 30, 4), 200, np.uint8))
+    mask = np.full((20, 30, 4), 255, np.uint8)
+    mask[5:9, 5:9, 3] = 0
+    options = FixOptions(write_picture("m.png", mask), "alpha", seed=7)
+    list(fix_photo(fake_restorer, Job(photo, (tmp_path / "out.png",)), options))
+    fixed = np.array(Image.open(tmp_path / "out.png"))
+    changed = (fixed != 200).any(axis=2)
+    assert changed[5:9, 5:9].all() and changed.sum() == 16
+    assert (fixed[..., 3] == 200).all(), "the photo's own transparency stays"
+
+
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
     mask = write_picture("mask.png", white_rows(70))

@@ -51,7 +51,7 @@ def test_photos_keep_their_names_in_a_folder() -> None:
         (["p.png", "p.png"], None, 1, "would both become p-fixed.png"),
         (["p.png", "p-1.png"], None, 1, None),
         (["p-1.png", "p.png"], "new/", 2, None),
-        (["p.png", "q.png"], "one.png", 1, "write --out one.png/"),
+        (["p.png", "q.png"], "one.png", 1, "write --out one/"),
         (["p.png"], "p.png", 1, "p.png is an input"),
         (["p.png"], ".", 1, "p.png is an input"),
         (["p.png"], "b/../p.png", 1, "is an input"),

@@ -44,7 +44,6 @@ def test_collisions_are_found_before_anything_is_opened(
     ("options", "error", "sentence"),
     [
         (FixOptions(), UsageError, "'mend', which is not installed.*--mask MASK"),
-        (FixOptions(Path("m.png"), "alpha"), UsageError, "leave out --mask"),
         (FixOptions(Path("nowhere.png")), RestoreError, "no mask nowhere.png"),
         (FixOptions(Path(os.sep)), UsageError, "is a folder"),
     ],

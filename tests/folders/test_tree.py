@@ -132,7 +132,33 @@ def test_results_and_masks_inside_the_folder_are_not_photos(make_album, write_pi
     make_album("a.png")
     MASKS.rename(PHOTOS / "masks")
     write_picture("photos/out/before.png")
-    assert list(pairs(plan(PHOTOS / "masks", out=PHOTOS / "out"))) == ["photos/a.png"]
+    Path("photos/out/report.jsonl").touch()
+    found = plan(PHOTOS / "masks", out=PHOTOS / "out", resume=True)
+    assert list(pairs(found)) == ["photos/a.png"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_album_among_the_photos_is_no_place_for_results(
+    make_album, write_picture, overwrite: bool
+) -> None:
+    make_album("a.png")
+    write_picture("photos/best/mine.png")
+    with pytest.raises(UsageError, match="holds pictures that no report there tells of"):
+        plan(out=PHOTOS / "best", overwrite=overwrite)
+
+
+def test_names_fit_however_their_accents_are_written(make_album) -> None:
+    make_album("fru\u0308h.png")
+    (MASKS / "fru\u0308h.png").rename(MASKS / "fr\u00fch.png")
+    found = plan()
+    assert len(found.jobs) == 1 and not found.failures and not found.idle_masks
+
+
+def test_a_mask_of_other_case_is_named(make_album) -> None:
+    make_album("IMG.png", "b.png")
+    (MASKS / "IMG.png").rename(MASKS / "img.png")
+    ((name, sentence),) = plan().failures
+    assert name == "IMG.png" and sentence.endswith("masks/img.png differs in upper and lower case.")
 
 
 def test_masks_may_lie_around_the_folder(make_album) -> None:
@@ -168,7 +194,6 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
         ({"pattern": "{stem}{stem}"}, "{stem} once"),
         ({"pattern": "../{stem}"}, "{stem} once"),
         ({"mask": MASKS / "a.png", "pattern": "{stem}_mask"}, "is a file"),
-        ({"mask_is": "alpha"}, "leave out --mask"),
         ({"mask": Path("nowhere")}, "no mask nowhere"),
         ({"adapt": 30}, "photos is a folder, and --adapt takes photos"),
         ({"pattern": "{stem}_mask"}, "no photos to fix in photos: photos/a.png has no mask"),

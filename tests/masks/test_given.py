@@ -252,3 +252,23 @@ def test_thresholds_may_be_extreme(threshold: float) -> None:
     assert mask_from_chances(chances, threshold).all() == (threshold == 0)
     chances[3, 3] = 1
     assert mask_from_chances(chances, threshold)[3, 3]
+
+
+def test_what_is_transparent_in_a_mask_may_be_the_hole(tmp_path: Path) -> None:
+    pixels = np.full((20, 30, 4), 255, np.uint8)
+    pixels[5:9, 5:9, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "m.png")
+    expected = np.zeros((20, 30), np.uint8)
+    expected[5:9, 5:9] = 1
+    assert np.array_equal(read_mask(tmp_path / "m.png", (20, 30), "alpha"), expected)
+    assert np.array_equal(read_mask(tmp_path / "m.png", (20, 30)), 1 - expected)
+    Image.fromarray(pixels[..., :3]).save(tmp_path / "opaque.png")
+    with pytest.raises(UsageError, match="no transparency that marks"):
+        read_mask(tmp_path / "opaque.png", (20, 30), "alpha")
+
+
+@pytest.mark.parametrize("size", [(20, 30, 3), (0, 0)])
+def test_a_size_is_a_height_and_a_width(tmp_path: Path, size: tuple[int, ...]) -> None:
+    Image.new("L", (30, 20)).save(tmp_path / "m.png")
+    with pytest.raises(UsageError, match=r"is \(height, width\)"):
+        read_mask(tmp_path / "m.png", size)  # type: ignore[arg-type]
