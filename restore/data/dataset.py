@@ -22,6 +22,8 @@ from restore.errors import RestoreError
 from restore.image import Pixels
 from restore.masks import Preset
 
+PATIENCE = 30  # seconds that a worker goes on after SIGTERM, for the process it works for to save
+
 T = TypeVar("T")
 
 
@@ -313,15 +315,16 @@ def _to_batch(stacked: _Stacked) -> Batch:
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Let processes that are started here never see Ctrl-C; the one that started them saves then.
+    """Let processes that are started here not see Ctrl-C and SIGTERM until they are ready for them.
 
-    A terminal sends it to all of them, and a child begins with the signals blocked that its parent
-    has blocked. Windows has none of this.
+    A terminal sends these to all of them, as `timeout` does, and the process that started them
+    saves then. A child begins with the signals blocked that its parent has blocked. Windows has
+    none of this.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -329,6 +332,10 @@ def _no_interrupts() -> Iterator[None]:
 
 
 def _calm_worker(_: int) -> None:
+    """Let a worker never end by Ctrl-C, and by SIGTERM only after `PATIENCE`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(PATIENCE))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -64,15 +64,23 @@ def train(
     if team.is_first and not list_states(run / "state"):
         _refuse_losses(recipe, run)
     kind = find_task(recipe)
+    if not list_states(run / "state"):
+        _check_names(kind(recipe, team, None, _be_quiet), start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
     training.resume_or_start(start)
     if team.is_first:
         task.remember(run)
-    with _stop_on_signals(training):
+    with _stop_on_signals(training), _told_of_workers():
         training.run_all()
     team.leave()
     return training.checkpoint
+
+
+def _check_names(task: Task, start: str | Path | None) -> None:
+    """Refuse what names nothing or nothing fitting, before all photos are looked at."""
+    if start is not None:
+        check_task(checkpoint_path(start), *list_related(task))
 
 
 def _refuse_losses(recipe: Recipe, run: Path) -> None:
@@ -342,3 +350,17 @@ def _stop_on_signals(training: Training) -> Iterator[None]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _told_of_workers() -> Iterator[None]:
+    """Say in a sentence that a process which reads photos has ended, whenever it did."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RestoreError(
+            "A process that reads photos was ended from outside; if memory ran out, take a smaller "
+            "'batch' or --set workers=0. The same command goes on from the last state."
+        ) from error

@@ -46,7 +46,10 @@ class RestorerTask(PhotoTask):
                     "The LPIPS backbone is absent, and without it there is nothing to learn by; "
                     "fetch it with: restore models --fetch lpips."
                 )
-            say("The LPIPS backbone is absent, so training goes on without that term.")
+            say(
+                "The LPIPS backbone is absent, so training goes on without that term, by which "
+                "restorers learn most; stop, and fetch it with: restore models --fetch lpips."
+            )
         elif lpips is not None:
             lpips = lpips.to(team.device).to(memory_format=torch.channels_last)
         augmented = is_augmented(recipe.augment, None if found is None else len(found.photos))

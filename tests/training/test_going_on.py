@@ -59,3 +59,20 @@ def test_a_finished_run_says_so(photos: Path, tmp_path: Path, capsys) -> None:
     capsys.readouterr()
     train(recipe, photos, tmp_path, device="cpu")
     assert "1/1 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "start", "words"),
+    [
+        ((), "nope", "There is no checkpoint 'nope'"),
+        (("mask=nope",), None, "no mask preset 'nope'|There is no .* 'nope'"),
+        (("generator.arguments={nope=1}",), None, "'nope'"),
+        ((), "digits", "draws pictures from noise"),
+    ],
+)
+def test_wrong_names_are_told_before_photos_are_looked_at(
+    tmp_path: Path, overrides: tuple[str, ...], start: str | None, words: str
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(UsageError, match=words):
+        train(load_recipe("inpaint", overrides), nowhere, tmp_path / "run", "cpu", start=start)

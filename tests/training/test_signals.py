@@ -1,0 +1,54 @@
+"""What ends a run from outside."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from restore.errors import RestoreError
+from restore.training import load_recipe, train
+from restore.training.restorer_step import RestorerStep
+from restore.training.state import list_states
+
+TINY = (
+    "workers=0",
+    "steps=2",
+    "stages=[{size=32, batch=2, share=1}]",
+    "generator.arguments={base='damaged', channels=[8, 8], blocks=[1, 1]}",
+)
+
+
+def test_a_worker_that_is_gone_is_told_in_a_sentence(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def update(*_: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    monkeypatch.setattr(RestorerStep, "update", update)
+    with pytest.raises(RestoreError, match="if memory ran out, take a smaller 'batch'"):
+        train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_to_all_processes_of_a_run_saves_it(photos: Path, tmp_path: Path) -> None:
+    settings = [word for s in (*TINY, "workers=2", "steps=100000") for word in ("--set", s)]
+    command = [sys.executable, "-m", "restore", "train", str(photos), "--recipe", "mend"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path), *settings],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert re.search(r"Stopped at step \d+ of 100000", told), told
+    assert list_states(tmp_path / "state")
