@@ -90,9 +90,9 @@ def test_the_same_assets_are_found_from_anywhere(run, installed: Path) -> None:
 
 
 def test_models_from_anywhere(run) -> None:
-    ran = run("-m", "restore", "models")
+    ran = run("-m", "restore", "models", "--json")
     assert ran.returncode == 0, ran.stderr
-    assert [line.split()[0] for line in ran.stdout.splitlines()] == ["name", *checkpoint_names()]
+    assert [json.loads(line)["name"] for line in ran.stdout.splitlines()] == checkpoint_names()
 
 
 def test_a_photo_is_fixed_from_anywhere(run, installed: Path, tiny_checkpoint, tmp_path) -> None:
