@@ -26,7 +26,7 @@ class Entry:
         mask: the mask's path; None where the photo marks its own hole or none was found.
         out: the result's path in the folder of results; None where none was written.
         status: "done"; "failed"; or "kept": done by an earlier run, and not written down again.
-        sentence: why it failed.
+        sentence: why it failed, or what is odd about it, as a mask that marks nothing.
         seconds: that reading, filling and writing took.
         seed: of the fill.
         settings: the other options that the result depends on.

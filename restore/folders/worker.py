@@ -128,7 +128,12 @@ class Worker:
             zip(job.results, told, strict=True), start=self.tree.options.seed
         ):
             now = self._describe(job, result, seed, hashes)
-            same = [e for e in entries if e == replace(now, mask=e.mask, seconds=e.seconds)]
+            same = [
+                entry
+                for entry in entries
+                if entry
+                == replace(now, mask=entry.mask, seconds=entry.seconds, sentence=entry.sentence)
+            ]
             if not same:
                 return []
             kept.append(replace(same[-1], status="kept"))
@@ -153,7 +158,11 @@ class Worker:
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
-        entry = replace(self._describe(job, result, seed, hashes), seconds=seconds)
+        entry = replace(
+            self._describe(job, result, seed, hashes),
+            seconds=seconds,
+            sentence=" ".join(opened.warnings) or None,
+        )
         self.written[result] = entry.out_sha256
         return entry
 
