@@ -46,7 +46,8 @@ def fix_plan(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
             ):
                 counts[entry.status] += 1
-                bar.update(bar.task_ids[0], advance=1, facts=_facts(bar, counts))
+                bar.advance(bar.task_ids[0])
+                bar.update(bar.task_ids[0], facts=_facts(bar, counts))
                 if as_json:
                     click.echo(json.dumps(asdict(entry)))
                 if entry.status == "failed":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
@@ -35,6 +36,10 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses
 
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # bytes; colour profiles of scanners may have over 1 MiB
+
+_lock = Lock()
+_rooms: list[int] = []  # pixels that callers of `_room_for` need now
+_usual: int | None = None  # Pillow's limit without them
 
 # Tags of TIFFs: what only raw files have, and what says that there is more than Pillow shows.
 _DNG_VERSION, _NEW_SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
@@ -129,9 +134,6 @@ def open_picture(
         f"{path} is larger than the {max_pixels / 1e6:.0f} megapixels that are accepted; "
         "restore fix takes larger ones with --max-megapixels."
     )
-    # Pillow's own limit is one for the whole process: raised only where somebody asks for more.
-    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
-        Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         if data is None:
             _check_readable(path)
@@ -139,7 +141,7 @@ def open_picture(
             raise RestoreError(f"{path} is empty (0 bytes).")
         accepted = (*dict.fromkeys(FORMATS.values()), "GIF", "PPM")
         file = path.open("rb") if data is None else BytesIO(data)
-        with file, Image.open(file, formats=accepted) as picture:
+        with _room_for(max_pixels), file, Image.open(file, formats=accepted) as picture:
             if picture.width * picture.height > max_pixels:
                 raise RestoreError(too_large)
             if picture.format == "PNG":  # whose checksums Pillow skips when it decodes
@@ -163,6 +165,34 @@ def open_picture(
             raise RestoreError(f"Can't read {path}: {error.strerror}.") from None
         message = f"{path} is damaged or cut short ({str(error).rstrip('.')})."
         raise RestoreError(message) from None
+
+
+@contextmanager
+def _room_for(pixels: int) -> Iterator[None]:
+    """Let Pillow take pictures of so many pixels inside the block, if it took fewer.
+
+    Its limit is one for the whole process, which may be another program's, too; it looks at it when
+    it opens pictures and, of some formats, when it decodes them.
+    """
+    global _usual
+    with _lock:
+        if not _rooms:
+            _usual = Image.MAX_IMAGE_PIXELS
+        _rooms.append(pixels)
+        _set_limit()
+    try:
+        yield
+    finally:
+        with _lock:
+            _rooms.remove(pixels)
+            _set_limit()
+
+
+def _set_limit() -> None:
+    """Give Pillow its usual limit, or the largest that is asked for now; it refuses the double."""
+    most = max(_rooms, default=0)
+    is_enough = _usual is None or most <= 2 * _usual
+    Image.MAX_IMAGE_PIXELS = _usual if is_enough else most
 
 
 def _check_readable(path: Path) -> None:

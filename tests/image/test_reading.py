@@ -373,3 +373,16 @@ def test_training_refuses_what_fix_refuses() -> None:
     ):
         with pytest.raises(RestoreError, match=words):
             read_pixels("a", data)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_a_larger_limit_is_for_one_photo_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    path = tmp_path / "large"
+    path.write_bytes(encode(RGB, format))
+    assert read_image(path, max_pixels=1000).pixels.shape == (24, 36, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
