@@ -92,7 +92,10 @@ def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
     }
     for name, value in tensors.items():
         if not value.isfinite().all():
-            raise RestoreError(f"{path} is not written: '{name}' is no number that fp16 holds.")
+            raise RestoreError(
+                f"{path} is not written: '{name}' is beyond 65504, the most that fp16 holds; train "
+                "again with a lower rate, as with --set optimizer.lr=1e-4."
+            )
     content = save(tensors, {HEADER_KEY: header.model_dump_json()})
     write_bytes(path, content, overwrite=True)
 

@@ -39,7 +39,7 @@ class Restorer:
 
     @property
     def mends(self) -> bool:
-        """Whether `fix` takes photos of 16 bits, as what mends them does."""
+        """Whether it mends photos, which may have 16 bits, and does not only fill holes."""
         return self.settings.task == "mend"
 
     @classmethod
@@ -155,21 +155,19 @@ class Restorer:
         photo: AnyPixels,
         mask: NDArray[np.generic] | None = None,
         seed: int = 0,
-        at_once: int = 1,
     ) -> Steps:
         """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
-        So the windows of several photos can be restored side by side; at most `at_once` of them,
-        which share the memory that is free.
+        So the windows of several photos can be restored side by side.
         """
         seed = _read_seed(seed)
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:
-                return self._mend(photo, seed, self.keep_fading, at_once)
+                return self._mend(photo, seed, self.keep_fading)
             if self.upscale > 1:
                 raise UsageError("Only whole photos are made larger; leave out the mask.")
-            return self._mend_inside(photo, _read_mask(photo, mask), seed, at_once)
+            return self._mend_inside(photo, _read_mask(photo, mask), seed)
         if mask is None:
             raise UsageError(
                 f"{self.settings.name} fills holes and needs a mask; 'mend' needs none."
@@ -201,13 +199,13 @@ class Restorer:
         )
         return torch.stack([*answers]).mean(dim=0)
 
-    def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool, at_once: int) -> Steps:
-        memory = free_memory(self.device) // at_once
+    def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool) -> Steps:
+        memory = free_memory(self.device)
         return Mender(self.generator, memory, self.upscale, keep_fading).steps(photo, seed)
 
-    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int, at_once: int) -> Steps:
+    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
-        mended = yield from self._mend(photo, seed, True, at_once)
+        mended = yield from self._mend(photo, seed, True)
         return np.where(mask[..., None] == 1, mended, photo)
 
 
@@ -218,9 +216,7 @@ def _mix(
     if not 0 <= natural <= 1:
         raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural:g}.")
     if is_natural(path):
-        raise UsageError(
-            f"{settings.name} is natural already; leave out the restorer or 'natural'."
-        )
+        raise UsageError(f"{settings.name} is natural already; leave out 'natural'.")
     other = natural_path(path)
     if not other.is_file():
         raise UsageError(

@@ -1,5 +1,6 @@
 """Files that come into a folder together: all of them, or, where anything fails, none."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from restore.image import check_target
+
+ASIDE = ".old"  # where old files lie until the new ones are in their place
 
 
 @contextmanager
@@ -21,7 +24,8 @@ def staged(folder: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        if not any((part / ASIDE).glob("*")):  # what could not be put back stays there
+            shutil.rmtree(part, ignore_errors=True)
         for place in new:  # the innermost first
             with suppress(OSError):
                 place.rmdir()
@@ -37,7 +41,7 @@ def replace_all(folder: Path, old: Iterable[Path], part: Path) -> None:
     Raises:
         UsageError: there is something else of such a name.
     """
-    fresh, aside = sorted(part.iterdir()), part / ".old"
+    fresh, aside = sorted(part.iterdir()), part / ASIDE
     aside.mkdir()
     moves = [(path, aside / path.name) for path in old]
     moves += [(path, folder / path.name) for path in fresh]
@@ -49,6 +53,8 @@ def replace_all(folder: Path, old: Iterable[Path], part: Path) -> None:
             source.rename(target)
     except BaseException:
         for source, target in reversed(begun):
-            with suppress(FileNotFoundError):  # the last may not have been moved yet
-                target.rename(source)
+            with suppress(OSError):
+                # The last may not have been moved yet, and of the old ones a place may be taken.
+                if os.path.lexists(target) and not os.path.lexists(source):
+                    target.rename(source)
         raise

@@ -35,9 +35,7 @@ class FakeRestorer:
             mask = np.ones(photo.shape[:2], np.uint8)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
 
-    def steps(
-        self, photo: Pixels, mask: Pixels, seed: int = 0, at_once: int = 1
-    ) -> Generator[None, None, Pixels]:
+    def steps(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Generator[None, None, Pixels]:
         return self.fix(photo, mask, seed)
         yield  # no windows
 

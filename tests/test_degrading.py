@@ -151,6 +151,8 @@ def test_a_jpeg_has_the_noise_that_was_asked_for(tmp_path: Path, quality: int) -
     flat = Image.fromarray(np.full((128, 128, 3), 128, np.uint8))
     flat.save(tmp_path / "a.jpg", quality=quality, subsampling=2)
     degrade(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    with Image.open(tmp_path / "a.jpg") as before, Image.open(tmp_path / "b.jpg") as after:
+        assert (after.quantization == before.quantization) == (quality == 98)
     levels = read(tmp_path / "b.jpg").astype(float)
     assert levels.std() == pytest.approx(20, abs=1)
     assert (levels[..., 0] - levels[..., 1]).std() == pytest.approx(20 * 2**0.5, abs=2)

@@ -49,14 +49,6 @@ def test_a_gray_photo_stays_gray(mender: Restorer) -> None:
     assert not (mender.fix(_photo(64, 64)) == mended).all()
 
 
-def test_windows_that_are_mended_side_by_side_share_the_memory(
-    mender: Restorer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("restore.restorer.free_memory", lambda _: 3 * 1024 * 900**2)
-    sides = [next(mender.steps(_photo(1300, 1300), at_once=n)).shape[2] for n in (1, 2)]
-    assert sides[0] > 700 > 640 >= sides[1] >= LEAST_SIDE
-
-
 @pytest.mark.parametrize("size", [(1100, 640), (520, 1500)])
 def test_tiles_join_to_what_the_whole_would_be(
     mender: Restorer, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch

@@ -70,3 +70,24 @@ def test_of_a_failure_no_folder_is_left(tmp_path: Path) -> None:
         _fill(part, "0.png")
         raise ZeroDivisionError
     assert [*tmp_path.iterdir()] == []
+
+
+def test_what_comes_while_files_are_replaced_stays_beside_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _fill(tmp_path, "0.png")
+    old[0].write_text("old")
+    rename = Path.rename
+
+    def come(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        if path == old[0]:
+            path.write_text("newcomer")
+        return moved
+
+    monkeypatch.setattr(Path, "rename", come)
+    with pytest.raises(UsageError, match="exists already"):
+        _replace(tmp_path, old, "0.png")
+    assert old[0].read_text() == "newcomer"
+    (kept,) = tmp_path.glob(".restore-*.part/.old/0.png")
+    assert kept.read_text() == "old"

@@ -166,7 +166,8 @@ def mask(
     click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
     if preview is not None and pixels is not None:
         shown = draw_mask(pixels, drawn)
-        write_image(preview, shown, Photo(shown), overwrite=overwrite)
+        like = Photo(shown, permissions=read.permissions if read else 0o666)
+        write_image(preview, shown, like, overwrite=overwrite)
         click.echo(to_printable(f"{preview} (what is marked is magenta)"))
 
 

@@ -3,10 +3,11 @@
 import itertools
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from typing import Any, NamedTuple, TypeVar
 
 import cv2
@@ -237,7 +238,7 @@ def load_batches(
     indices: Iterable[int],
     workers: int,
     warn: Callable[[str], None] = warnings.warn,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield batches of the items at `indices`, decoded ahead in `workers` processes.
 
     Args:
@@ -324,6 +325,7 @@ def _no_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # its start, with the first process, would unblock them again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

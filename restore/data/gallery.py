@@ -1,7 +1,7 @@
 """Pictures to learn to draw, with or without labels: photos, idx files, torchvision's data sets."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -354,7 +354,7 @@ def _stack(items: Sequence[PictureItem]) -> _Stacked:
 
 def load_pictures(
     squares: Squares, batch: int, indices: Iterable[int], workers: int, warn: Any
-) -> Iterator[PictureBatch]:
+) -> Generator[PictureBatch, None, None]:
     """Yield batches of squares without end; arguments and errors as `load_batches`."""
     for stacked in load_items(squares, batch, indices, workers, warn, _stack):
         label = None if squares.gallery.labels is None else stacked.label

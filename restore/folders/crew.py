@@ -17,7 +17,7 @@ from numpy import generic
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.device import one_thread
+from restore.device import free_memory, one_thread
 from restore.folders.photo import Fixer
 from restore.folders.repairer import Repairer
 from restore.image import AnyPixels
@@ -26,6 +26,8 @@ from restore.windows import Window, follow
 
 BATCH = 8  # windows that a GPU takes at once
 MOST_LANES = 8  # each holds a photo or two in memory
+# Bytes for each lane that mends: all may then have the largest tiles at once, as a photo alone has.
+LANE_MEMORY = 4 * 2**30
 PROBES = ((256, 256), (288, 352))  # sizes in pixels
 
 
@@ -53,7 +55,10 @@ def pick_way(restorer: Restorer) -> Way:
         return Way(batch=BATCH if same else 1, threads=threads)
     # No batches here: on one thread four windows of 256² took 0.25 s apart and 0.28 s together.
     if threads > 1 and all(_is_same_on_one_thread(restorer, window) for window in windows):
-        return Way(lanes=min(threads, MOST_LANES))
+        lanes = min(threads, MOST_LANES)
+        if restorer.mends:
+            lanes = min(lanes, free_memory(restorer.device) // LANE_MEMORY)
+        return Way(lanes) if lanes > 1 else Way(threads=threads)
     return Way(threads=threads)
 
 
@@ -89,7 +94,6 @@ class Member:
 
     restorer: Restorer
     ask: Callable[[Restorer, Window], Tensor]
-    at_once: int  # windows that may be restored at the same time
 
     @property
     def name(self) -> str:
@@ -105,7 +109,7 @@ class Member:
         self, photo: AnyPixels, mask: NDArray[generic] | None = None, seed: int = 0
     ) -> AnyPixels:
         """Fix a photo as `Restorer.fix` does."""
-        steps = self.restorer.steps(photo, mask, seed, self.at_once)
+        steps = self.restorer.steps(photo, mask, seed)
         return follow(steps, lambda window: self.ask(self.restorer, window))
 
 
@@ -132,8 +136,7 @@ class Crew:
 
     def __init__(self, *restorers: Restorer, way: Way | None = None) -> None:
         self.way = way or _pick_common(restorers)
-        at_once = self.way.lanes * self.way.batch
-        self.members = tuple(Member(restorer, self._ask, at_once) for restorer in restorers)
+        self.members = tuple(Member(restorer, self._ask) for restorer in restorers)
         self._threads = torch.get_num_threads()
         self._waiting: deque[Waiting] = deque()
         self._changed, self._closed = Condition(), False

@@ -359,5 +359,8 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
         return (f"{marked}{hint}.",)
     if share > 0:
         return ()
-    white = " (white counts, from 50 % gray up; no colours, nothing transparent)" if other else ""
-    return (f"The mask marks nothing in {path}{white}, so the photo is copied.",)
+    counts = {
+        "hole": " (what is at least half as bright as white, and not transparent, counts)",
+        "known": " (what is less than half as bright as white counts)",
+    }.get(options.mask_is, "")
+    return (f"The mask marks nothing in {path}{counts}, so the photo is copied.",)

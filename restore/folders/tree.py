@@ -188,6 +188,7 @@ def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]
 
 def _read_pattern(pattern: str) -> Callable[[str], str | None]:
     """Return what says to which photo, a path without extension, a mask's path belongs."""
+    pattern = _compose(pattern)
     extension = PurePosixPath(pattern).suffix
     named = extension.lower() in PICTURES
     before, after = map(re.escape, pattern.removesuffix(extension if named else "").split(STEM))
@@ -195,8 +196,8 @@ def _read_pattern(pattern: str) -> Callable[[str], str | None]:
     expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
 
     def owner_of(name: str) -> str | None:
-        match = expression.fullmatch(name if named else drop_extension(name))
-        return _compose(f"{match[1]}{match[2]}") if match else None
+        match = expression.fullmatch(_compose(name if named else drop_extension(name)))
+        return f"{match[1]}{match[2]}" if match else None
 
     return owner_of
 

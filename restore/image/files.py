@@ -95,9 +95,7 @@ def _put(part: Path, path: Path, overwrite: bool) -> None:
     if not overwrite:
         try:
             path.hardlink_to(part)  # fails where the name is taken, as renaming does not
-        except FileExistsError:
-            pass
-        except OSError:  # no hard links on this disk
+        except OSError:  # taken, or no hard links on this disk
             pass
         else:
             return
@@ -105,6 +103,17 @@ def _put(part: Path, path: Path, overwrite: bool) -> None:
     with suppress(OSError):  # a new file, or a disk without permissions
         part.chmod(stat.S_IMODE(path.stat().st_mode))
     part.replace(path)
+
+
+def permissions_for(path: Path) -> int:
+    """Return what a new file made of this one may have: its owner all, others no more than here.
+
+    A new file may be of another group, which then counts as others do.
+    """
+    facts = path.stat()
+    others = facts.st_mode & 0o006
+    own_group = not hasattr(os, "getegid") or facts.st_gid == os.getegid()
+    return 0o600 | (facts.st_mode & 0o060 if own_group else others << 3) | others
 
 
 def part_prefix(path: Path) -> str:

@@ -252,9 +252,8 @@ def encode_finely(encoding: dict[str, Any], *, colours: bool = False) -> dict[st
         encoding: as `read_encoding` gives it.
         colours: no subsampling beside fine tables either.
     """
-    coarse = colours and encoding.get("subsampling", 0) != 0
-    if sum(encoding.get("qtables", [()])[0]) <= FINE_TABLE and not coarse:
-        return encoding
+    if sum(encoding.get("qtables", [()])[0]) <= FINE_TABLE:
+        return encoding | {"subsampling": 0} if colours else encoding
     kept = {name: value for name, value in encoding.items() if name != "qtables"}
     return kept | LOSSY["JPEG"]
 

@@ -24,6 +24,7 @@ from restore.image.deep import (
     read_deep,
     to_eight_bits,
 )
+from restore.image.files import permissions_for
 from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.image.resources import read_resources
@@ -86,7 +87,7 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             resources=read_resources(picture),
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, Path(path)),
-            permissions=0o600 | (Path(path).stat().st_mode & 0o066),
+            permissions=permissions_for(Path(path)),
             warning=_warning_of(Path(path), picture),
         )
 

@@ -13,10 +13,8 @@ from restore.losses.adversarial import (
     GradientPenalty,
     Penalty,
     Played,
-    patch_shares,
-    weighted_mean,
 )
-from restore.losses.contract import Loss, Outputs, counted_share, hole_mean
+from restore.losses.contract import Loss, Outputs, counted_share
 from restore.losses.pictures import (
     CrossEntropy,
     Dice,
@@ -52,9 +50,6 @@ __all__ = [
     "TotalVariation",
     "WeightSize",
     "counted_share",
-    "hole_mean",
-    "patch_shares",
-    "weighted_mean",
 ]
 
 LOSSES: dict[str, type[Loss]] = {

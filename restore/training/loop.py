@@ -7,8 +7,8 @@ import copy
 import json
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
@@ -17,7 +17,14 @@ import tomli_w
 import torch
 
 from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
-from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
+from restore.checkpoint import (
+    Header,
+    check_name,
+    check_task,
+    load_network,
+    read_header,
+    save_checkpoint,
+)
 from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
@@ -65,7 +72,7 @@ def train(
         _refuse_losses(recipe, run)
     kind = find_task(recipe)
     if not list_states(run / "state"):
-        _check_names(kind(recipe, team, None, _be_quiet), start)
+        _check_names(kind(recipe, team, None, _be_quiet), team, start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
     training.resume_or_start(start)
@@ -77,10 +84,30 @@ def train(
     return training.checkpoint
 
 
-def _check_names(task: Task, start: str | Path | None) -> None:
-    """Refuse what names nothing or nothing fitting, before all photos are looked at."""
+def _check_names(task: Task, team: Team, start: str | Path | None) -> None:
+    """Refuse what does not fit, before all photos are looked at.
+
+    Names in the recipe have been refused when the task was made.
+
+    Raises:
+        UsageError: the weights to start from are of something else, or the processes can't share a
+            batch.
+    """
+    for stage in task.recipe.stages:
+        team.share(stage.batch)
     if start is not None:
-        check_task(checkpoint_path(start), *list_related(task))
+        _check_start(checkpoint_path(start), task)
+
+
+def _check_start(start: Path, task: Task) -> None:
+    """Refuse weights that the recipe's generator can't take."""
+    check_task(start, *list_related(task))
+    header = read_header(start)
+    if header.network != task.recipe.generator:
+        raise UsageError(
+            f"{start} holds another generator ({header.network}) than the recipe names "
+            f"({task.recipe.generator}); take the recipe that it was trained with."
+        )
 
 
 def _refuse_losses(recipe: Recipe, run: Path) -> None:
@@ -153,13 +180,8 @@ class Training:
         self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
-        check_task(start, *list_related(self.task))
-        header, generator = load_network(start, self.task.networks)
-        if header.network != self.recipe.generator:
-            raise UsageError(
-                f"{start} holds another generator ({header.network}) than the recipe names "
-                f"({self.recipe.generator}); take the recipe that it was trained with."
-            )
+        _check_start(start, self.task)
+        _, generator = load_network(start, self.task.networks)
         for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
         beside = discriminator_path(start)
@@ -184,41 +206,43 @@ class Training:
     def _run_steps(self) -> None:
         """Train through the steps that are left, saving and showing where it is time to."""
         saved = previewed = time.monotonic()
-        for batch, started in self._timed_batches():
-            self._update(batch, started)
-            now = time.monotonic()
-            due, self.stopping = self.team.any(
-                self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
-            )
-            if self.watch.due or due:
-                self._recover(self.watch.look())
-            if now - previewed > self.recipe.preview_seconds:
-                self.show()
-                previewed = now
-            if due:
-                self.save()
-                saved = now
-            if self.stopping:
-                break
+        with closing(self._timed_batches()) as batches:
+            for batch, started in batches:
+                self._update(batch, started)
+                now = time.monotonic()
+                due, self.stopping = self.team.any(
+                    self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
+                )
+                if self.watch.due or due:
+                    self._recover(self.watch.look())
+                if now - previewed > self.recipe.preview_seconds:
+                    self.show()
+                    previewed = now
+                if due:
+                    self.save()
+                    saved = now
+                if self.stopping:
+                    break
 
-    def _timed_batches(self) -> Iterator[tuple[AnyBatch, float]]:
+    def _timed_batches(self) -> Generator[tuple[AnyBatch, float], None, None]:
         """Yield (batch, time at which it was asked for), through all stages that are left."""
         while self.number < self.recipe.steps and not self.stopping:
             stage, first, end = self.recipe.stage_at(self.number)
             whole = self.task.batch_of(stage)
             share = self.team.share(stage.batch) * (whole // stage.batch)
             turns = Turns(self.images, whole, self.team.rank, self.team.size)
-            batches = self.task.load_batches(stage, share, turns, self.progress.say)
-            while first <= self.number < end:
-                started = time.monotonic()
-                try:
-                    batch = next(batches)
-                except RuntimeError:
-                    if self.stopping:  # a signal to all processes has ended a worker, too
-                        return
-                    raise
-                self.progress.waited(time.monotonic() - started)
-                yield batch.to(self.team.device), started
+            # Closed at any end, so that the processes which read photos end before this one.
+            with closing(self.task.load_batches(stage, share, turns, self.progress.say)) as batches:
+                while first <= self.number < end:
+                    started = time.monotonic()
+                    try:
+                        batch = next(batches)
+                    except RuntimeError:
+                        if self.stopping:  # a signal to all processes has ended a worker, too
+                            return
+                        raise
+                    self.progress.waited(time.monotonic() - started)
+                    yield batch.to(self.team.device), started
 
     def _recover(self, trouble: str | None) -> bool:
         """Go back to the last state, once in a run; photos and noise after it will be others.
@@ -358,7 +382,7 @@ def _told_of_workers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if "DataLoader worker (pid" not in str(error):  # others come from inside one
             raise
         raise RestoreError(
             "A process that reads photos was ended from outside; if memory ran out, take a smaller "

@@ -1,6 +1,6 @@
 """What all tasks share that learn from photos with something wrong with them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class PhotoTask(Task):
 
     def load_batches(
         self, stage: Stage, batch: int, turns: Iterable[int], say: Say
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield batches of damaged photos, without end."""
         dataset = MaskedPhotos(self.photos, self.damage, stage.size, self.recipe.seed)
         return load_batches(dataset, batch, turns, self.recipe.workers, say)

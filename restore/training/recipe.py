@@ -243,8 +243,10 @@ class RestorerRecipe(PhotoRecipe):
     def _check_damage(self) -> Self:
         if self.gray and not self.degrade:
             raise ValueError("'gray' is for photos that 'degrade' spoils, and it names no preset")
-        if self.degrade and self.mask != "mixed":
-            raise ValueError("'mask' draws holes and 'degrade' spoils whole photos; name one")
+        if self.degrade and self.task == "mend" and self.mask != "mixed":
+            raise ValueError(
+                "'mask' draws holes and 'degrade' spoils whole photos; name one, or set mask=mixed"
+            )
         if self.degrade:
             _refuse_known(self.losses)
         return self

@@ -1,6 +1,6 @@
 """The training of a sampler: pictures with or without labels, grids from the same noise."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class SamplerTask(Task):
 
     def load_batches(
         self, stage: Stage, batch: int, turns: Iterable[int], say: Say
-    ) -> Iterator[PictureBatch]:
+    ) -> Generator[PictureBatch, None, None]:
         """Yield batches of pictures, without end."""
         assert self.gallery is not None
         recipe = self.recipe

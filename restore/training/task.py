@@ -1,7 +1,7 @@
 """What a run needs to know of its task: networks and their step, data, and how to look at it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -82,7 +82,7 @@ class Task(ABC):
     @abstractmethod
     def load_batches(
         self, stage: Stage, batch: int, turns: Iterable[int], say: Say
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """Yield batches of the items numbered by `turns`, without end."""
 
     @abstractmethod

@@ -20,18 +20,16 @@ WAYS = [Way(), Way(lanes=3), Way(batch=4), Way(lanes=2, batch=3)]
 class Doubler:
     """Asks for four windows of three shapes per photo, and restores them exactly."""
 
-    name = "doubler"
+    name, mends = "doubler", False
     device = torch.device("cpu")
     generator = SimpleNamespace(noise_shape=lambda count, height, width: (count, 1, height, width))
 
     def __init__(self) -> None:
         self.batches: list[int] = []
-        self.shares: set[int] = set()
 
     def steps(
-        self, photo: np.ndarray, mask: np.ndarray, seed: int = 0, at_once: int = 1
+        self, photo: np.ndarray, mask: np.ndarray, seed: int = 0
     ) -> Generator[Window, torch.Tensor, np.ndarray]:
-        self.shares.add(at_once)
         result = photo.copy()
         for n, (height, width) in enumerate(SHAPES):
             pixels = torch.full((1, 3, height, width), float(photo[0, 0, 0] + n))
@@ -77,7 +75,6 @@ def test_each_window_gets_its_own_answer(way: Way) -> None:
     whole = [[2 * (n + k) for k in range(4)] for n in range(24)]
     assert fixed == [w if 26 not in w else "failed" for w in whole]
     assert set(doubler.batches) <= {1, way.batch}
-    assert doubler.shares == {way.lanes * way.batch}
 
 
 def test_windows_of_one_shape_go_together() -> None:
@@ -153,6 +150,23 @@ def test_each_core_takes_a_window_only_where_that_changes_no_bit(error: float, l
     finally:
         torch.set_num_threads(threads)
     assert way == (Way(lanes=2) if lanes == 2 else Way(threads=2))
+
+
+@pytest.mark.parametrize(("memory", "way"), [(9, Way(lanes=2)), (7, Way(threads=4))])
+def test_menders_side_by_side_have_the_memory_that_one_has(
+    monkeypatch: pytest.MonkeyPatch, memory: int, way: Way
+) -> None:
+    class Mender(Doubler):
+        mends = True
+
+    monkeypatch.setattr("restore.folders.crew.free_memory", lambda _: memory * 2**30)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert pick_way(Mender()) == way
+        assert pick_way(Doubler()) == Way(lanes=4)
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -31,7 +31,7 @@ import restore.folders.run as run
 from restore.commands import main
 class Slow:
     name, mends = "slow", False
-    def steps(self, photo, mask, seed=0, at_once=1):
+    def steps(self, photo, mask, seed=0):
         time.sleep(0.05)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
         yield

@@ -34,6 +34,17 @@ def test_a_worker_that_is_gone_is_told_in_a_sentence(
         train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
 
 
+def test_a_mistake_inside_a_worker_is_none_from_outside(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def update(*_: object) -> None:
+        raise RuntimeError("Caught RuntimeError in DataLoader worker process 0. shapes differ")
+
+    monkeypatch.setattr(RestorerStep, "update", update)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_to_all_processes_of_a_run_saves_it(photos: Path, tmp_path: Path) -> None:
