@@ -22,7 +22,6 @@ from restore.checkpoint import (
     check_name,
     check_task,
     load_network,
-    read_header,
     save_checkpoint,
 )
 from restore.config import read_toml
@@ -90,24 +89,13 @@ def _check_names(task: Task, team: Team, start: str | Path | None) -> None:
     Names in the recipe have been refused when the task was made.
 
     Raises:
-        UsageError: the weights to start from are of something else, or the processes can't share a
+        UsageError: the weights to start from are of another task, or the processes can't share a
             batch.
     """
     for stage in task.recipe.stages:
         team.share(stage.batch)
     if start is not None:
-        _check_start(checkpoint_path(start), task)
-
-
-def _check_start(start: Path, task: Task) -> None:
-    """Refuse weights that the recipe's generator can't take."""
-    check_task(start, *list_related(task))
-    header = read_header(start)
-    if header.network != task.recipe.generator:
-        raise UsageError(
-            f"{start} holds another generator ({header.network}) than the recipe names "
-            f"({task.recipe.generator}); take the recipe that it was trained with."
-        )
+        check_task(checkpoint_path(start), *list_related(task))
 
 
 def _refuse_losses(recipe: Recipe, run: Path) -> None:
@@ -180,8 +168,13 @@ class Training:
         self.seconds, self.falls = facts["seconds"], facts["falls"]
 
     def _start_from(self, start: Path) -> None:
-        _check_start(start, self.task)
-        _, generator = load_network(start, self.task.networks)
+        check_task(start, *list_related(self.task))
+        header, generator = load_network(start, self.task.networks)
+        if header.network != self.recipe.generator:
+            raise UsageError(
+                f"{start} holds another generator ({header.network}) than the recipe names "
+                f"({self.recipe.generator}); take the recipe that it was trained with."
+            )
         for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
         beside = discriminator_path(start)

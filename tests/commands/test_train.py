@@ -70,7 +70,7 @@ def test_check_lists_what_is_wrong_and_writes_nothing(run, write_picture, tmp_pa
         f"{photos}: 2 photos, 1 to train on",
         "Left out, equal to another byte by byte: 1",
         "  b.png = a.png",
-        "Kept but enlarged, less than 256 pixels wide or high: 1",
+        "Kept but enlarged, less than 320 pixels wide or high: 1",
         "  a.png (60 × 40)",
     ]
     assert sorted(tmp_path.rglob("*")) == before

@@ -185,7 +185,7 @@ def test_other_depths_are_refused(tmp_path: Path) -> None:
     signed, real = draw(1).astype(np.int16)[..., 0], draw(3).astype(np.float32)
     for samples, bits, colours in ((signed, 16, "minisblack"), (real, 32, "rgb")):
         tifffile.imwrite(tmp_path / "a.tif", samples, photometric=colours)
-        with pytest.raises(RestoreError, match=rf"{bits} bits per channel|not a picture that"):
+        with pytest.raises(RestoreError, match=rf"{bits} bits per channel|as with 32 bits"):
             read_image(tmp_path / "a.tif")
 
 

@@ -68,7 +68,6 @@ def test_a_finished_run_says_so(photos: Path, tmp_path: Path, capsys) -> None:
         (("mask=nope",), None, "no mask preset 'nope'|There is no .* 'nope'"),
         (("generator.arguments={nope=1}",), None, "'nope'"),
         ((), "digits", "draws pictures from noise"),
-        (("generator.arguments={context=64}",), "inpaint", "holds another generator"),
     ],
 )
 def test_wrong_names_are_told_before_photos_are_looked_at(

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_said_at_the_start(photos: Path, tmp_path: Path) -> Non
     report = gather_photos(RECIPE, photos, tmp_path / "run", said.append)
     assert list(report.photos) == [f"{seed}.png" for seed in range(5)]
     assert said[:2] == [f"{photos}: 6 photos, 5 to train on", "Left out, can't be read: 1"]
-    assert said[-1] == "  and 2 more" and report.size == 256
+    assert said[-1] == "  and 2 more" and report.size == 320
     assert not (tmp_path / "run").exists()
 
 
