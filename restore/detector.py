@@ -19,6 +19,7 @@ from restore.windows import Box, split_box
 
 THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 LARGEST_SIDE = 640  # pixels; see `largest_side`, of a checkpoint that does not tell
+SMALLEST_SIDE = 256  # pixels; real scratches of a photo of this size are found best as it is
 LARGEST = 2**24  # pixels that a small photo is enlarged to
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 
@@ -73,7 +74,7 @@ class Detector:
 
         A large photo is also looked at in halves of its size, where wide scratches are as thin as
         those that were learned from; what was found at any size counts. A small one is looked at
-        as large as those were, since smaller ones seem to be full of specks.
+        enlarged, since photos smaller than those seem to be full of specks.
 
         Raises:
             UsageError: the photo has another shape or type.
@@ -93,9 +94,10 @@ class Detector:
         return found
 
     def _enlarge(self, photo: Pixels) -> Pixels:
-        """Return a photo that is smaller than those that were learned from at their size."""
+        """Return a photo that is smaller than all that were learned from larger."""
         height, width = photo.shape[:2]
-        factor = min(self.settings.size / min(height, width), sqrt(LARGEST / (height * width)))
+        side = min(SMALLEST_SIDE, self.settings.size)
+        factor = min(side / min(height, width), sqrt(LARGEST / (height * width)))
         if factor <= 1:
             return photo
         size = (round(factor * width), round(factor * height))
