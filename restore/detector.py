@@ -94,7 +94,7 @@ class Detector:
         return found
 
     def _enlarge(self, photo: Pixels) -> Pixels:
-        """Return a photo that is smaller than all that were learned from larger."""
+        """Return a photo, enlarged where it is smaller than all that were learned from."""
         height, width = photo.shape[:2]
         side = min(SMALLEST_SIDE, self.settings.size)
         factor = min(side / min(height, width), sqrt(LARGEST / (height * width)))

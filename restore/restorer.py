@@ -151,10 +151,7 @@ class Restorer:
         return self if adapted is self.generator else replace(self, generator=adapted)
 
     def steps(
-        self,
-        photo: AnyPixels,
-        mask: NDArray[np.generic] | None = None,
-        seed: int = 0,
+        self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
     ) -> Steps:
         """Fix a photo as `fix` does, but let the caller have its windows restored (`follow`).
 
@@ -205,7 +202,7 @@ class Restorer:
 
     def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
-        mended = yield from self._mend(photo, seed, True)
+        mended = yield from self._mend(photo, seed, keep_fading=True)
         return np.where(mask[..., None] == 1, mended, photo)
 
 

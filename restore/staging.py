@@ -16,7 +16,7 @@ ASIDE = ".old"  # where old files lie until the new ones are in their place
 def staged(folder: Path) -> Iterator[Path]:
     """Make a folder, and in it one for what is not finished, which is gone at the end.
 
-    Of a failure nothing is left.
+    Of a failure nothing is left but old files that `replace_all` could not put back.
     """
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     part = folder / f".restore-{secrets.token_hex(6)}.part"

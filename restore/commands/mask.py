@@ -164,9 +164,9 @@ def mask(
     white = (drawn * 255)[:, :, None].repeat(3, axis=2)
     write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
     click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
-    if preview is not None and pixels is not None:
-        shown = draw_mask(pixels, drawn)
-        like = Photo(shown, permissions=read.permissions if read else 0o666)
+    if preview is not None and read is not None:
+        shown = draw_mask(read.pixels, drawn)
+        like = Photo(shown, permissions=read.permissions)
         write_image(preview, shown, like, overwrite=overwrite)
         click.echo(to_printable(f"{preview} (what is marked is magenta)"))
 

@@ -344,7 +344,7 @@ def claim_results(job: Job, owners: dict[str, Path]) -> None:
         UsageError: another photo owns one.
     """
     for result in job.results:
-        key = unicodedata.normalize("NFC", str(result)).casefold()
+        key = _compose(str(result)).casefold()
         owner = owners.setdefault(key, job.photo)
         if owner != job.photo:
             raise UsageError(

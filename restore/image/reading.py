@@ -152,8 +152,8 @@ def open_picture(
     except RestoreError:
         raise
     except UnidentifiedImageError:
-        start = data[:4] if data is not None else path.open("rb").read(4)
-        is_tiff = start in {b"II*\0", b"MM\0*"}
+        with path.open("rb") if data is None else BytesIO(data) as file:
+            is_tiff = file.read(4) in {b"II*\0", b"MM\0*"}
         kind = "a TIFF of a kind, as with 32 bits, that can't be" if is_tiff else ""
         message = f"{path} is {kind or 'not a picture that can be'} read; accepted are {ACCEPTED}."
         raise RestoreError(message) from None

@@ -17,13 +17,7 @@ import tomli_w
 import torch
 
 from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
-from restore.checkpoint import (
-    Header,
-    check_name,
-    check_task,
-    load_network,
-    save_checkpoint,
-)
+from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
 from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
