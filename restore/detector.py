@@ -12,6 +12,7 @@ import torch
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, memory_errors, pick_device
+from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.image import Mask, Pixels, Plane, check_pixels, to_tensor
 from restore.masks import grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
@@ -24,7 +25,7 @@ LARGEST = 2**24  # pixels that a small photo is enlarged to
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detector:
     """A detector that is ready to use: `Detector.load("scratches").find(photo)`."""
 
@@ -65,8 +66,12 @@ class Detector:
                 soft rims.
 
         Raises:
-            UsageError: the photo has another shape or type.
+            UsageError: the photo has another shape or type, or the threshold or `grow` makes no
+                sense.
+            RestoreError: there is not enough memory.
         """
+        if not 0 <= threshold <= 1:
+            raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold}.")
         return grow_mask(mask_from_chances(self.rate(photo), threshold), grow)
 
     def rate(self, photo: Pixels) -> Plane:
@@ -78,8 +83,16 @@ class Detector:
 
         Raises:
             UsageError: the photo has another shape or type.
+            RestoreError: there is not enough memory.
         """
         check_pixels(photo)
+        try:
+            return self._rate_sizes(photo)
+        except MemoryError:
+            raise RestoreError(NO_MEMORY) from None
+
+    def _rate_sizes(self, photo: Pixels) -> Plane:
+        """Return the probabilities of a photo by all sizes that it is looked at in."""
         height, width = photo.shape[:2]
         if (larger := self._enlarge(photo)) is not photo:
             found = cv2.resize(

@@ -13,7 +13,7 @@ from restore.errors import UsageError
 from restore.tables import look_up
 
 UNKNOWN_MEMORY = 2**30  # bytes
-KEPT = 256 * 2**20  # bytes
+KEPT, KEPT_BEFORE = 256 * 2**20, 32 * 2**20  # bytes; the most that older C libraries take
 
 # Of both versions of cgroups: how a process's group is told, where it lies, its limit, its use.
 GROUPS = (
@@ -28,19 +28,29 @@ DEVICES: dict[str, Callable[[], bool]] = {
     "cuda": torch.cuda.is_available,
     "mps": torch.backends.mps.is_available,
 }
+COUNTS: dict[str, Callable[[], int]] = {
+    "cpu": lambda: 1,
+    "cuda": torch.cuda.device_count,
+    "mps": lambda: 1,
+}
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """Return the device called `name`; "auto" is the fastest one at hand.
+def pick_device(name: str | torch.device = "auto") -> torch.device:
+    """Return the device called `name`; "auto" is the fastest one at hand, "cuda:1" the second GPU.
 
     Raises:
         UsageError: an unknown name, or a device that this machine lacks.
     """
+    name = str(name)
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if DEVICES[n]())
-    if not look_up(DEVICES, name, "device")():
+    kind, _, number = name.partition(":")
+    offered = look_up(DEVICES, kind, "device")()
+    if number:
+        offered = offered and number.isdecimal() and int(number) < COUNTS[kind]()
+    if not offered:
         raise UsageError(f"This machine offers no '{name}' to PyTorch; try --device auto.")
-    if name == "cpu":
+    if kind == "cpu":
         _keep_memory()
     return torch.device(name)
 
@@ -50,17 +60,15 @@ def _keep_memory() -> None:
 
     By itself it gives memory back to the system after most layers, and each page of it has to be
     fetched again: ten thousand for a photo of 512², up to a tenth of the time. Threads take from
-    one store, so that what one frees the others need not fetch.
+    one store, so that what one frees the others need not fetch. It holds for the whole process.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             mallopt = ctypes.CDLL(None).mallopt
-            for option, value in {
-                _TRIM_THRESHOLD: KEPT,
-                _MMAP_THRESHOLD: KEPT,
-                _ARENA_MAX: 1,
-            }.items():
-                mallopt(option, value)
+            # Older ones keep no blocks as large; without the first setting the second does harm.
+            if any(mallopt(_MMAP_THRESHOLD, most) for most in (KEPT, KEPT_BEFORE)):
+                mallopt(_TRIM_THRESHOLD, KEPT)
+                mallopt(_ARENA_MAX, 1)
 
 
 def has_fast_bf16(device: torch.device) -> bool:

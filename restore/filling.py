@@ -39,6 +39,8 @@ COLOURLESS = 2  # levels between channels that a JPEG makes of gray
 STAMP = 0.01  # share of coloured pixels that a black-and-white photo may have
 BRUSH, AROUND = 4, 24  # pixels from a hole between which its surroundings lie
 TINTED = 0.03  # share of coloured pixels there from which on the hole may be coloured, too
+SMEARED = 12  # pixels from a hole to which a JPEG smears the colour of a brush
+STRONG, LINE = 32, 0.005  # levels, and the share of such pixels farther away that lines make
 SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
 
 
@@ -77,7 +79,7 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
     """Make the holes of a black-and-white photo gray, in place.
 
     It is black and white with a stamp in one corner, too, or with what a red brush has left round
-    the hole. A hole in the stamp keeps its colour.
+    the hole. A hole in the stamp, or in a coloured line, keeps its colour.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
@@ -93,6 +95,9 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
     count = int(nearest.max()) + 1
     found = np.bincount(nearest[around & coloured], minlength=count)
     tinted = found > TINTED * np.bincount(nearest[around], minlength=count)
+    beyond = (distance > SMEARED) & around
+    lines = np.bincount(nearest[beyond & (apart > STRONG)], minlength=count)
+    tinted |= lines > LINE * np.bincount(nearest[beyond], minlength=count)
     hole = (known == 0) & ~tinted[nearest]
     pixels[hole] = np.rint(pixels[hole].mean(axis=1, keepdims=True)).astype(np.uint8)
 

@@ -124,7 +124,7 @@ def check_scale(upscale: int) -> None:
     Raises:
         UsageError: it is none of `SCALES`.
     """
-    if upscale not in SCALES:
+    if upscale not in SCALES or not isinstance(upscale, int):
         raise UsageError(f"Photos can be made 1, 2 or 4 times as wide and high, not {upscale}.")
 
 

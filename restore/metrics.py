@@ -4,7 +4,6 @@ Each metric takes `(restored, clean)`, both (N, 3, H, W) in [0, 1], and returns 
 """
 
 from collections.abc import Callable
-from functools import cache
 from math import exp
 
 import torch
@@ -66,10 +65,14 @@ def knows_lpips() -> bool:
     return _lpips_on(torch.device("cpu")) is not None
 
 
-@cache
 def _lpips_on(device: torch.device) -> Lpips | None:
-    net = load_lpips()
-    return None if net is None else net.to(device).to(memory_format=torch.channels_last)
+    """Return what measures LPIPS on a device; None as long as its backbone is absent."""
+    if device not in _LPIPS and (net := load_lpips()) is not None:
+        _LPIPS[device] = net.to(device).to(memory_format=torch.channels_last)
+    return _LPIPS.get(device)
+
+
+_LPIPS: dict[torch.device, Lpips] = {}
 
 
 METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -9,7 +9,7 @@ from skimage import data
 import restore.detector
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.detector import Detector
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.nets import DETECTORS
 
 SMALL = NetworkSettings(kind="light-unet", arguments={"channels": (4, 8, 8), "dilations": (1, 2)})
@@ -43,6 +43,26 @@ class Bright(restore.nets.DetectorNetwork):
         around = -torch.nn.functional.max_pool2d(-gray, 3, 1, 1)
         opened = torch.nn.functional.max_pool2d(around, 3, 1, 1)
         return 60 * (gray - opened) - 12
+
+
+@pytest.mark.parametrize("threshold", [50, -0.1, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(
+    detector: Detector, photo: np.ndarray, threshold: float
+) -> None:
+    with pytest.raises(UsageError, match="0 to 1, not"):
+        detector.find(photo, threshold=threshold)
+
+
+def test_where_memory_is_short_it_is_told(
+    detector: Detector, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(detector.network, "forward", fail)
+    with pytest.raises(RestoreError, match="not enough memory"):
+        detector.find(photo)
+    monkeypatch.undo()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,39 @@ from restore.errors import UsageError
 def test_an_unknown_device_is_told() -> None:
     with pytest.raises(UsageError, match="Did you mean 'cpu'"):
         pick_device("cpo")
+
+
+def test_a_device_may_have_a_number_or_be_one_of_torch() -> None:
+    assert pick_device(torch.device("cpu")) == torch.device("cpu")
+    assert pick_device("cpu:0") == torch.device("cpu", 0)
+    with pytest.raises(UsageError, match="offers no 'cpu:1'"):
+        pick_device("cpu:1")
+    with pytest.raises(UsageError, match="offers no 'cuda:99'"):
+        pick_device("cuda:99")
+    with pytest.raises(UsageError, match="offers no 'cpu:x'"):
+        pick_device("cpu:x")
+
+
+@pytest.mark.parametrize(("most", "kept"), [(2**40, 256), (32 * 2**20, 32), (0, None)])
+def test_memory_is_kept_only_where_the_c_library_keeps_large_blocks(
+    monkeypatch: pytest.MonkeyPatch, most: int, kept: int | None
+) -> None:
+    """Old ones refuse more than 32 MiB; to trim late alone would do harm."""
+    asked: dict[int, int] = {}
+
+    def mallopt(option: int, value: int) -> int:
+        if option == device._MMAP_THRESHOLD and value > most:
+            return 0
+        asked[option] = value
+        return 1
+
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    pick_device("cpu")
+    if kept is None:
+        assert asked == {}
+    else:
+        assert asked[device._MMAP_THRESHOLD] == kept * 2**20 and len(asked) == 3
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so")

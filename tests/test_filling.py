@@ -271,6 +271,16 @@ def test_a_hole_in_a_stamp_keeps_its_colour(inside: bool) -> None:
     assert tuple(photo[91, 91]) == (200, 30, 30)
 
 
+@pytest.mark.parametrize("colour", [(200, 30, 30), (150, 140, 150)])
+def test_a_hole_across_a_coloured_line_keeps_its_colour(colour: tuple[int, int, int]) -> None:
+    """Three pixels are few of what lies around it, but strongly coloured and farther away."""
+    photo, known = np.full((400, 400, 3), 250, np.uint8), np.ones((400, 400), np.uint8)
+    photo[200:203] = colour
+    known[150:250, 150:250] = 0
+    drain_colour(photo, known)
+    assert (np.ptp(photo[201, 200]) > 0) == (np.ptp(colour) > 100)
+
+
 def test_a_deep_hole_near_by_does_not_make_a_shallow_one_deep(
     generator: RestorerGenerator,
 ) -> None:

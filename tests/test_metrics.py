@@ -81,3 +81,13 @@ def test_lpips_is_nan_without_its_backbone(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(metrics, "_lpips_on", lambda device: None)
     restored, clean = batch()
     assert METRICS["lpips"](restored, clean).isnan().tolist() == [True, True]
+
+
+def test_lpips_is_measured_as_soon_as_its_backbone_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "_LPIPS", {})
+    monkeypatch.setattr(metrics, "load_lpips", lambda: None)
+    assert not metrics.knows_lpips()
+    monkeypatch.setattr(metrics, "load_lpips", torch.nn.Identity)
+    assert metrics.knows_lpips()

@@ -92,7 +92,7 @@ def _to_picture(levels: Pixels) -> Image.Image:
 def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
     """Return where a picture is at least 50 % gray, transparent parts laid over `beneath`."""
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
-        levels = np.asarray(picture)
+        levels = np.nan_to_num(np.asarray(picture), posinf=0, neginf=0)  # what isn't known: black
         most = levels.max(initial=0)  # a mask made smaller may be somewhat over its scale
         scale = next((scale for scale in (1, 255) if most < 2 * scale), 65_535)
         return (levels >= scale / 2) ^ is_inverted(picture)

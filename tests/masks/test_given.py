@@ -98,6 +98,13 @@ def test_a_float_mask_may_overshoot_its_scale(tmp_path: Path) -> None:
         assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
 
 
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf])
+def test_what_a_float_mask_does_not_know_is_black(tmp_path: Path, unknown: float) -> None:
+    levels = np.float32([[unknown, 0, 1, 0.4]])
+    path = write(tmp_path / "mask.tif", Image.fromarray(levels))
+    assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 0]]
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
 def test_a_mask_where_0_is_white_is_turned_round(tmp_path: Path, kind: type) -> None:
     black = 255 if kind == np.uint8 else 65_535
