@@ -96,11 +96,14 @@ def train(
         raise UsageError("--dry-run looks at the recipe, --check at the photos; name one.")
     if not dry_run:
         _check_request(photos, pairs, run, check)
+    from restore.assets import checkpoint_path
     from restore.checkpoint import read_header
     from restore.training import check_data, load_recipe, plan
     from restore.training import train as run_training
 
     settings = load_recipe(recipe, overrides)
+    if start is not None:
+        checkpoint_path(start)  # an unknown name shall be told before anything slow is done
     if download:
         if settings.task != "generate":
             raise UsageError(
@@ -109,7 +112,8 @@ def train(
             )
         settings = load_recipe(recipe, (*overrides, "download=true"))
     if dry_run:
-        click.echo("\n".join(plan(settings, device)))
+        for line in plan(settings, device):
+            click.echo(line)
         return
     source = photos or pairs
     assert source is not None, "checked above"

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm, nan
 
@@ -75,10 +76,11 @@ def estimate(recipe: Recipe, device: str = "auto") -> Estimate:
     return Estimate(sizes["generator"], discriminator, stages, _peak_memory(team.device))
 
 
-def plan(recipe: Recipe, device: str = "auto") -> list[str]:
-    """Return the resolved recipe as TOML and what a run of it would take, line by line."""
-    text = tomli_w.dumps(to_plain(recipe)).rstrip()
-    return [*text.splitlines(), "", *estimate(recipe, device).lines()]
+def plan(recipe: Recipe, device: str = "auto") -> Iterator[str]:
+    """Yield the resolved recipe as TOML and then, after a while, what a run of it would take."""
+    yield from tomli_w.dumps(to_plain(recipe)).rstrip().splitlines()
+    yield ""
+    yield from estimate(recipe, device).lines()
 
 
 def _estimate_stage(task: Task, stage: Stage, first: int, end: int, team: Team) -> StageEstimate:

@@ -66,6 +66,7 @@ class RestorerTask(PhotoTask):
     @classmethod
     def check(cls, recipe: RestorerRecipe, source: Source) -> Report:
         """Return what is wrong with the photos."""
+        load_holes_or_spoiling(recipe)  # an unknown preset is told as a run would
         return check_source(recipe, source)
 
     def look(self, average: nn.Module, stage: Stage) -> Look:

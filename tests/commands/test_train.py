@@ -26,10 +26,10 @@ def test_everything_reaches_the_training(run, monkeypatch, tmp_path) -> None:
         return write_checkpoint(run, 7)
 
     monkeypatch.setattr("restore.training.train", train)
-    words = ["--set", "steps=7", "--set", "optimizer.lr=0.5", "--device", "cpu", "--from", "x"]
+    words = ["--set", "steps=7", "--set", "optimizer.lr=0.5", "--device", "cpu", "--from", "faces"]
     ran = run("train", tmp_path, "--out", tmp_path / "run", *words)
     assert ran.code == 0
-    assert asked == [("inpaint", 7, 0.5, tmp_path, tmp_path / "run", "cpu", "x")]
+    assert asked == [("inpaint", 7, 0.5, tmp_path, tmp_path / "run", "cpu", "faces")]
     assert ran.out == f"{tmp_path} -> {tmp_path / 'run' / 'inpaint.safetensors'}\n"
 
 

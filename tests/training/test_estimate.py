@@ -47,7 +47,7 @@ def test_the_steps_tried_are_late_in_their_stage_and_alike() -> None:
 
 
 def test_the_plan_is_a_recipe_and_a_forecast() -> None:
-    lines = plan(load_recipe("inpaint", TINY), "cpu")
+    lines = list(plan(load_recipe("inpaint", TINY), "cpu"))
     empty = lines.index("", lines.index("[losses.diversity]"))
     recipe = tomllib.loads("\n".join(lines[:empty]))
     assert recipe["steps"] == 400 and recipe["losses"]["diversity"]["every"] == 8

@@ -110,6 +110,9 @@ def test_a_source_is_checked_without_a_run(photos: Path, tmp_path: Path) -> None
     assert len(check_data(RECIPE, photos).found["small"]) == 5
     with pytest.raises(RestoreError, match="There is nothing at"):
         check_data(RECIPE, tmp_path / "absent")
+    for wrong in (("mask=nope",), ("mask=mixed", "degrade=nope", "task=mend", *BEGINS)):
+        with pytest.raises(UsageError, match="'nope'"):
+            check_data(_recipe(*wrong), photos)
 
 
 TINY = (

@@ -284,4 +284,4 @@ def test_a_check_names_the_classes(pictures: Path) -> None:
 
 
 def test_a_plan_is_made_without_pictures() -> None:
-    assert "hours in all" in plan(load_recipe("cgan", LABELLED), "cpu")[-1]
+    assert "hours in all" in list(plan(load_recipe("cgan", LABELLED), "cpu"))[-1]
