@@ -195,14 +195,14 @@ def make_file_task(restorer: "Restorer", photo: Photo, folder: Path) -> Task:
     """Return what `restore fix photo.jpg --mask mask.png` does once the restorer is loaded."""
     from PIL import Image
 
-    from restore.folders import FixOptions, Job, fix_photo
+    from restore.folders import FixOptions, Job, fix_job
 
     pixels, mask = make_photo(photo)
     Image.fromarray(pixels).save(folder / "photo.jpg", quality=92)
     Image.fromarray(mask * 255).save(folder / "mask.png")
     options = FixOptions(mask=folder / "mask.png", overwrite=True)
     job = Job(folder / "photo.jpg", (folder / "fixed.jpg",))
-    return lambda: list(fix_photo(restorer, job, options))
+    return lambda: list(fix_job(restorer, job, options))
 
 
 def make_photo(photo: Photo) -> tuple["np.ndarray", "np.ndarray"]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
-from restore.image import AnyPixels, Pixels, check_pixels, to_tensor
+from restore.fixing import fix_photo
+from restore.image import AnyPixels, Photo, Pixels, check_pixels, to_tensor
 from restore.mending import Mender, check_scale
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.windows import Steps, Window, follow
@@ -25,7 +27,7 @@ from restore.windows import Steps, Window, follow
 MIRRORED = ((), (3,), (2,), (2, 3))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Restorer:
     """A generator that is ready to use: `Restorer.load("inpaint").fix(photo, mask)`."""
 
@@ -102,7 +104,8 @@ class Restorer:
         Args:
             photo: (H, W, 3) RGB, uint8; what mends photos also takes uint16.
             mask: (H, W); everything but 0 is the hole: this pixel may change. What mends photos
-                goes by what is there, and without a mask mends all of it.
+                goes by what is there, and without a mask mends all of it; with one a photo stays as
+                faded as it is, since its parts shall go together.
             seed: another seed, another fill; the same seed, the same fill.
 
         Returns:
@@ -120,6 +123,23 @@ class Restorer:
         except MemoryError:
             raise RestoreError(NO_MEMORY) from None
 
+    def fix_photo(
+        self, photo: Photo, mask: NDArray[np.generic] | None = None, seed: int = 0
+    ) -> Photo:
+        """Fix a photo as it was read, with its transparency, 16 bits and size, see `fix`.
+
+        What is invisible is not looked at and stays.
+
+        Returns:
+            What `write_image(path, fixed.pixels, like=fixed)` writes; `photo` itself where there
+            is nothing to do.
+
+        Raises:
+            UsageError, RestoreError: as `fix`.
+        """
+        hole = None if mask is None else _read_mask(photo.pixels, mask)
+        return fix_photo(self, photo, hole, seed)
+
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
     ) -> "Restorer":
@@ -136,7 +156,8 @@ class Restorer:
 
         Raises:
             UsageError: as `fix`, or the restorer fills no holes, or the seconds are none.
-            RestoreError: the network that LPIPS measures with is not on disk.
+            RestoreError: the network that LPIPS measures with is not on disk, or there is not
+                enough memory.
         """
         if not 0 < seconds < inf:
             raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
@@ -146,8 +167,11 @@ class Restorer:
             return self  # nothing is asked of the generator
         hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
         pixels = to_tensor(photo).to(self.device)
-        with memory_errors():
-            adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
+        try:
+            with memory_errors():
+                adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
+        except MemoryError:
+            raise RestoreError(NO_MEMORY) from None
         return self if adapted is self.generator else replace(self, generator=adapted)
 
     def steps(
@@ -202,6 +226,8 @@ class Restorer:
 
     def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
+        if not mask.any():
+            return photo.copy()
         mended = yield from self._mend(photo, seed, keep_fading=True)
         return np.where(mask[..., None] == 1, mended, photo)
 
@@ -230,7 +256,10 @@ def _mix(
 
 
 def _read_seed(seed: int) -> int:
-    seed = int(seed)  # PyTorch takes no integers of NumPy
+    try:
+        seed = index(seed)  # PyTorch takes no integers of NumPy
+    except TypeError:
+        raise UsageError(f"A seed is a whole number, not {seed!r}.") from None
     if not 0 <= seed < 2**63:
         raise UsageError(f"A seed is a whole number from 0 to 2**63 - 1, not {seed}.")
     return seed
@@ -244,6 +273,8 @@ def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:
         raise UsageError(
             f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."
         )
+    if mask.dtype.kind not in "biuf":
+        raise UsageError(f"The mask must hold numbers or truth values, not {mask.dtype}.")
     return (mask != 0).astype(np.uint8)
 
 

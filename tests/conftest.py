@@ -4,13 +4,16 @@ import struct
 import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from restore.image import Photo
 
 # A busy machine is not a failure, so examples have no time limit; equal code gives equal examples.
 settings.register_profile("restore", deadline=None, derandomize=True, print_blob=True)
@@ -34,6 +37,11 @@ class FakeRestorer:
         if mask is None:
             mask = np.ones(photo.shape[:2], np.uint8)
         return np.where(mask[..., None] == 1, np.uint8(seed), photo)
+
+    def fix_photo(self, photo: "Photo", mask: Pixels | None = None, seed: int = 0) -> "Photo":
+        from restore.fixing import fix_photo
+
+        return fix_photo(self, photo, mask, seed)
 
     def steps(self, photo: Pixels, mask: Pixels, seed: int = 0) -> Generator[None, None, Pixels]:
         return self.fix(photo, mask, seed)

@@ -116,6 +116,30 @@ def test_what_can_not_be_fixed_is_told(restorer: Restorer) -> None:
         restorer.fix(photo, np.ones((20, 30)))
 
 
+@pytest.mark.parametrize("seed", [None, "x", 1.9])
+def test_a_seed_is_a_whole_number(restorer: Restorer, seed: object) -> None:
+    with pytest.raises(UsageError, match="A seed is a whole number"):
+        restorer.fix(_photo(8, 8), _mask(8, 8), seed=seed)  # type: ignore[arg-type]
+
+
+def test_a_mask_of_words_and_half_a_scale_are_refused(
+    restorer: Restorer, save_mender, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="numbers or truth values"):
+        restorer.fix(_photo(8, 8), np.full((8, 8), "hole"))
+    path = save_mender(tmp_path / "whole.safetensors", 0)
+    with pytest.raises(UsageError, match="1, 2 or 4"):
+        Restorer.load(path, upscale=2.0)  # type: ignore[arg-type]
+
+
+def test_an_empty_mask_costs_a_mender_nothing(mender: Restorer) -> None:
+    photo = _photo(32, 32)
+    steps = mender.steps(photo, np.zeros((32, 32), np.uint8))
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert np.array_equal(end.value.value, photo) and end.value.value is not photo
+
+
 def test_a_group_larger_than_one_window_is_filled_in_parts(restorer: Restorer) -> None:
     photo, mask = _photo(700, 1500), np.zeros((700, 1500), np.uint8)
     mask[340:350, 20:1480] = 1

@@ -43,7 +43,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @click.option(
     "--mask-pattern",
     metavar="PATTERN",
-    help="For a folder: how masks are called, '{stem}_mask' for photo_mask.png beside photo.jpg.",
+    help="For a folder: how masks are called, '{stem}-mask' for photo-mask.png beside photo.jpg.",
 )
 @click.option(
     "--mask-is",
@@ -56,10 +56,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @click.option(
     "--grow",
     type=click.IntRange(0, 1000),
-    default=0,
-    show_default=True,
     metavar="PIXELS",
-    help="Widen the hole, for masks that are cut too tight.",
+    help="Widen the hole, for masks that are cut too tight. [default: 0, with --find 2]",
 )
 @click.option(
     "--find",
@@ -172,7 +170,7 @@ def fix(
     mask: Path | None,
     mask_pattern: str | None,
     mask_is: Literal["hole", "known", "alpha"],
-    grow: int,
+    grow: int | None,
     find: str | None,
     upscale: str,
     natural: float,

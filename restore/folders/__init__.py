@@ -5,7 +5,7 @@ be mended does not stop the ones after it.
 """
 
 from restore.folders.folder import fix_folder
-from restore.folders.photo import FixOptions, Job, Record, fix_photo
+from restore.folders.photo import FixOptions, Job, Record, fix_job
 from restore.folders.plan import plan_jobs
 from restore.folders.report import Entry
 from restore.folders.run import Failure, fix_photos
@@ -24,7 +24,7 @@ __all__ = [
     "Shard",
     "Tree",
     "fix_folder",
-    "fix_photo",
+    "fix_job",
     "fix_photos",
     "plan_folder",
     "plan_jobs",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.device import free_memory, one_thread
-from restore.folders.photo import Fixer
+from restore.fixing import Fixer
 from restore.folders.repairer import Repairer
 from restore.image import AnyPixels
 from restore.restorer import Restorer

@@ -8,21 +8,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
+from restore.fixing import Fixer, find_unknown, fix_photo
 from restore.image import (
     MAX_PIXELS,
-    AnyPixels,
     Mask,
     Photo,
-    Pixels,
     check_held,
     cover_hidden,
-    encode_finely,
-    enlarge,
     format_of,
     read_image,
     write_bytes,
@@ -33,9 +30,9 @@ from restore.masks import grow_mask, hole_share, mask_from_alpha, read_mask
 if TYPE_CHECKING:
     from restore.restorer import Restorer
 
+GROW = 2  # pixels by which what a detector finds is widened, since damage has soft rims
 LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
-UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
 
 MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
@@ -53,7 +50,8 @@ class FixOptions:
             folder of masks. None to mend the photo as a whole, or where it marks its own hole.
         mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
             of the mask are the hole; without a mask those of the photo, which come back opaque.
-        grow: by how many pixels the hole is widened.
+        grow: by how many pixels the hole is widened; None is `GROW` for what a detector finds, else
+            0.
         upscale: how many times wider and higher a photo is made while it is mended: 1, 2 or 4.
         natural: 0 mends faithfully to the photo, 1 towards photos that look real, see
             `restore.restorer.Restorer.load`.
@@ -72,7 +70,7 @@ class FixOptions:
 
     mask: Path | None = None
     mask_is: MaskIs = "hole"
-    grow: int = 0
+    grow: int | None = None
     upscale: int = 1
     natural: float = 0.0
     seed: int = 0
@@ -99,22 +97,15 @@ class FixOptions:
     def settings(self) -> dict[str, object]:
         """What a result depends on beside photo, mask, seed and restorer."""
         apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes"}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-
-
-class Fixer(Protocol):
-    """What fills holes: a restorer, or a crew that many threads share."""
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+        return found | {"grow": self.margin}
 
     @property
-    def name(self) -> str:
-        """The restorer's name."""
-
-    @property
-    def mends(self) -> bool:
-        """Whether it mends photos, which may have 16 bits; what fills holes takes 8."""
-
-    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
-        """See `restore.restorer.Restorer.fix`."""
+    def margin(self) -> int:
+        """By how many pixels the hole is widened."""
+        if self.grow is not None:
+            return self.grow
+        return 0 if self.find is None else GROW
 
 
 @dataclass(frozen=True)
@@ -144,22 +135,18 @@ class Opened:
 
     Attributes:
         job: what it was read for.
-        source: as read.
-        photo: the same, or enlarged to the size of the result.
+        photo: as read, but where it marks its own hole that is opaque.
         hole: (H, W) {0, 1}, 1 is the hole; None where the whole photo is to be mended.
-        alpha: (H, W) uint8 of the result, or None.
         warnings: sentences that tell where the result should be looked at.
     """
 
     job: Job
-    source: Photo
     photo: Photo
     hole: Mask | None
-    alpha: Pixels | None
     warnings: tuple[str, ...]
 
 
-def fix_photo(
+def fix_job(
     restorer: Fixer,
     job: Job,
     options: FixOptions,
@@ -179,7 +166,7 @@ def fix_photo(
     start = time.perf_counter()  # practising counts for the first result
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
-        unknown = _find_unknown(opened.hole, opened.photo.alpha)
+        unknown = find_unknown(opened.hole, opened.photo.alpha)
         shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
         restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
         if restorer is learner and opened.hole.any():
@@ -188,8 +175,8 @@ def fix_photo(
                 "the texture around it, so --adapt changes nothing."
             )
     for seed, result in enumerate(job.results, start=options.seed):
-        pixels = fill_photo(restorer, opened, seed)
-        write_result(result, pixels, opened, finely=restorer.mends, overwrite=options.overwrite)
+        fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
+        write_result(result, fixed, opened, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         yield Record(job.photo, job.mask or options.mask, result, seed, restorer.name, seconds)
         start = time.perf_counter()
@@ -208,99 +195,40 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
     is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
     if is_whole:
-        larger = _enlarge(job.photo, photo, options)
-        _check_results(job, larger, larger.alpha)
-        return Opened(job, photo, larger, None, larger.alpha, sentences)
+        sentences += _check_picture(job.photo, photo)
+        _check_results(job, photo, options)
+        return Opened(job, photo, None, sentences)
     hole = _read_hole(job, photo, options)
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
     if copied:
         sentences = ()  # it stays whatever it is
     sentences += _check_share(job.photo, hole_share(hole), options)
-    alpha = photo.alpha
-    if alpha is not None and (job.mask or options.mask) is None:
-        alpha = np.where(hole == 1, np.uint8(255), alpha)
+    if photo.alpha is not None and (job.mask or options.mask) is None:
+        photo = replace(photo, alpha=np.where(hole == 1, np.uint8(255), photo.alpha))
     if not copied:
-        _check_results(job, photo, alpha)
-    return Opened(job, photo, photo, hole, alpha, sentences)
+        _check_results(job, photo, options)
+    return Opened(job, photo, hole, sentences)
 
 
-def _check_results(job: Job, photo: Photo, alpha: Pixels | None) -> None:
-    """Refuse formats that can't hold what a result of a photo shall hold."""
-    for result in job.results:
-        check_held(result, photo.pixels.shape, photo, alpha)
-
-
-def _enlarge(path: Path, photo: Photo, options: FixOptions) -> Photo:
-    """Return the photo at the size that its result shall have."""
+def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:
+    """Refuse sizes and formats that can't hold what a result of a photo shall hold."""
     height, width = (options.upscale * side for side in photo.pixels.shape[:2])
     if height * width > options.max_pixels:
         raise RestoreError(
-            f"{path} would have {height * width / 1e6:.0f} megapixels, and "
+            f"{job.photo} would have {height * width / 1e6:.0f} megapixels, and "
             f"{options.max_pixels / 1e6:.0f} are accepted; raise that with --max-megapixels."
         )
-    return photo if options.upscale == 1 else enlarge(photo, options.upscale)
+    for result in job.results:
+        check_held(result, (height, width), photo, photo.alpha)
 
 
-def fill_photo(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
-    """Return the pixels (H, W, 3) uint8 with the hole filled; the photo's own without a hole.
-
-    What is mended, whole or in the hole, has 16 bits where its file has them.
-    """
-    if opened.hole is not None and not opened.hole.any():
-        return opened.photo.pixels
-    if opened.hole is None:
-        return _fix_whole(restorer, opened, seed)
-    pixels = _take_pixels(restorer, opened.photo)
-    shown = cover_hidden(pixels, opened.photo.alpha)
-    unknown = _find_unknown(opened.hole, opened.photo.alpha)
-    filled = restorer.fix(shown, unknown, seed=seed)
-    if shown is pixels and unknown is opened.hole:
-        return filled
-    return np.where(opened.hole[..., None] == 1, filled, pixels)
-
-
-def _take_pixels(restorer: Fixer, photo: Photo) -> AnyPixels:
-    """Return pixels (H, W, 3) of a photo, of 16 bits where it has them and the restorer may."""
-    deep = photo.deep_rgb
-    return photo.pixels if deep is None or not restorer.mends else deep
-
-
-def _fix_whole(restorer: Fixer, opened: Opened, seed: int) -> AnyPixels:
-    """Return the photo fixed as a whole; what is invisible is not looked at and stays."""
-    pixels = _take_pixels(restorer, opened.source)
-    shown = cover_hidden(pixels, opened.source.alpha)
-    fixed = restorer.fix(shown, None, seed=seed)
-    if opened.alpha is None or shown is pixels:
-        return fixed
-    if fixed is shown:
-        return pixels
-    hidden = opened.alpha[..., None] == 0
-    return np.where(hidden, _take_pixels(restorer, opened.photo), fixed)
-
-
-def _find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
-    """Return the hole with what is invisible near it, (H, W) {0, 1}; itself where nothing is.
-
-    It has the colour of the nearest visible pixel, see `cover_hidden`: a fill goes on better.
-    """
-    if alpha is None or alpha.all():
-        return hole
-    unseen = grow_mask(hole, UNSEEN) & (alpha == 0)
-    unknown = hole | unseen
-    return unknown if unseen.any() and not unknown.all() else hole
-
-
-def write_result(
-    path: Path, pixels: AnyPixels, opened: Opened, *, finely: bool, overwrite: bool
-) -> None:
-    """Write a result as its photo was read, in a folder that is made where it is missing.
+def write_result(path: Path, fixed: Photo, opened: Opened, *, overwrite: bool) -> None:
+    """Write a result, in a folder that is made where it is missing.
 
     Args:
         path: the file.
-        pixels: of the result.
-        opened: the photo that it was made of.
-        finely: a JPEG is not compressed as strongly as the photo was, which would put back what
-            has been mended.
+        fixed: the result.
+        opened: the photo that it was made of; where that is the result, its file is copied.
         overwrite: whether a file that exists is replaced.
 
     Raises:
@@ -308,14 +236,11 @@ def write_result(
         RestoreError: no permission, a full disk; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    photo = opened.photo
-    if finely and photo.format == "JPEG":
-        photo = replace(photo, encoding=encode_finely(photo.encoding))
-    if pixels is photo.pixels and format_of(path, photo) == photo.format:
+    if fixed is opened.photo and format_of(path, fixed) == fixed.format:
         content = opened.job.photo.read_bytes()
-        write_bytes(path, content, overwrite=overwrite, permissions=photo.permissions)
+        write_bytes(path, content, overwrite=overwrite, permissions=fixed.permissions)
     else:
-        write_image(path, pixels, photo, alpha=opened.alpha, overwrite=overwrite)
+        write_image(path, fixed.pixels, fixed, overwrite=overwrite)
 
 
 def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
@@ -323,14 +248,28 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     if (path := job.mask or options.mask) is not None:
         _check_bytes(path, options.max_bytes)
         height, width = photo.pixels.shape[:2]
-        mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
+        try:
+            mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
+        except UsageError as error:
+            raise UsageError(f"{job.photo}: {error}") from None
     elif photo.alpha is None:
         raise UsageError(
             f"{job.photo} has no transparency that marks a hole; mark it with --mask MASK."
         )
     else:
         mask = mask_from_alpha(photo.alpha)
-    return grow_mask(mask, options.grow)
+    return grow_mask(mask, options.margin)
+
+
+def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
+    """Return a warning of a photo that looks like a mask, whose option has been forgotten."""
+    black, white = photo.pixels == 0, photo.pixels == 255
+    if black.any() and white.any() and (black | white).all():
+        return (
+            f"{path} is black and white and nothing between, like a mask; to fill what it marks, "
+            f"name the photo alone, and --mask {path}.",
+        )
+    return ()
 
 
 def _check_bytes(path: Path, most: int) -> None:

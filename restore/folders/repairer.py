@@ -6,11 +6,10 @@ from typing import Protocol
 import numpy as np
 
 from restore.errors import UsageError
-from restore.folders.photo import LARGEST_HOLE, Fixer
+from restore.fixing import Fixer
+from restore.folders.photo import GROW, LARGEST_HOLE
 from restore.image import AnyPixels, Mask, Pixels, to_eight_bits
 from restore.masks import hole_share
-
-GROW = 2  # pixels that what was found is widened by, since damage has soft rims
 
 
 class Finder(Protocol):
@@ -28,13 +27,13 @@ class Repairer:
         finder: marks the damage.
         filler: fills what is marked.
         mender: mends the filled photo as a whole; None leaves the rest as it is.
-        grow: pixels by which a mark is widened beyond `GROW`.
+        grow: pixels by which a mark is widened.
     """
 
     finder: Finder
     filler: Fixer
     mender: Fixer | None = None
-    grow: int = 0
+    grow: int = GROW
     mends = True
 
     @property
@@ -63,7 +62,7 @@ class Repairer:
     def _fill_damage(self, photo: AnyPixels, seed: int) -> AnyPixels:
         """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
-        hole = self.finder.find(shown, grow=GROW + self.grow)
+        hole = self.finder.find(shown, grow=self.grow)
         if not hole.any():
             return photo
         if (share := hole_share(hole)) > LARGEST_HOLE:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
-from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_photo
+from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_job
 from restore.folders.plan import check_mask, is_whole, plan_jobs
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def fix_photos(
     fixer = load_fixer(model, options, device)
     for job in jobs:
         try:
-            yield from fix_photo(fixer, job, options, warn)
+            yield from fix_job(fixer, job, options, warn)
         except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)
 
@@ -161,4 +161,4 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     detector = Detector.load(options.find, device=device)
     filler = Restorer.load(model, device=device)
     mender = Restorer.load("mend", device=device, **options.mending) if mends else None
-    return Repairer(detector, filler, mender, options.grow)
+    return Repairer(detector, filler, mender, options.margin)

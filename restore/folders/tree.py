@@ -2,13 +2,13 @@
 
 import os
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from restore.errors import UsageError
+from restore.folders.patterns import STEM, compose, guess_pattern, read_pattern
 from restore.folders.photo import FixOptions, Job
 from restore.folders.plan import (
     check_mask,
@@ -22,7 +22,6 @@ from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, drop_extension, real_path
 
-STEM = "{stem}"
 _STARTS = re.compile(  # of files that are pictures by content
     rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
     rb"|.{4}ftyp(?:heic|heix|avif|mif1)",
@@ -110,7 +109,9 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
     plan = pair_folder(tree)
     if not plan.jobs and not may_be_empty:
         reason = f": {plan.failures[0][1]}" if plan.failures else "."
-        raise UsageError(f"There are no photos to fix in {tree.folder}{reason}")
+        raise UsageError(
+            f"There are no photos to fix in {tree.folder}{reason}{_suggest_pattern(plan)}"
+        )
     refuse_losses(plan.jobs, _masks_of(plan))
     _refuse_like_names(plan)
     plan = part_of(plan)
@@ -144,7 +145,7 @@ def pair_folder(tree: Tree) -> Plan:
         else:
             results = number_results(tree.out / name, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {_compose(drop_extension(name)) for name in photos}
+    owners = {compose(drop_extension(name)) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(photos)
     return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, tuple(listing.links))
@@ -169,7 +170,7 @@ def _find_masks(tree: Tree, names: Sequence[str]) -> dict[str, list[Path]]:
         return {}
     if folder != tree.folder:
         names = _list_files(folder, [tree.out, tree.folder]).files  # which it may hold
-    owner_of = _read_pattern(pattern)
+    owner_of = read_pattern(pattern)
     masks: dict[str, list[Path]] = {}
     for name in names:
         if PurePosixPath(name).suffix.lower() in PICTURES and (owner := owner_of(name)):
@@ -186,25 +187,17 @@ def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]
     return [name for name in names if identity_of(tree.folder / name) not in inputs]
 
 
-def _read_pattern(pattern: str) -> Callable[[str], str | None]:
-    """Return what says to which photo, a path without extension, a mask's path belongs."""
-    pattern = _compose(pattern)
-    extension = PurePosixPath(pattern).suffix
-    named = extension.lower() in PICTURES
-    before, after = map(re.escape, pattern.removesuffix(extension if named else "").split(STEM))
-    after += f"(?i:{re.escape(extension)})" if named else ""
-    expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
-
-    def owner_of(name: str) -> str | None:
-        match = expression.fullmatch(_compose(name if named else drop_extension(name)))
-        return f"{match[1]}{match[2]}" if match else None
-
-    return owner_of
-
-
-def _compose(name: str) -> str:
-    """Return a name in one form: a Mac may write é as e with an accent, other systems as é."""
-    return unicodedata.normalize("NFC", name)
+def _suggest_pattern(plan: Plan) -> str:
+    """Return a sentence that tells what files seem to be called that are masks; "" if nothing."""
+    folder = _masks_place(plan.tree)[0]
+    if folder is None:
+        return ""
+    photos = {drop_extension(name) for name, _ in plan.failures}
+    names = photos | {
+        drop_extension(path.relative_to(folder).as_posix()) for path in plan.idle_masks
+    }
+    pattern = guess_pattern(photos, names)
+    return f" Masks seem to go by --mask-pattern '{pattern}'." if pattern else ""
 
 
 def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:
@@ -216,7 +209,7 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
     folder, photo = _masks_place(tree)[0], tree.folder / name
     if folder is None:
         return None
-    key = _compose(drop_extension(name))
+    key = compose(drop_extension(name))
     found = masks.get(key, [])
     chosen = [path for path in found if path.name == photo.name] or found
     if not chosen:
@@ -344,7 +337,7 @@ def claim_results(job: Job, owners: dict[str, Path]) -> None:
         UsageError: another photo owns one.
     """
     for result in job.results:
-        key = _compose(str(result)).casefold()
+        key = compose(str(result)).casefold()
         owner = owners.setdefault(key, job.photo)
         if owner != job.photo:
             raise UsageError(

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
-from restore.folders.photo import Fixer, Job, Opened, fill_photo, open_photo, write_result
+from restore.fixing import Fixer, fix_photo
+from restore.folders.photo import Job, Opened, open_photo, write_result
 from restore.folders.report import Entry, hash_file, read_reports
 from restore.folders.run import name_checkpoints
 from restore.folders.tree import Tree, refuse_leaving
-from restore.image import AnyPixels
+from restore.image import Photo
 
 if TYPE_CHECKING:
     from restore.folders.crew import Crew
@@ -113,8 +114,8 @@ class Worker:
         for sentence in opened.warnings:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            pixels = fill_photo(self.fixer, opened, seed)
-            yield self.write(opened, result, pixels, seed, start, hashes)
+            fixed = fix_photo(self.fixer, opened.photo, opened.hole, seed)
+            yield self.write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 
     def _find_kept(self, job: Job) -> list[Entry]:
@@ -143,7 +144,7 @@ class Worker:
         self,
         opened: Opened,
         result: Path,
-        pixels: AnyPixels,
+        fixed: Photo,
         seed: int,
         start: float,
         hashes: dict[str, str | None],
@@ -153,7 +154,7 @@ class Worker:
         try:
             refuse_leaving(result, self.tree.out)
             overwrite = options.overwrite or self._wrote(result)
-            write_result(result, pixels, opened, finely=self.fixer.mends, overwrite=overwrite)
+            write_result(result, fixed, opened, overwrite=overwrite)
         except Exception as error:
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)

@@ -29,6 +29,7 @@ from restore.image.reading import (
     read_samples,
     to_upright,
 )
+from restore.image.replacing import replace_pixels
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_held,
@@ -67,6 +68,7 @@ __all__ = [
     "read_pixels",
     "read_samples",
     "real_path",
+    "replace_pixels",
     "shrink_known",
     "to_eight_bits",
     "to_pixels",

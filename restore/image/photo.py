@@ -50,7 +50,7 @@ PICTURES = {
 }
 ACCEPTED = (
     "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "
-    "AVIF, and HEIC where pillow-heif is installed"
+    "AVIF, and HEIC after pip install 'restore-gan[heic]'"
 )
 
 

@@ -76,7 +76,8 @@ def write_image(
         pixels: (H, W, 3) RGB, uint8 or uint16; written as gray (luma) where `like` is gray. Where
             `like` has 16 bits, PNG and TIFF have them, too: its own where `pixels` are the same as
             its, or all those of `pixels` where these are uint16.
-        like: the photo whose file gives everything but the pixels.
+        like: the photo whose file gives everything but the pixels. Of another size, its EXIF tells
+            theirs.
         alpha: (H, W) uint8, as large as `pixels`; `like.alpha` by default. A JPEG has none: only an
             opaque one passes.
         overwrite: replace an existing file.
@@ -87,6 +88,8 @@ def write_image(
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
+    if pixels.shape != like.pixels.shape:
+        like = replace(like, exif=set_exif_size(like.exif, pixels.shape[1], pixels.shape[0]))
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)

@@ -13,7 +13,7 @@ from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from restore.errors import RestoreError, UsageError
-from restore.folders import FixOptions, Job, Record, fix_photo, plan_jobs
+from restore.folders import FixOptions, Job, Record, fix_job, plan_jobs
 from restore.restorer import Restorer
 
 
@@ -28,7 +28,7 @@ def white_rows(rows: int, of: int = 100) -> np.ndarray:
 def test_only_the_hole_changes(write_picture, mask_file, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png")
     options = FixOptions(mask_file, seed=7)
-    (record,) = fix_photo(fake_restorer, Job(photo, (tmp_path / "out.png",)), options)
+    (record,) = fix_job(fake_restorer, Job(photo, (tmp_path / "out.png",)), options)
     before, after = read(photo), read(tmp_path / "out.png")
     hole = read(mask_file) == 255
     assert (after[hole] == 7).all()
@@ -40,7 +40,7 @@ def test_only_the_hole_changes(write_picture, mask_file, fake_restorer, tmp_path
 
 def test_each_result_has_the_next_seed(write_picture, mask_file, fake_restorer, tmp_path) -> None:
     (job,) = plan_jobs([write_picture("p.png")], f"{tmp_path}/new/", FixOptions(count=3))
-    records = list(fix_photo(fake_restorer, job, FixOptions(mask_file, seed=4, count=3)))
+    records = list(fix_job(fake_restorer, job, FixOptions(mask_file, seed=4, count=3)))
     assert [record.seed for record in records] == fake_restorer.seeds == [4, 5, 6]
     assert [read(record.out)[15, 30, 0] for record in records] == [4, 5, 6]
 
@@ -57,7 +57,7 @@ def test_a_restorer_practises_once_for_all_results_of_a_photo(
     monkeypatch.setattr(fake_restorer, "adapt", adapt, raising=False)
     options = FixOptions(mask_file, seed=4, count=2, adapt=30)
     (job,) = plan_jobs([write_picture("p.png")], f"{tmp_path}/new/", options)
-    assert [record.seed for record in fix_photo(fake_restorer, job, options)] == [4, 5]
+    assert [record.seed for record in fix_job(fake_restorer, job, options)] == [4, 5]
     assert asked == [((40, 60, 3), 200, 30, 4)]
 
 
@@ -78,7 +78,7 @@ def test_a_restorer_does_not_practise_on_what_is_invisible(
     job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
     said: list[str] = []
     options = FixOptions(write_picture("m.png", hole), adapt=30)
-    list(fix_photo(fake_restorer, job, options, said.append))
+    list(fix_job(fake_restorer, job, options, said.append))
     assert (shown[0] == 200).all()
     # A restorer that is the same afterwards has not practised.
     (sentence,) = said
@@ -92,7 +92,7 @@ def test_the_transparent_part_of_a_mask_may_be_the_hole(
     mask = np.full((20, 30, 4), 255, np.uint8)
     mask[5:9, 5:9, 3] = 0
     options = FixOptions(write_picture("m.png", mask), "alpha", seed=7)
-    list(fix_photo(fake_restorer, Job(photo, (tmp_path / "out.png",)), options))
+    list(fix_job(fake_restorer, Job(photo, (tmp_path / "out.png",)), options))
     fixed = np.array(Image.open(tmp_path / "out.png"))
     changed = (fixed != 200).any(axis=2)
     assert changed[5:9, 5:9].all() and changed.sum() == 16
@@ -103,7 +103,7 @@ def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) ->
     photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
     mask = write_picture("mask.png", white_rows(70))
     job = Job(photo, (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(mask, "known")))
+    list(fix_job(fake_restorer, job, FixOptions(mask, "known")))
     after = read(tmp_path / "out.png")
     assert (after[:70] == 200).all()
     assert (after[70:] == 0).all()
@@ -112,7 +112,7 @@ def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) ->
 def test_grow_widens_the_hole(write_picture, mask_file, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png", np.full((40, 60, 3), 200, np.uint8))
     job = Job(photo, (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(mask_file, grow=3)))
+    list(fix_job(fake_restorer, job, FixOptions(mask_file, grow=3)))
     filled = (read(tmp_path / "out.png") == 0).all(axis=2)
     assert np.flatnonzero(filled.any(axis=1)).tolist() == list(range(7, 23))
     assert np.flatnonzero(filled.any(axis=0)).tolist() == list(range(17, 43))
@@ -123,7 +123,7 @@ def test_transparent_pixels_come_back_opaque(write_picture, fake_restorer, tmp_p
     pixels[:30, :30, 3] = 255
     pixels[5:15, 5:15, 3] = 0
     job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(mask_is="alpha", seed=9)))
+    list(fix_job(fake_restorer, job, FixOptions(mask_is="alpha", seed=9)))
     after = read(tmp_path / "out.png")
     assert (after[5:15, 5:15] == (9, 9, 9, 255)).all()
     after[5:15, 5:15] = pixels[5:15, 5:15]
@@ -146,15 +146,15 @@ def test_what_a_format_cant_hold_is_refused_before_the_work(
     Image.fromarray(pixels).save(photo, pnginfo=chunks)
     options = FixOptions(mask_file if masked else None)
     with pytest.raises(UsageError, match="can't keep"):
-        list(fix_photo(fake_restorer, Job(photo, (tmp_path / "a.jpg",)), options))
+        list(fix_job(fake_restorer, Job(photo, (tmp_path / "a.jpg",)), options))
     assert fake_restorer.seeds == []
-    assert len(list(fix_photo(fake_restorer, Job(photo, (tmp_path / "a.png",)), options))) == 1
+    assert len(list(fix_job(fake_restorer, Job(photo, (tmp_path / "a.png",)), options))) == 1
 
 
 def test_a_photo_without_transparency_has_no_hole(write_picture, fake_restorer, tmp_path) -> None:
     job = Job(write_picture("p.png"), (tmp_path / "out.png",))
     with pytest.raises(UsageError, match="no transparency"):
-        list(fix_photo(fake_restorer, job, FixOptions(mask_is="alpha")))
+        list(fix_job(fake_restorer, job, FixOptions(mask_is="alpha")))
 
 
 @pytest.mark.parametrize("name", ["p.jpg", "p.webp", "p.png"])
@@ -165,7 +165,7 @@ def test_without_a_hole_the_file_itself_is_copied(
     empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
     said: list[str] = []
     (job,) = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
-    (record,) = fix_photo(fake_restorer, job, FixOptions(empty), said.append)
+    (record,) = fix_job(fake_restorer, job, FixOptions(empty), said.append)
     assert record.out.read_bytes() == photo.read_bytes()
     assert fake_restorer.seeds == []
     assert len(said) == 1
@@ -179,7 +179,7 @@ def test_a_copy_keeps_what_could_not_be_written(write_picture, fake_restorer, tm
     photo.write_bytes(photo.read_bytes()[:2] + exif + photo.read_bytes()[2:])
     empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
     job = Job(photo, (tmp_path / "out.jpg",))
-    list(fix_photo(fake_restorer, job, FixOptions(empty), lambda _: None))
+    list(fix_job(fake_restorer, job, FixOptions(empty), lambda _: None))
     assert (tmp_path / "out.jpg").read_bytes() == photo.read_bytes()
 
 
@@ -189,7 +189,7 @@ def test_without_a_hole_another_format_is_still_honoured(
     photo = write_picture("p.bmp")
     empty = write_picture("mask.png", np.zeros((40, 60), np.uint8))
     job = Job(photo, (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(empty), lambda _: None))
+    list(fix_job(fake_restorer, job, FixOptions(empty), lambda _: None))
     assert Image.open(tmp_path / "out.png").format == "PNG"
     assert (read(tmp_path / "out.png") == read(photo)).all()
 
@@ -206,11 +206,30 @@ def test_a_large_hole_is_warned_of_and_a_huge_one_refused(
     jobs = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
     if outcome == "refused":
         with pytest.raises(UsageError, match=r"96\.0%.*at most 95%.*--mask-is known"):
-            list(fix_photo(fake_restorer, jobs[0], FixOptions(mask), said.append))
+            list(fix_job(fake_restorer, jobs[0], FixOptions(mask), said.append))
         assert not (tmp_path / "new").exists()
     else:
-        list(fix_photo(fake_restorer, jobs[0], FixOptions(mask), said.append))
+        list(fix_job(fake_restorer, jobs[0], FixOptions(mask), said.append))
         assert len(said) == (outcome == "warned")
+
+
+@pytest.mark.parametrize("levels", [(0, 255), (0, 254), (255,)])
+def test_a_mask_in_a_photos_place_is_told(
+    levels: tuple[int, ...], write_picture, fake_restorer, tmp_path
+) -> None:
+    pixels = np.resize(np.uint8(levels), (20, 30)).repeat(3).reshape(20, 30, 3)
+    job, said = Job(write_picture("mask.png", pixels), (tmp_path / "out.png",)), list[str]()
+    list(fix_job(fake_restorer, job, FixOptions(), said.append))
+    assert ["--mask" in sentence for sentence in said] == [True] * (levels == (0, 255))
+
+
+def test_a_mask_of_another_shape_is_told_with_its_photo(
+    write_picture, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png", np.zeros((20, 30, 3), np.uint8))
+    mask = write_picture("mask.png", white_rows(7))
+    with pytest.raises(UsageError, match=r"p\.png: The mask .* is 30 x 100"):
+        list(fix_job(fake_restorer, Job(photo, (tmp_path / "o.png",)), FixOptions(mask)))
 
 
 def test_a_hole_that_was_widened_too_far_says_so(write_picture, fake_restorer, tmp_path) -> None:
@@ -218,7 +237,7 @@ def test_a_hole_that_was_widened_too_far_says_so(write_picture, fake_restorer, t
     options = FixOptions(write_picture("mask.png", white_rows(10)), grow=95)
     (job,) = plan_jobs([photo], f"{tmp_path}/new/", options)
     with pytest.raises(UsageError, match=r"^The mask, widened by 95 pixels, marks 100\.0%"):
-        list(fix_photo(fake_restorer, job, options))
+        list(fix_job(fake_restorer, job, options))
 
 
 @pytest.mark.parametrize(("mask_is", "hint"), [("hole", "known"), ("known", "hole")])
@@ -229,7 +248,7 @@ def test_the_other_polarity_is_the_one_suggested(
     mask = write_picture("mask.png", white_rows(70 if mask_is == "hole" else 30))
     said: list[str] = []
     job = Job(photo, (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(mask, mask_is), said.append))
+    list(fix_job(fake_restorer, job, FixOptions(mask, mask_is), said.append))
     assert f"use --mask-is {hint}" in said[0]
 
 
@@ -238,7 +257,7 @@ def test_a_photo_under_a_wrong_name_keeps_its_format(
 ) -> None:
     photo = write_picture("p.png").rename(mask_file.with_name("p.jpg"))
     (job,) = plan_jobs([photo], None, FixOptions())
-    (record,) = fix_photo(fake_restorer, job, FixOptions(mask_file))
+    (record,) = fix_job(fake_restorer, job, FixOptions(mask_file))
     assert record.out.name == "p-fixed.jpg"
     assert Image.open(record.out).format == "PNG"
 
@@ -262,7 +281,7 @@ def test_a_full_disk_leaves_nothing_behind(
     mask = write_picture("mask.png", np.pad(np.full((9, 9), hole, np.uint8), ((0, 391), (0, 391))))
     (job,) = plan_jobs([photo], f"{tmp_path}/new/", FixOptions())
     with largest_file(100_000), pytest.raises(RestoreError, match=r"Can't write .*p\.png"):
-        list(fix_photo(fake_restorer, job, FixOptions(mask), lambda _: None))
+        list(fix_job(fake_restorer, job, FixOptions(mask), lambda _: None))
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -280,7 +299,7 @@ def test_16_bits_stay_and_what_is_lost_is_told(
         photo.write_bytes(cv2.imencode(photo.suffix, content, depth)[1].tobytes())
         warnings: list[str] = []
         job, options = Job(photo, (out,)), FixOptions(mask_file, seed=9)
-        list(fix_photo(fake_restorer, job, options, warnings.append))
+        list(fix_job(fake_restorer, job, options, warnings.append))
         assert ("more than 8 bits" in " ".join(warnings)) == bool(depth)
         if not depth:
             after = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
@@ -305,7 +324,7 @@ def test_what_is_invisible_does_not_show_in_a_fill(
     monkeypatch.setattr(type(fake_restorer), "fix", fix)
     photo, mask = write_picture("p.png", pixels), write_picture("m.png", hole)
     job = Job(photo, (tmp_path / "out.png",))
-    list(fix_photo(fake_restorer, job, FixOptions(mask, seed=7)))
+    list(fix_job(fake_restorer, job, FixOptions(mask, seed=7)))
     (seen,) = asked
     assert seen[:, 300 - 192 : 340].all() and not seen[:, :108].any() and not seen[:, 340:].any()
     after = read(tmp_path / "out.png")
@@ -322,7 +341,7 @@ def test_colour_far_from_the_hole_on_an_empty_canvas_is_not_taken_for_gray(
     hole[120:130, 120:130] = 255
     job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
     options = FixOptions(write_picture("m.png", hole))
-    list(fix_photo(Restorer.load(tiny_checkpoint, device="cpu"), job, options))
+    list(fix_job(Restorer.load(tiny_checkpoint, device="cpu"), job, options))
     after = read(tmp_path / "out.png")
     assert np.ptp(after[120:130, 120:130, :3].astype(int), axis=2).max() > 20
     assert (after[hole == 0] == pixels[hole == 0]).all()

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from restore.errors import UsageError
-from restore.folders.photo import FixOptions, Job, fix_photo
+from restore.folders.photo import FixOptions, Job, fix_job
 from restore.folders.repairer import GROW, Repairer
 
 
@@ -69,13 +69,15 @@ def test_sixteen_bits_stay_where_nothing_is_filled(photo) -> None:
 def test_marks_are_widened_for_soft_rims(photo) -> None:
     finder = White()
     Repairer(finder, Filler(), grow=3).fix(photo)
-    assert finder.grow == GROW + 3
+    assert finder.grow == 3
+    Repairer(finder, Filler()).fix(photo)
+    assert finder.grow == GROW == FixOptions(find="scratches").margin
 
 
 def test_what_is_all_damage_is_refused() -> None:
     photo = np.full((20, 30, 3), 255, np.uint8)
     with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%.*; mark it"):
-        Repairer(White(), Filler()).fix(photo)
+        Repairer(White(), Filler(), grow=0).fix(photo)
     with pytest.raises(UsageError, match="; widen it by less, or mark it"):
         Repairer(White(), Filler(), grow=1).fix(photo)
 
@@ -85,7 +87,7 @@ def test_what_is_invisible_is_neither_looked_at_nor_changed(write_picture, tmp_p
     pixels = np.zeros((20, 30, 4), np.uint8)
     pixels[..., :3], pixels[5:15, 5:15] = 255, (90, 80, 70, 255)
     path, out = write_picture("logo.png", pixels), tmp_path / "fixed.png"
-    list(fix_photo(Repairer(White(), Filler(), Mender()), Job(path, (out,)), FixOptions()))
+    list(fix_job(Repairer(White(), Filler(), Mender()), Job(path, (out,)), FixOptions()))
     expected = pixels.copy()
     expected[5:15, 5:15, :3] += 1
     with Image.open(out) as fixed:

@@ -95,6 +95,17 @@ def test_photos_without_masks_and_masks_without_photos_are_told(make_album, writ
     assert ["lonely.png" in note or "idle.png" in note for note in found.notes()] == [True, True]
 
 
+@pytest.mark.parametrize("beside", [False, True])
+def test_where_no_photo_has_a_mask_the_pattern_of_those_there_is_told(
+    make_album, write_picture, beside: bool
+) -> None:
+    make_album("deep/a.jpg", "deep/a-fixed.jpg", masks=False)
+    write_picture("photos/deep/a_mask.png" if beside else "masks/deep/a_mask.png")
+    sentence = r"has no mask in .*\. Masks seem to go by --mask-pattern '{stem}_mask'"
+    with pytest.raises(UsageError, match=sentence):
+        plan(None, pattern="{stem}-hole") if beside else plan()
+
+
 def test_two_masks_for_a_photo_are_told_unless_one_has_its_name(make_album, write_picture) -> None:
     make_album("a.jpg", "b.jpg")
     write_picture("masks/a.bmp")

@@ -1,0 +1,96 @@
+"""A photo as it was read, fixed by a restorer, with its transparency, 16 bits and size."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restore.image import (
+    AnyPixels,
+    Mask,
+    Photo,
+    Pixels,
+    cover_hidden,
+    encode_finely,
+    enlarge,
+    replace_pixels,
+)
+from restore.masks import grow_mask
+
+UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
+
+
+class Fixer(Protocol):
+    """What fixes pixels: a restorer, one that many threads share, or several in turn."""
+
+    @property
+    def name(self) -> str:
+        """The restorer's name."""
+
+    @property
+    def mends(self) -> bool:
+        """Whether it mends photos, which may have 16 bits; what fills holes takes 8."""
+
+    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+        """See `restore.restorer.Restorer.fix`."""
+
+
+def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 0) -> Photo:
+    """Return the photo fixed, ready to be written; itself where there is nothing to do.
+
+    What is invisible is not looked at and stays. What is mended has 16 bits where the photo has
+    them, and a JPEG that is mended is not compressed as strongly as before, which would put back
+    what it was rid of.
+
+    Args:
+        fixer: a restorer.
+        photo: as read.
+        mask: (H, W) {0, 1}, 1 is the hole: this pixel may change. None for all of it.
+        seed: of the fill.
+
+    Raises:
+        UsageError, RestoreError: as `restore.restorer.Restorer.fix`.
+    """
+    if mask is not None and not mask.any():
+        return photo
+    pixels = _take_pixels(fixer, photo)
+    shown = cover_hidden(pixels, photo.alpha)
+    unknown = mask if mask is None else find_unknown(mask, photo.alpha)
+    fixed = fixer.fix(shown, unknown, seed=seed)
+    if fixed is shown:
+        return photo
+    factor = len(fixed) // len(pixels)
+    like = photo if factor == 1 else enlarge(photo, factor)
+    stays = _find_what_stays(like, mask)
+    if stays is not None and (shown is not pixels or unknown is not mask):
+        fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
+    result = replace_pixels(like, fixed)
+    if fixer.mends and photo.format == "JPEG":
+        result = replace(result, encoding=encode_finely(photo.encoding))
+    return result
+
+
+def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:
+    """Return pixels (H, W, 3) of a photo, of 16 bits where it has them and the fixer may."""
+    deep = photo.deep_rgb if fixer.mends else None
+    return photo.pixels if deep is None else deep
+
+
+def _find_what_stays(photo: Photo, mask: Mask | None) -> NDArray[np.bool_] | None:
+    """Return where the photo stays, (H, W); None where all of it may change."""
+    if mask is not None:
+        return mask == 0
+    return None if photo.alpha is None else photo.alpha == 0
+
+
+def find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
+    """Return the hole with what is invisible near it, (H, W) {0, 1}; itself where nothing is.
+
+    It has the colour of the nearest visible pixel, see `cover_hidden`: a fill goes on better.
+    """
+    if alpha is None or alpha.all():
+        return hole
+    unseen = grow_mask(hole, UNSEEN) & (alpha == 0)
+    unknown = hole | unseen
+    return unknown if unseen.any() and not unknown.all() else hole

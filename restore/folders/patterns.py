@@ -1,0 +1,48 @@
+"""How masks are called: which photo's one is, by its name."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+
+from restore.image import PICTURES, drop_extension
+
+STEM = "{stem}"  # in a pattern: the photo's name without its extension
+
+
+def read_pattern(pattern: str) -> Callable[[str], str | None]:
+    """Return what says to which photo, a path without extension, a mask's path belongs."""
+    pattern = compose(pattern)
+    extension = PurePosixPath(pattern).suffix
+    named = extension.lower() in PICTURES
+    before, after = map(re.escape, pattern.removesuffix(extension if named else "").split(STEM))
+    after += f"(?i:{re.escape(extension)})" if named else ""
+    expression = re.compile(rf"((?:.*/)?){before}([^/]+){after}", re.DOTALL)
+
+    def owner_of(name: str) -> str | None:
+        match = expression.fullmatch(compose(name if named else drop_extension(name)))
+        return f"{match[1]}{match[2]}" if match else None
+
+    return owner_of
+
+
+def compose(name: str) -> str:
+    """Return a name in one form: a Mac may write é as e with an accent, other systems as é."""
+    return unicodedata.normalize("NFC", name)
+
+
+def guess_pattern(photos: Iterable[str], names: Iterable[str]) -> str | None:
+    """Return the pattern of the first name that goes on with - or _ after that of a photo.
+
+    What `restore fix` calls its results, NAME-fixed, is none.
+
+    Args:
+        photos: their paths without extensions.
+        names: those of files that may be masks.
+    """
+    known = set(photos)
+    for name in sorted(names):
+        for found in re.finditer("[-_]", name):
+            if name[: found.start()] in known and not name.endswith("-fixed"):
+                return STEM + name[found.start() :]
+    return None

@@ -1,0 +1,34 @@
+"""A photo with other pixels."""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from restore.image.deep import merge, to_eight_bits, to_luma
+from restore.image.photo import AnyPixels, Photo, Pixels
+
+
+def replace_pixels(photo: Photo, pixels: AnyPixels) -> Photo:
+    """Return a photo with other pixels, in 8 and, where it has them, in 16 bits.
+
+    Args:
+        photo: what gives all the rest.
+        pixels: (H, W, 3) RGB of its size, uint8 or uint16. Of a photo of 16 bits those samples stay
+            that 8 bits show alike; a gray one takes the luma.
+    """
+    if photo.deep is None:
+        return replace(photo, pixels=pixels if pixels.dtype == np.uint8 else to_eight_bits(pixels))
+    deep = photo.deep.copy()
+    colours = deep[..., : 1 if photo.gray else 3]
+    if pixels.dtype == np.uint16:
+        colours[:] = to_luma(pixels) if photo.gray else pixels
+    else:
+        colours[:] = merge(_to_gray(pixels) if photo.gray else pixels, colours)
+    levels = np.broadcast_to(to_eight_bits(colours), pixels.shape)
+    return replace(photo, pixels=np.ascontiguousarray(levels), deep=deep)
+
+
+def _to_gray(pixels: Pixels) -> Pixels:
+    """Return pixels (H, W, 3) as gray (H, W, 1)."""
+    return np.atleast_3d(np.asarray(Image.fromarray(pixels).convert("L")))

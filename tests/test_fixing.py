@@ -1,0 +1,132 @@
+"""A photo as it was read, fixed with its transparency, 16 bits and size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore.errors import UsageError
+from restore.fixing import UNSEEN, find_unknown, fix_photo
+from restore.image import AnyPixels, Mask, Photo, read_image, write_image
+
+
+class Inverter:
+    """Turns bright and dark round, at `factor` times the size; keeps what it was shown."""
+
+    name = "inverter"
+
+    def __init__(self, mends: bool = False, factor: int = 1) -> None:
+        self.mends, self.factor = mends, factor
+
+    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+        self.shown, self.mask = photo, mask
+        inverted = np.iinfo(photo.dtype).max - photo
+        fixed = inverted if mask is None else np.where(mask[..., None] == 1, inverted, photo)
+        return fixed.repeat(self.factor, axis=0).repeat(self.factor, axis=1)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+
+
+@pytest.fixture
+def hole() -> np.ndarray:
+    mask = np.zeros((40, 30), np.uint8)
+    mask[10:20, 5:25] = 1
+    return mask
+
+
+def test_a_photo_without_a_hole_is_itself(pixels: np.ndarray) -> None:
+    photo = Photo(pixels)
+    assert fix_photo(Inverter(), photo, np.zeros((40, 30), np.uint8)) is photo
+
+
+def test_a_fixer_that_leaves_a_photo_leaves_it_itself(pixels: np.ndarray) -> None:
+    class Lazy(Inverter):
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            return photo
+
+    photo = Photo(pixels)
+    assert fix_photo(Lazy(), photo) is photo
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_invisible_is_not_shown_and_stays(
+    pixels: np.ndarray, hole: np.ndarray, whole: bool
+) -> None:
+    alpha = np.full((40, 30), 255, np.uint8)
+    alpha[30:] = 0
+    pixels[30:] = 0
+    pixels[:30] = 200
+    fixer = Inverter(mends=whole)
+    fixed = fix_photo(fixer, Photo(pixels, alpha), None if whole else hole)
+    assert (fixer.shown == 200).all()
+    assert (fixed.pixels[30:] == 0).all()
+    assert (fixed.pixels[10:20, 5:25] == 55).all()
+    assert (fixed.pixels[0] == (55 if whole else 200)).all()
+    assert fixed.alpha is alpha
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_what_is_mended_has_16_bits(gray: bool, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65_536, (40, 30, 1 if gray else 3), np.uint16)
+    levels = ((deep.astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
+    photo = Photo(np.broadcast_to(levels, (40, 30, 3)).copy(), gray=gray, deep=deep)
+    fixed = fix_photo(Inverter(mends=True), photo)
+    assert fixed.deep is not None and np.array_equal(fixed.deep, 65_535 - deep)
+    write_image(tmp_path / "a.png", fixed.pixels, like=fixed)
+    again = read_image(tmp_path / "a.png")
+    assert np.array_equal(again.deep, 65_535 - deep)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_what_is_filled_keeps_16_bits_around_it(hole: np.ndarray, gray: bool) -> None:
+    deep = np.random.default_rng(0).integers(0, 65_536, (40, 30, 1 if gray else 3), np.uint16)
+    levels = ((deep.astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
+    photo = Photo(np.broadcast_to(levels, (40, 30, 3)).copy(), gray=gray, deep=deep)
+    fixed = fix_photo(Inverter(), photo, hole)
+    assert fixed.deep is not None
+    assert np.array_equal(fixed.deep[hole == 0], deep[hole == 0])
+    assert np.array_equal(fixed.deep[hole == 1], (255 - levels[hole == 1]).astype(np.uint16) * 257)
+    assert np.array_equal(fixed.pixels[hole == 1], 255 - photo.pixels[hole == 1])
+
+
+def test_what_is_made_larger_is_so_in_all_its_parts(tmp_path: Path) -> None:
+    alpha = np.full((40, 30), 255, np.uint8)
+    alpha[:5] = 0
+    photo = Photo(np.full((40, 30, 3), 200, np.uint8), alpha)
+    fixed = fix_photo(Inverter(mends=True, factor=2), photo)
+    assert fixed.pixels.shape == (80, 60, 3) and fixed.alpha is not None
+    assert fixed.alpha.shape == (80, 60)
+    assert (fixed.pixels[20:] == 55).all() and (fixed.pixels[:4] == 200).all()
+    write_image(tmp_path / "a.png", fixed.pixels, like=fixed)
+
+
+@pytest.mark.parametrize("mends", [False, True])
+def test_a_jpeg_is_compressed_finely_only_where_it_was_mended(
+    pixels: np.ndarray, tmp_path: Path, mends: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    write_image(path, pixels, Photo(pixels))
+    coarse = Photo(pixels, format="JPEG", encoding={"qtables": [[99] * 64, [99] * 64]})
+    write_image(path, pixels, coarse, overwrite=True)
+    photo = read_image(path)
+    fixed = fix_photo(Inverter(mends), photo, np.ones((40, 30), np.uint8))
+    assert ("qtables" not in fixed.encoding) == mends
+
+
+def test_what_is_invisible_near_a_hole_is_unknown() -> None:
+    hole, alpha = np.zeros((10, 600), np.uint8), np.full((10, 600), 255, np.uint8)
+    hole[:, 300] = 1
+    assert find_unknown(hole, None) is hole and find_unknown(hole, alpha) is hole
+    alpha[:, :290] = 0
+    unknown = find_unknown(hole, alpha)
+    assert unknown[:, 300 - UNSEEN : 290].all() and not unknown[:, 290:300].any()
+    assert not unknown[:, : 300 - UNSEEN].any()
+
+
+def test_a_wrong_mask_is_refused(mender, pixels: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="must be \\(height, width\\)"):
+        mender.fix_photo(Photo(pixels), np.ones((3, 3), np.uint8))
+    assert mender.fix_photo(Photo(pixels)).pixels.shape == pixels.shape
