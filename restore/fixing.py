@@ -18,6 +18,7 @@ from restore.image import (
 )
 from restore.masks import grow_mask
 
+LARGEST_HOLE = 0.95  # share of a photo: above it there is nothing to go by
 UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
 
 

@@ -243,11 +243,11 @@ def fix(
             "photos."
         )
     results = fix_photos(photos, out, options, model=model, device=device, warn=say)
-    codes = _print_results(results, as_json)
+    codes = _print_results(results, as_json, find is not None)
     return codes[0] if codes and len(photos) == 1 else bool(codes)
 
 
-def _print_results(results: "Iterable[Record | Failure]", as_json: bool) -> list[int]:
+def _print_results(results: "Iterable[Record | Failure]", as_json: bool, finds: bool) -> list[int]:
     """Tell of each result; return the exit codes of those that failed."""
     from restore.folders import Failure
 
@@ -258,6 +258,13 @@ def _print_results(results: "Iterable[Record | Failure]", as_json: bool) -> list
         elif as_json:
             click.echo(json.dumps(asdict(result), default=str))
         else:
-            line = f"{result.photo} -> {result.out} ({result.seconds:.1f} s)"
+            found = f"{_tell_found(result.hole or 0.0)}, " if finds else ""
+            line = f"{result.photo} -> {result.out} ({found}{result.seconds:.1f} s)"
             click.echo(to_printable(line))
     return codes
+
+
+def _tell_found(share: float) -> str:
+    if share == 0:
+        return "no damage found"
+    return f"{share:.1%} filled" if share >= 0.0005 else "less than 0.1% filled"

@@ -125,7 +125,7 @@ def mask(
     from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
-        raise UsageError("Say what to mark with one of --preset, --box, --color and --find.")
+        raise UsageError("Say what to mark with just one of --preset, --box, --color and --find.")
     if threshold is not None and not find:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if tolerance is not None and not color:

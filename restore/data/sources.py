@@ -118,7 +118,8 @@ def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> li
         RestoreError: no such folder, or no photo in it.
     """
     if not folder.is_dir():
-        raise RestoreError(f"There is no folder {folder}; name a folder of photos.")
+        what = f"{folder} is a file" if folder.is_file() else f"There is no folder {folder}"
+        raise RestoreError(f"{what}; name a folder of photos.")
     found, unread = _walk(folder)
     _check_any(found, folder, unread)
     if unread:

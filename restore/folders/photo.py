@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
-from restore.fixing import Fixer, find_unknown, fix_photo
+from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo
+from restore.folders.repairer import GROW, Repairer
 from restore.image import (
     MAX_PIXELS,
     Mask,
@@ -30,10 +31,9 @@ from restore.masks import grow_mask, hole_share, mask_from_alpha, read_mask
 if TYPE_CHECKING:
     from restore.restorer import Restorer
 
-GROW = 2  # pixels by which what a detector finds is widened, since damage has soft rims
-LARGEST_HOLE = 0.95  # share of the photo: above it there is nothing to go by
 MAX_BYTES = 2**30  # of a photo's file or a mask's
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
+MUCH_DAMAGE = 0.2  # share of the photo: more is seldom found in old ones, so it should be looked at
 
 MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
 MENDING_FLAGS = "--upscale, --natural, --tta and --keep-fading"
@@ -119,7 +119,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Record:
-    """One result that was written: from what, by what, and how long it took in seconds."""
+    """One result that was written: from what, by what, and how long it took in seconds.
+
+    Attributes:
+        hole: the share of the photo that was filled; None where it was mended as a whole.
+    """
 
     photo: Path
     mask: Path | None
@@ -127,6 +131,7 @@ class Record:
     seed: int
     model: str
     seconds: float
+    hole: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +143,14 @@ class Opened:
         photo: as read, but where it marks its own hole that is opaque.
         hole: (H, W) {0, 1}, 1 is the hole; None where the whole photo is to be mended.
         warnings: sentences that tell where the result should be looked at.
+        share: of the photo that is filled; None where it is only mended.
     """
 
     job: Job
     photo: Photo
     hole: Mask | None
     warnings: tuple[str, ...]
+    share: float | None = None
 
 
 def fix_job(
@@ -161,9 +168,10 @@ def fix_job(
         UsageError: photo and mask do not go together, or nearly everything is hole.
     """
     opened = open_photo(job, options)
+    start = time.perf_counter()  # looking and practising count for the first result
+    restorer, opened = look_for_damage(restorer, opened)
     for sentence in opened.warnings:
         warn(sentence)
-    start = time.perf_counter()  # practising counts for the first result
     if options.adapt and opened.hole is not None:
         learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
         unknown = find_unknown(opened.hole, opened.photo.alpha)
@@ -178,7 +186,8 @@ def fix_job(
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
         write_result(result, fixed, opened, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
-        yield Record(job.photo, job.mask or options.mask, result, seed, restorer.name, seconds)
+        mask = job.mask or options.mask
+        yield Record(job.photo, mask, result, seed, restorer.name, seconds, opened.share)
         start = time.perf_counter()
 
 
@@ -202,12 +211,31 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
     if copied:
         sentences = ()  # it stays whatever it is
-    sentences += _check_share(job.photo, hole_share(hole), options)
+    share = hole_share(hole)
+    sentences += _check_share(job.photo, share, options)
     if photo.alpha is not None and (job.mask or options.mask) is None:
         photo = replace(photo, alpha=np.where(hole == 1, np.uint8(255), photo.alpha))
     if not copied:
         _check_results(job, photo, options)
-    return Opened(job, photo, hole, sentences)
+    return Opened(job, photo, hole, sentences, share)
+
+
+def look_for_damage(fixer: Fixer, opened: Opened) -> tuple[Fixer, Opened]:
+    """Have the damage of a photo found, where that is asked for, once for all its results.
+
+    Raises:
+        UsageError: nearly everything is damage.
+    """
+    if not isinstance(fixer, Repairer):
+        return fixer, opened
+    fixer, path = fixer.look_at(opened.photo), opened.job.photo
+    sentences = opened.warnings
+    if fixer.share > MUCH_DAMAGE:
+        sentences += (
+            f"{fixer.share:.0%} of {path} is taken for damage and filled; look at that with "
+            f"restore mask {path} --find scratches --preview look.png.",
+        )
+    return fixer, replace(opened, warnings=sentences, share=fixer.share)
 
 
 def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:

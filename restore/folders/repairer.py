@@ -1,15 +1,16 @@
 """Old photos without a mask: their damage is found and filled, and then the whole is mended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from restore.errors import UsageError
-from restore.fixing import Fixer
-from restore.folders.photo import GROW, LARGEST_HOLE
-from restore.image import AnyPixels, Mask, Pixels, to_eight_bits
+from restore.fixing import LARGEST_HOLE, Fixer
+from restore.image import AnyPixels, Mask, Photo, Pixels, cover_hidden, to_eight_bits
 from restore.masks import hole_share
+
+GROW = 2  # pixels by which what is found is widened, since damage has soft rims
 
 
 class Finder(Protocol):
@@ -19,7 +20,7 @@ class Finder(Protocol):
         """See `restore.detector.Detector.find`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Repairer:
     """Goes by the name of its filler, and fixes photos without being told where.
 
@@ -28,12 +29,14 @@ class Repairer:
         filler: fills what is marked.
         mender: mends the filled photo as a whole; None leaves the rest as it is.
         grow: pixels by which a mark is widened.
+        damage: (H, W) {0, 1} of the photo that it has looked at, see `look_at`; 1 is the hole.
     """
 
     finder: Finder
     filler: Fixer
     mender: Fixer | None = None
     grow: int = GROW
+    damage: Mask | None = None
     mends = True
 
     @property
@@ -41,12 +44,25 @@ class Repairer:
         """Return the names of the restorers that take part."""
         return self.filler.name if self.mender is None else f"{self.filler.name}+{self.mender.name}"
 
+    def look_at(self, photo: Photo) -> "Repairer":
+        """Return what fixes this photo, with its damage found once for fills of any seed.
+
+        Raises:
+            UsageError: nearly everything is damage.
+        """
+        return replace(self, damage=self._find(cover_hidden(photo.pixels, photo.alpha)))
+
+    @property
+    def share(self) -> float:
+        """The share of the photo that it has looked at and takes for damage."""
+        return 0.0 if self.damage is None else hole_share(self.damage)
+
     def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
         """Return the photo (H, W, 3) with its damage filled, and mended where there is a mender.
 
         Args:
             photo: RGB, uint8 or uint16; what is filled has 8 bits.
-            mask: None: damage is found.
+            mask: None: damage is found, unless it has looked at the photo already.
             seed: another seed, another fill.
 
         Returns:
@@ -62,15 +78,20 @@ class Repairer:
     def _fill_damage(self, photo: AnyPixels, seed: int) -> AnyPixels:
         """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
-        hole = self.finder.find(shown, grow=self.grow)
+        hole = self._find(shown) if self.damage is None else self.damage
         if not hole.any():
             return photo
+        filled = self.filler.fix(shown, hole, seed=seed)
+        scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
+        return np.where(hole[..., None] == 1, filled * scale, photo)
+
+    def _find(self, photo: Pixels) -> Mask:
+        """Return the damage of a photo as a mask; refuse what can't be filled."""
+        hole = self.finder.find(photo, grow=self.grow)
         if (share := hole_share(hole)) > LARGEST_HOLE:
             less = "widen it by less, or " if self.grow else ""
             raise UsageError(
                 f"What is taken for damage is {share:.1%} of the photo, and at most "
                 f"{LARGEST_HOLE:.0%} can be filled; {less}mark it with a mask."
             )
-        filled = self.filler.fix(shown, hole, seed=seed)
-        scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
-        return np.where(hole[..., None] == 1, filled * scale, photo)
+        return hole

@@ -81,13 +81,13 @@ class Plan:
     def notes(self) -> Iterator[str]:
         """Yield sentences for the user on what is odd about the plan."""
         for problems, what in (
-            ([name for name, _ in self.failures], "can't be fixed, see the report"),
-            (self.idle_masks, "masks without a photo"),
-            (self._shared_masks(), "masks serve two photos of one name"),
-            (self.links, "linked folders, not followed"),
+            ([name for name, _ in self.failures], "Can't be fixed, see the report"),
+            (self.idle_masks, "Masks without a photo"),
+            (self._shared_masks(), "Masks that serve two photos of one name"),
+            (self.links, "Linked folders, not followed"),
         ):
             if problems:
-                yield f"{len(problems)} {what}; the first is {problems[0]}."
+                yield f"{what}: {len(problems)}; the first is {problems[0]}."
 
     def _shared_masks(self) -> list[Path]:
         uses = Counter(job.mask for job in self.jobs if job.mask is not None)
@@ -359,8 +359,8 @@ def _refuse_existing(plan: Plan) -> None:
         there.append(report)
     if there and not (tree.resume or tree.options.overwrite):
         raise UsageError(
-            f"{there[0]} exists ({len(there)} such files); go on with --resume, replace with "
-            "--overwrite, or name another --out."
+            f"{there[0]} exists (files that do, with the report: {len(there)}); go on with "
+            "--resume, replace with --overwrite, or name another --out."
         )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
 from restore.fixing import Fixer, fix_photo
-from restore.folders.photo import Job, Opened, open_photo, write_result
+from restore.folders.photo import Job, Opened, look_for_damage, open_photo, write_result
 from restore.folders.report import Entry, hash_file, read_reports
 from restore.folders.run import name_checkpoints
 from restore.folders.tree import Tree, refuse_leaving
@@ -110,11 +110,11 @@ class Worker:
     def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
         start = time.perf_counter()
         hashes = self._hash_inputs(job)  # before it is read, as it may change while it is in hand
-        opened = open_photo(job, self.tree.options)
+        fixer, opened = look_for_damage(self.fixer, open_photo(job, self.tree.options))
         for sentence in opened.warnings:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            fixed = fix_photo(self.fixer, opened.photo, opened.hole, seed)
+            fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
             yield self.write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 

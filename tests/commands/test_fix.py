@@ -29,6 +29,7 @@ def test_json_is_one_object_a_line(run, write_picture, mask_file, fake_restorer,
     ran = run("fix", photo, "--mask", mask_file, "--count", 2, "--seed", 8, "--json")
     first, second = (json.loads(line) for line in ran.out.splitlines())
     assert isinstance(first.pop("seconds"), float)
+    assert 0 < first.pop("hole") < 1
     assert first == {
         "photo": str(photo),
         "mask": str(mask_file),

@@ -34,7 +34,7 @@ def test_only_the_hole_changes(write_picture, mask_file, fake_restorer, tmp_path
     assert (after[hole] == 7).all()
     assert (after[~hole] == before[~hole]).all()
     assert replace(record, seconds=0) == Record(
-        photo, mask_file, tmp_path / "out.png", 7, "fake", 0
+        photo, mask_file, tmp_path / "out.png", 7, "fake", 0, hole.mean()
     )
 
 

@@ -74,6 +74,23 @@ def test_marks_are_widened_for_soft_rims(photo) -> None:
     assert finder.grow == GROW == FixOptions(find="scratches").margin
 
 
+def test_damage_is_looked_for_once_for_all_seeds_and_told(write_picture, tmp_path) -> None:
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[5:10] = 255
+    looked = []
+
+    class Finder(White):
+        def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+            looked.append(photo)
+            return super().find(photo, grow=grow)
+
+    job = Job(write_picture("p.png", pixels), (tmp_path / "1.png", tmp_path / "2.png"))
+    said: list[str] = []
+    records = list(fix_job(Repairer(Finder(), Filler()), job, FixOptions(), said.append))
+    assert [record.hole for record in records] == [0.25, 0.25] and len(looked) == 1
+    assert any("25% of" in sentence and "--find" in sentence for sentence in said)
+
+
 def test_what_is_all_damage_is_refused() -> None:
     photo = np.full((20, 30, 3), 255, np.uint8)
     with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%.*; mark it"):

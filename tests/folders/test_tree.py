@@ -121,7 +121,7 @@ def test_a_mask_of_two_photos_is_told(make_album, write_picture) -> None:
     found = plan()
     assert pairs(found)["photos/a.jpg"] == pairs(found)["photos/a.png"] == "masks/a.png"
     (note,) = found.notes()
-    assert note == "1 masks serve two photos of one name; the first is masks/a.png."
+    assert note == "Masks that serve two photos of one name: 1; the first is masks/a.png."
     write_picture("masks/a.jpg")
     assert not list(plan().notes())
 
