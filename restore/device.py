@@ -44,10 +44,10 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     name = str(name)
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if DEVICES[n]())
-    kind, _, number = name.partition(":")
+    kind, colon, number = name.partition(":")
     offered = look_up(DEVICES, kind, "device")()
-    if number:
-        offered = offered and number.isdecimal() and int(number) < COUNTS[kind]()
+    if colon:
+        offered = offered and number in map(str, range(COUNTS[kind]()))
     if not offered:
         raise UsageError(f"This machine offers no '{name}' to PyTorch; try --device auto.")
     if kind == "cpu":

@@ -7,6 +7,7 @@ has learned more of low size at four times than at two (benchmarks/README.md).
 
 from dataclasses import dataclass
 from math import lcm
+from numbers import Integral
 
 import cv2
 import numpy as np
@@ -124,7 +125,7 @@ def check_scale(upscale: int) -> None:
     Raises:
         UsageError: it is none of `SCALES`.
     """
-    if upscale not in SCALES or not isinstance(upscale, int):
+    if upscale not in SCALES or not isinstance(upscale, Integral):
         raise UsageError(f"Photos can be made 1, 2 or 4 times as wide and high, not {upscale}.")
 
 

@@ -58,6 +58,7 @@ class Restorer:
 
         Args:
             name: of the checkpoint.
+            device: "auto", "cpu", "cuda", "mps", or one GPU of several, as "cuda:1".
             device: "auto", "cpu", "cuda" or "mps".
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
                 NAME-natural.safetensors beside it, which make up detail that looks real, as where
@@ -135,8 +136,15 @@ class Restorer:
             is nothing to do.
 
         Raises:
-            UsageError, RestoreError: as `fix`.
+            UsageError: as `fix`, or it is no `Photo`.
+            RestoreError: as `fix`.
         """
+        if not isinstance(photo, Photo):
+            raise UsageError(
+                f"fix_photo takes what read_image returns, not {type(photo).__name__}; fix takes "
+                "arrays."
+            )
+        _read_seed(seed)
         hole = None if mask is None else _read_mask(photo.pixels, mask)
         return fix_photo(self, photo, hole, seed)
 

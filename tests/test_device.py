@@ -26,8 +26,9 @@ def test_a_device_may_have_a_number_or_be_one_of_torch() -> None:
         pick_device("cpu:1")
     with pytest.raises(UsageError, match="offers no 'cuda:99'"):
         pick_device("cuda:99")
-    with pytest.raises(UsageError, match="offers no 'cpu:x'"):
-        pick_device("cpu:x")
+    for name in ("cpu:x", "cpu:", "cpu:00", "cpu:٠"):
+        with pytest.raises(UsageError, match="offers no 'cpu:"):
+            pick_device(name)
 
 
 @pytest.mark.parametrize(("most", "kept"), [(2**40, 256), (32 * 2**20, 32), (0, None)])

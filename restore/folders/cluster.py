@@ -122,7 +122,7 @@ def _pick_actors(
 ) -> tuple[int, dict[str, Any]]:
     """Return how many actors there are, and what each asks Ray for: a GPU, or some cores."""
     gpus = int(resources.get("GPU", 0))
-    if gpus and device != "cpu":
+    if gpus and not device.startswith("cpu"):
         return gpus, {"num_gpus": 1}
     nodes = max(1, sum(name.startswith("node:") and "__" not in name for name in resources))
     cores = resources.get("CPU", 1.0)

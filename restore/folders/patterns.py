@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
@@ -32,17 +33,19 @@ def compose(name: str) -> str:
 
 
 def guess_pattern(photos: Iterable[str], names: Iterable[str]) -> str | None:
-    """Return the pattern of the first name that goes on with - or _ after that of a photo.
+    """Return the pattern by which most names go on with - or _ after that of a photo.
 
-    What `restore fix` calls its results, NAME-fixed, is none.
+    What `restore fix` calls its results, NAME-fixed and NAME-fixed-1, is none.
 
     Args:
         photos: their paths without extensions.
         names: those of files that may be masks.
     """
     known = set(photos)
-    for name in sorted(names):
-        for found in re.finditer("[-_]", name):
-            if name[: found.start()] in known and not name.endswith("-fixed"):
-                return STEM + name[found.start() :]
-    return None
+    rests = Counter(
+        name[found.start() :]
+        for name in names
+        for found in re.finditer("[-_](?!.*/)", name)
+        if name[: found.start()] in known and not re.search(r"-fixed(-\d+)?$", name)
+    )
+    return STEM + max(sorted(rests), key=lambda rest: rests[rest]) if rests else None

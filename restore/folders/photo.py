@@ -122,7 +122,7 @@ class Record:
     """One result that was written: from what, by what, and how long it took in seconds.
 
     Attributes:
-        hole: the share of the photo that was filled; None where it was mended as a whole.
+        hole: the share of the photo that was filled; None where nothing said what to fill.
     """
 
     photo: Path
@@ -169,7 +169,7 @@ def fix_job(
     """
     opened = open_photo(job, options)
     start = time.perf_counter()  # looking and practising count for the first result
-    restorer, opened = look_for_damage(restorer, opened)
+    restorer, opened = look_for_damage(restorer, opened, options)
     for sentence in opened.warnings:
         warn(sentence)
     if options.adapt and opened.hole is not None:
@@ -214,13 +214,27 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     share = hole_share(hole)
     sentences += _check_share(job.photo, share, options)
     if photo.alpha is not None and (job.mask or options.mask) is None:
-        photo = replace(photo, alpha=np.where(hole == 1, np.uint8(255), photo.alpha))
+        photo = _show_all(photo, hole)
     if not copied:
         _check_results(job, photo, options)
     return Opened(job, photo, hole, sentences, share)
 
 
-def look_for_damage(fixer: Fixer, opened: Opened) -> tuple[Fixer, Opened]:
+def _show_all(photo: Photo, hole: Mask) -> Photo:
+    """Return a photo that marks its own hole with that opaque, and as coloured as what is around.
+
+    The colours that were hidden there, mostly black, are none of the picture's.
+    """
+    assert photo.alpha is not None
+    return replace(
+        photo,
+        pixels=cover_hidden(photo.pixels, photo.alpha),
+        deep=None if photo.deep is None else cover_hidden(photo.deep, photo.alpha),
+        alpha=np.where(hole == 1, np.uint8(255), photo.alpha),
+    )
+
+
+def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[Fixer, Opened]:
     """Have the damage of a photo found, where that is asked for, once for all its results.
 
     Raises:
@@ -233,7 +247,7 @@ def look_for_damage(fixer: Fixer, opened: Opened) -> tuple[Fixer, Opened]:
     if fixer.share > MUCH_DAMAGE:
         sentences += (
             f"{fixer.share:.0%} of {path} is taken for damage and filled; look at that with "
-            f"restore mask {path} --find scratches --preview look.png.",
+            f"restore mask {path} --find {options.find} --preview look.png.",
         )
     return fixer, replace(opened, warnings=sentences, share=fixer.share)
 
@@ -292,7 +306,8 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
 def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     """Return a warning of a photo that looks like a mask, whose option has been forgotten."""
     black, white = photo.pixels == 0, photo.pixels == 255
-    if black.any() and white.any() and (black | white).all():
+    gray = bool((photo.pixels == photo.pixels[..., :1]).all())
+    if gray and black.any() and white.any() and (black | white).all():
         return (
             f"{path} is black and white and nothing between, like a mask; to fill what it marks, "
             f"name the photo alone, and --mask {path}.",

@@ -193,10 +193,8 @@ def _suggest_pattern(plan: Plan) -> str:
     if folder is None:
         return ""
     photos = {drop_extension(name) for name, _ in plan.failures}
-    names = photos | {
-        drop_extension(path.relative_to(folder).as_posix()) for path in plan.idle_masks
-    }
-    pattern = guess_pattern(photos, names)
+    names = {drop_extension(path.relative_to(folder).as_posix()) for path in plan.idle_masks}
+    pattern = guess_pattern(photos, names | photos if folder == plan.tree.folder else names)
     return f" Masks seem to go by --mask-pattern '{pattern}'." if pattern else ""
 
 
@@ -311,7 +309,7 @@ def _check_tree(tree: Tree) -> None:
         pattern.count(STEM) != 1 or pattern.startswith("/") or ".." in pattern.split("/")
     ):
         raise UsageError(
-            f"--mask-pattern is a name with {STEM} once, as '{STEM}_mask', not '{pattern}'."
+            f"--mask-pattern is a name with {STEM} once, as '{STEM}-mask', not '{pattern}'."
         )
     if pattern is not None and mask is not None and not mask.is_dir():
         raise UsageError(f"--mask-pattern finds masks in a folder, and --mask {mask} is a file.")
@@ -319,7 +317,7 @@ def _check_tree(tree: Tree) -> None:
     if place == tree.folder and name == STEM:
         raise UsageError(
             f"Photos and masks lie in one folder, {tree.folder}; tell them apart with "
-            f"--mask-pattern '{STEM}_mask'."
+            f"--mask-pattern '{STEM}-mask'."
         )
 
 

@@ -110,7 +110,8 @@ class Worker:
     def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
         start = time.perf_counter()
         hashes = self._hash_inputs(job)  # before it is read, as it may change while it is in hand
-        fixer, opened = look_for_damage(self.fixer, open_photo(job, self.tree.options))
+        opened = open_photo(job, self.tree.options)
+        fixer, opened = look_for_damage(self.fixer, opened, self.tree.options)
         for sentence in opened.warnings:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):

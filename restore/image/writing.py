@@ -88,11 +88,11 @@ def write_image(
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
-    if pixels.shape != like.pixels.shape:
-        like = replace(like, exif=set_exif_size(like.exif, pixels.shape[1], pixels.shape[0]))
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
+    if pixels.shape != like.pixels.shape:
+        like = replace(like, exif=set_exif_size(like.exif, pixels.shape[1], pixels.shape[0]))
     check_held(path, pixels.shape, like, alpha)
     if format == "JPEG":
         alpha = None  # an opaque one

@@ -213,6 +213,22 @@ def test_a_large_hole_is_warned_of_and_a_huge_one_refused(
         assert len(said) == (outcome == "warned")
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_mender_does_not_see_what_was_hidden_in_a_photos_own_hole(
+    deep: bool, write_picture, save_mender, tmp_path
+) -> None:
+    pixels = np.full((32, 32, 4), 150, np.uint8)
+    pixels[..., 3] = 255
+    pixels[8:24, 8:24] = 0
+    path = write_picture("p.png", pixels)
+    if deep:
+        cv2.imwrite(str(path), pixels.astype(np.uint16) * 257)
+    mender = Restorer.load(save_mender(tmp_path / "whole.safetensors", 0, std=0.0), device="cpu")
+    job, options = Job(path, (tmp_path / "out.png",)), FixOptions(mask_is="alpha")
+    list(fix_job(mender, job, options))
+    assert np.abs(read(tmp_path / "out.png").astype(int) - (150, 150, 150, 255)).max() <= 1
+
+
 @pytest.mark.parametrize("levels", [(0, 255), (0, 254), (255,)])
 def test_a_mask_in_a_photos_place_is_told(
     levels: tuple[int, ...], write_picture, fake_restorer, tmp_path
@@ -221,6 +237,11 @@ def test_a_mask_in_a_photos_place_is_told(
     job, said = Job(write_picture("mask.png", pixels), (tmp_path / "out.png",)), list[str]()
     list(fix_job(fake_restorer, job, FixOptions(), said.append))
     assert ["--mask" in sentence for sentence in said] == [True] * (levels == (0, 255))
+    said.clear()
+    pixels[..., 1:] = 0  # a drawing in red
+    job = Job(write_picture("red.png", pixels), (tmp_path / "red-out.png",))
+    list(fix_job(fake_restorer, job, FixOptions(), said.append))
+    assert said == []
 
 
 def test_a_mask_of_another_shape_is_told_with_its_photo(

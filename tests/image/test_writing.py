@@ -366,3 +366,20 @@ def test_bytes_are_written_whole(tmp_path: Path) -> None:
         write_bytes(tmp_path / "a", b"other")
     write_bytes(tmp_path / "a", b"other", overwrite=True)
     assert (tmp_path / "a").read_bytes() == b"other"
+
+
+def test_what_is_no_photo_is_refused_whatever_it_is(tmp_path: Path) -> None:
+    like = Photo(np.zeros((4, 5, 3), np.uint8))
+    for wrong in (like.pixels.tolist(), like.pixels.ravel()):
+        with pytest.raises(UsageError, match="A photo must be"):
+            write_image(tmp_path / "a.png", wrong, like)
+
+
+def test_the_size_in_the_exif_is_that_of_the_pixels(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[40962], exif.get_ifd(0x8769)[40963] = 5, 4
+    like = Photo(np.zeros((4, 5, 3), np.uint8), exif=exif.tobytes()[6:])
+    write_image(tmp_path / "a.png", np.zeros((8, 10, 3), np.uint8), like)
+    with Image.open(tmp_path / "a.png") as picture:
+        inner = picture.getexif().get_ifd(0x8769)
+    assert (inner[40962], inner[40963]) == (10, 8)
