@@ -23,15 +23,10 @@ GROUPS = (
 _CACHE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.M)  # files' content, given up at need
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
-DEVICES: dict[str, Callable[[], bool]] = {
-    "cpu": lambda: True,
-    "cuda": torch.cuda.is_available,
-    "mps": torch.backends.mps.is_available,
-}
-COUNTS: dict[str, Callable[[], int]] = {
+DEVICES: dict[str, Callable[[], int]] = {  # how many of a kind PyTorch finds here
     "cpu": lambda: 1,
-    "cuda": torch.cuda.device_count,
-    "mps": lambda: 1,
+    "cuda": lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0,
+    "mps": torch.backends.mps.is_available,
 }
 
 
@@ -45,10 +40,8 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if DEVICES[n]())
     kind, colon, number = name.partition(":")
-    offered = look_up(DEVICES, kind, "device")()
-    if colon:
-        offered = offered and number in map(str, range(COUNTS[kind]()))
-    if not offered:
+    count = look_up(DEVICES, kind, "device")()
+    if not (number in map(str, range(count)) if colon else count):
         raise UsageError(f"This machine offers no '{name}' to PyTorch; try --device auto.")
     if kind == "cpu":
         _keep_memory()

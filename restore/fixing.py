@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restore.image import (
     AnyPixels,
@@ -63,8 +62,9 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         return photo
     factor = len(fixed) // len(pixels)
     like = photo if factor == 1 else enlarge(photo, factor)
-    stays = _find_what_stays(like, mask)
-    if stays is not None and (shown is not pixels or unknown is not mask):
+    if shown is not pixels or unknown is not mask:
+        assert like.alpha is not None, "or all of it would have been shown as it is"
+        stays = like.alpha == 0 if mask is None else mask == 0
         fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
     result = replace_pixels(like, fixed)
     if fixer.mends and photo.format == "JPEG":
@@ -76,13 +76,6 @@ def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:
     """Return pixels (H, W, 3) of a photo, of 16 bits where it has them and the fixer may."""
     deep = photo.deep_rgb if fixer.mends else None
     return photo.pixels if deep is None else deep
-
-
-def _find_what_stays(photo: Photo, mask: Mask | None) -> NDArray[np.bool_] | None:
-    """Return where the photo stays, (H, W); None where all of it may change."""
-    if mask is not None:
-        return mask == 0
-    return None if photo.alpha is None else photo.alpha == 0
 
 
 def find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:

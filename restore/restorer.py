@@ -59,7 +59,6 @@ class Restorer:
         Args:
             name: of the checkpoint.
             device: "auto", "cpu", "cuda", "mps", or one GPU of several, as "cuda:1".
-            device: "auto", "cpu", "cuda" or "mps".
             natural: 0 takes its weights, which are faithful to the photo; 1 those of
                 NAME-natural.safetensors beside it, which make up detail that looks real, as where
                 these are named themselves; between

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from restore.commands.folder import fix_plan
-from restore.commands.messages import report, say, to_printable
+from restore.commands.messages import report, say, tell_share, to_printable
 from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
@@ -265,6 +265,4 @@ def _print_results(results: "Iterable[Record | Failure]", as_json: bool, finds: 
 
 
 def _tell_found(share: float) -> str:
-    if share == 0:
-        return "no damage found"
-    return f"{share:.1%} filled" if share >= 0.0005 else "less than 0.1% filled"
+    return f"{tell_share(share)} filled" if share else "no damage found"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.commands.messages import to_printable
+from restore.commands.messages import tell_share, to_printable
 from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
 from restore.errors import UsageError
 
@@ -172,9 +172,7 @@ def mask(
 
 
 def _tell_share(share: float) -> str:
-    if share == 0:
-        return "nothing is marked"
-    return f"{share:.1%} hole" if share >= 0.0005 else "less than 0.1% hole"
+    return f"{tell_share(share)} hole" if share else "nothing is marked"
 
 
 def _target(photo: Path | None, out: Path | None) -> Path:

@@ -27,6 +27,11 @@ def to_printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], decoded)
 
 
+def tell_share(share: float) -> str:
+    """Return a share of a photo as a percentage that is 0 only where the share is."""
+    return f"{share:.1%}" if share >= 0.0005 or share == 0 else "less than 0.1%"
+
+
 def report(error: Exception) -> int:
     """Tell the user of an error and return its exit code, 2 for wrong usage and 1 otherwise.
 
