@@ -1,12 +1,13 @@
 """Masks for one photo: read from a picture, or made from boxes, a colour or transparency."""
 
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor
+from PIL import Image, ImageChops, ImageColor
 
 from restore.errors import UsageError
 from restore.image import (
@@ -36,8 +37,8 @@ def read_mask(
 ) -> Mask:
     """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
 
-    Any picture will do, as it is displayed; gray from 50 % up counts as white, and transparent
-    parts mark nothing. Samples of 32 bits are taken to go up to 1, 255 or 65535, whichever they
+    Any picture will do, as it is displayed; what has a channel of 50 % or more counts as white,
+    so gray from the middle up and strong colours, and transparent parts mark nothing. Samples of 32 bits are taken to go up to 1, 255 or 65535, whichever they
     fit. A picture of another size is fitted so that whatever the hole touches is hole.
 
     Args:
@@ -90,7 +91,7 @@ def _to_picture(levels: Pixels) -> Image.Image:
 
 
 def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
-    """Return where a picture is at least 50 % gray, transparent parts laid over `beneath`."""
+    """Return where a channel of a picture is at least 50 %, transparent parts over `beneath`."""
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         levels = np.nan_to_num(np.asarray(picture), posinf=0, neginf=0)  # what isn't known: black
         most = levels.max(initial=0)  # a mask made smaller may be somewhat over its scale
@@ -100,7 +101,9 @@ def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, (beneath, beneath, beneath, 255))
         picture = Image.alpha_composite(ground, picture)
-    return np.asarray(picture.convert("L")) >= 128
+    # Not its luma, by which a hole painted in pure red or blue is nearly black.
+    bands = picture.convert("RGB").split() if picture.mode != "L" else [picture]
+    return np.asarray(reduce(ImageChops.lighter, bands)) >= 128
 
 
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:

@@ -79,6 +79,13 @@ def test_gray_counts_from_half_up(tmp_path: Path) -> None:
     assert read_mask(path, (1, 4), "known").tolist() == [[1, 1, 0, 0]]
 
 
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 0, 255), (128, 0, 0), (0, 192, 0)])
+def test_a_mask_may_be_painted_in_a_colour(tmp_path: Path, colour: tuple[int, ...]) -> None:
+    painted = HOLE[..., None] * np.array(colour, np.uint8)
+    path = write(tmp_path / "mask.png", Image.fromarray(painted))
+    assert np.array_equal(read_mask(path, HOLE.shape), HOLE)
+
+
 @pytest.mark.parametrize("white", [1, 255, 65_535])
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_samples_of_32_bits_have_a_scale_of_their_own(
