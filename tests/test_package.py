@@ -61,7 +61,8 @@ def test_the_wheel_adds_one_name(wheel: Path) -> None:
 def test_the_wheel_holds_every_file_of_the_checkout(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "restore"
-    code = [path for ending in ("py", "toml", "typed") for path in package.rglob(f"*.{ending}")]
+    endings = ("py", "toml", "typed", "html", "css", "js")
+    code = [path for ending in endings for path in package.rglob(f"*.{ending}")]
     assets = [*(ROOT / "masks").glob("*.toml"), *checkpoints_folder().glob("*.safetensors")]
     expected = {str(path.relative_to(ROOT)) for path in code}
     expected |= {f"restore/_assets/{path.relative_to(ROOT)}" for path in assets}

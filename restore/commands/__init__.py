@@ -20,6 +20,7 @@ from restore.commands.generate import generate
 from restore.commands.mask import mask
 from restore.commands.messages import report
 from restore.commands.models import models
+from restore.commands.paint import paint
 from restore.commands.train import train
 from restore.errors import DEBUG
 
@@ -27,10 +28,10 @@ from restore.errors import DEBUG
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="restore %(version)s")
 def cli() -> None:
-    """Mend pictures, draw masks and new pictures, spoil photos; train and score your own models."""
+    """Mend pictures, paint and draw masks, draw new pictures, spoil photos; train your own models."""
 
 
-for command in (fix, mask, degrade, generate, models, train, evaluate, export):
+for command in (fix, paint, mask, degrade, generate, models, train, evaluate, export):
     cli.add_command(command)
 
 

@@ -122,7 +122,7 @@ def mask(
         read_image,
         write_image,
     )
-    from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color
+    from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color, write_mask
 
     if sum(map(bool, (preset, boxes, color, find))) != 1:
         raise UsageError("Say what to mark with just one of --preset, --box, --color and --find.")
@@ -161,8 +161,7 @@ def mask(
     else:
         drawn = _draw_shapes(_size_of(pixels, size), preset, seed, boxes)
     drawn = grow_mask(drawn, grow)
-    white = (drawn * 255)[:, :, None].repeat(3, axis=2)
-    write_image(target, white, Photo(white, gray=True), overwrite=overwrite)
+    write_mask(target, drawn, overwrite=overwrite)
     click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
     if preview is not None and read is not None:
         shown = draw_mask(read.pixels, drawn)

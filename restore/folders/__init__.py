@@ -5,7 +5,7 @@ be mended does not stop the ones after it.
 """
 
 from restore.folders.folder import fix_folder
-from restore.folders.photo import FixOptions, Job, Record, fix_job
+from restore.folders.photo import FixOptions, Job, Opened, Record, fix_job, open_photo, write_result
 from restore.folders.plan import plan_jobs
 from restore.folders.report import Entry
 from restore.folders.run import Failure, fix_photos
@@ -19,6 +19,7 @@ __all__ = [
     "Failure",
     "FixOptions",
     "Job",
+    "Opened",
     "Plan",
     "Record",
     "Shard",
@@ -26,6 +27,8 @@ __all__ = [
     "fix_folder",
     "fix_job",
     "fix_photos",
+    "open_photo",
     "plan_folder",
     "plan_jobs",
+    "write_result",
 ]

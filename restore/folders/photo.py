@@ -342,7 +342,7 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
     if share > 0:
         return ()
     counts = {
-        "hole": " (what is at least half as bright as white, and not transparent, counts)",
-        "known": " (what is less than half as bright as white counts)",
+        "hole": " (what has half of red, green or blue, and is not transparent, counts)",
+        "known": " (what has less than half of red, green and blue counts)",
     }.get(options.mask_is, "")
     return (f"The mask marks nothing in {path}{counts}, so the photo is copied.",)

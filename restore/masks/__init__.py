@@ -13,6 +13,7 @@ from restore.masks.given import (
     mask_from_color,
     read_mask,
     read_whole_mask,
+    write_mask,
 )
 from restore.masks.kinds import MASKS, Blobs, Boxes, FreeForm, Irregular, Kind, Scratches, Strokes
 from restore.masks.preset import Part, Preset, hole_share, load_preset
@@ -39,4 +40,5 @@ __all__ = [
     "mask_from_color",
     "read_mask",
     "read_whole_mask",
+    "write_mask",
 ]

@@ -1,4 +1,4 @@
-"""Masks for one photo: read from a picture, or made from boxes, a colour or transparency."""
+"""Masks for one photo: read and written, or made from boxes, a colour or transparency."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -13,12 +13,14 @@ from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
     Mask,
+    Photo,
     Pixels,
     is_inverted,
     open_picture,
     read_samples,
     to_eight_bits,
     to_upright,
+    write_image,
 )
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
@@ -34,19 +36,22 @@ def read_mask(
     mask_is: str = "hole",
     *,
     max_pixels: int = MAX_PIXELS,
+    data: bytes | None = None,
 ) -> Mask:
     """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
 
     Any picture will do, as it is displayed; what has a channel of 50 % or more counts as white,
-    so gray from the middle up and strong colours, and transparent parts mark nothing. Samples of 32 bits are taken to go up to 1, 255 or 65535, whichever they
-    fit. A picture of another size is fitted so that whatever the hole touches is hole.
+    so gray from the middle up and strong colours, and transparent parts mark nothing. Samples of
+    32 bits are taken to go up to 1, 255 or 65535, whichever they fit. A picture of another size is
+    fitted so that whatever the hole touches is hole.
 
     Args:
-        path: the picture.
+        path: the picture, or its name where `data` is what it holds.
         size: (height, width) of the photo as displayed.
         mask_is: "hole": white marks the hole; "known": white marks what stays, black the hole;
             "alpha": what is transparent is the hole, see `mask_from_alpha`.
         max_pixels: a larger picture is refused, width times height.
+        data: the content of a file that lies nowhere.
 
     Raises:
         UsageError: `mask_is` is something else, or the shape differs from the photo's by over 1 %
@@ -55,7 +60,7 @@ def read_mask(
     """
     if len(size) != 2 or min(size) < 1:
         raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
-    mask = read_whole_mask(path, mask_is, max_pixels=max_pixels)
+    mask = read_whole_mask(path, mask_is, max_pixels=max_pixels, data=data)
     (height, width), (tall, broad) = mask.shape, size
     rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
     if abs(width * tall / (height * broad) - 1) > 0.01 and not rounded:
@@ -67,15 +72,19 @@ def read_mask(
 
 
 def read_whole_mask(
-    path: str | Path, mask_is: str = "hole", *, max_pixels: int = MAX_PIXELS
+    path: str | Path,
+    mask_is: str = "hole",
+    *,
+    max_pixels: int = MAX_PIXELS,
+    data: bytes | None = None,
 ) -> Mask:
     """Read a picture as a mask of its own size; the rest as `read_mask`."""
     if mask_is not in {"hole", "known", "alpha"}:
         raise UsageError(
             f"A mask is 'hole' or 'known', what its white marks, or 'alpha', not '{mask_is}'."
         )
-    with open_picture(path, max_pixels) as picture:
-        deep = read_samples(Path(path), picture)
+    with open_picture(path, max_pixels, data) as picture:
+        deep = read_samples(Path(path), picture, data)
         shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
         if mask_is == "alpha":
             if not shown.has_transparency_data:
@@ -104,6 +113,17 @@ def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
     # Not its luma, by which a hole painted in pure red or blue is nearly black.
     bands = picture.convert("RGB").split() if picture.mode != "L" else [picture]
     return np.asarray(reduce(ImageChops.lighter, bands)) >= 128
+
+
+def write_mask(path: str | Path, mask: Mask, *, overwrite: bool = False) -> None:
+    """Write a mask (H, W) uint8 {0, 1}, 1 is the hole, as a gray picture: white marks the hole.
+
+    Raises:
+        UsageError: the file exists and shall not be replaced, or its format can't be written.
+        RestoreError: no permission, a full disk; nothing is left behind.
+    """
+    white = (mask * 255)[:, :, None].repeat(3, axis=2)
+    write_image(path, white, Photo(white, gray=True), overwrite=overwrite)
 
 
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:

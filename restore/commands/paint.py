@@ -1,0 +1,74 @@
+"""`restore paint`: paint holes on a page in the browser, and have them filled."""
+
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from restore.commands.messages import say, to_printable
+from restore.commands.options import FILE, device_option, overwrite_option, seed_option
+
+EXAMPLES = """\b
+Examples:
+  restore paint photo.jpg
+  restore paint photo.jpg --out clean.png
+  restore paint old.jpg --mask old-mask.png
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("photo", metavar="PHOTO", type=FILE)
+@click.option("--mask", type=FILE, metavar="FILE", help="Begin with a mask, to correct it.")
+@click.option(
+    "--model",
+    metavar="NAME|FILE|RUN",
+    default="inpaint",
+    show_default=True,
+    help="What fills: a name that `restore models` lists, a checkpoint file, or a run's folder.",
+)
+@seed_option("Of the first fill of a hole; others of it count up.")
+@device_option
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    metavar="N",
+    help="Of the page on this machine. [default: any that is free]",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address of the page.")
+@click.option(
+    "--out",
+    metavar="FILE|FOLDER/",
+    help="Where Save writes; the file's extension decides the format. "
+    "[default: NAME-fixed.EXT beside the photo]",
+)
+@overwrite_option
+def paint(
+    photo: Path,
+    mask: Path | None,
+    model: str,
+    seed: int,
+    device: str,
+    port: int,
+    no_browser: bool,
+    out: str | None,
+    overwrite: bool,
+) -> None:
+    """Open a photo in the browser, paint over what should go, and have it filled.
+
+    The page is served by this machine to itself; the photo goes nowhere. Ctrl-C ends it.
+    """
+    from restore.folders import FixOptions
+    from restore.web import open_page
+
+    options = FixOptions(mask=mask, seed=seed, overwrite=overwrite)
+    page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
+    click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
+    with page, suppress(KeyboardInterrupt):
+        if not no_browser:
+            webbrowser.open(page.url)
+        page.serve_forever()
+    with page.work:  # what is being filled or written is finished
+        if page.unsaved:
+            say(f"What has been changed in {photo} since it was last saved is lost.")

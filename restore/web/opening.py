@@ -1,0 +1,95 @@
+"""From a photo's file to the page on which it is painted, and back to files."""
+
+import warnings
+from collections.abc import Callable
+from itertools import chain, count
+from pathlib import Path
+
+from restore.assets import checkpoint_path
+from restore.errors import UsageError
+from restore.folders import FixOptions, Opened, open_photo, plan_jobs, write_result
+from restore.image import Mask, Photo, drop_extension
+from restore.masks import write_mask
+from restore.web.retouching import Retouching
+from restore.web.server import PaintServer
+
+
+def open_page(
+    photo: Path,
+    out: str | None,
+    options: FixOptions,
+    *,
+    model: str = "inpaint",
+    device: str = "auto",
+    port: int = 0,
+    warn: Callable[[str], None] = warnings.warn,
+) -> PaintServer:
+    """Return the page of a photo, on which holes are painted and filled; `serve_forever` shows it.
+
+    What is saved goes to files that are decided now: the photo to `out`, a mask to NAME-mask.png
+    beside the photo, or NAME-mask-2.png and so on where that exists.
+
+    Args:
+        photo: its file.
+        out: a file, a folder or None for NAME-fixed.EXT, see `restore.folders.plan_jobs`.
+        options: the mask to begin with, the seed, and whether files that exist are replaced.
+        model: a restorer that fills holes: a checkpoint's name or file or a run's folder.
+        device: "auto", "cpu", "cuda" or "mps".
+        port: of the page, 0 for any that is free.
+        warn: is called with a sentence where a result should be looked at.
+
+    Raises:
+        UsageError: the result exists, would replace the photo or can't hold what it holds, an
+            unknown name, or the model fills no holes.
+        RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
+    """
+    (job,) = plan_jobs([photo], out, options)
+    checkpoint_path(model)  # an unknown name shall be told before torch is imported
+    opened = open_photo(job, options)
+    from restore.restorer import Restorer
+
+    restorer = Restorer.load(model, device=device)
+    if restorer.mends:
+        raise UsageError(f"{restorer.name} fills no holes; name a restorer that does, as inpaint.")
+    for sentence in opened.warnings:
+        warn(sentence)
+    return PaintServer(
+        Retouching(restorer, opened.photo, options.seed),
+        name=photo.name,
+        save=_Saver(opened, options.overwrite),
+        save_mask=_MaskSaver(photo, options.overwrite),
+        painted=opened.hole,
+        port=port,
+    )
+
+
+class _Saver:
+    """Writes a photo to its result; what it has written itself it replaces."""
+
+    def __init__(self, opened: Opened, overwrite: bool) -> None:
+        self.opened, self.overwrite = opened, overwrite
+
+    def __call__(self, photo: Photo) -> str:
+        (path,) = self.opened.job.results
+        write_result(path, photo, self.opened, overwrite=self.overwrite)
+        self.overwrite = True
+        return str(path)
+
+
+class _MaskSaver:
+    """Writes a mask to a name beside the photo that is free; from then on it replaces that."""
+
+    def __init__(self, photo: Path, overwrite: bool) -> None:
+        self.photo = photo
+        self.path = self._name("") if overwrite else None
+
+    def __call__(self, mask: Mask) -> str:
+        overwrite = self.path is not None
+        if self.path is None:
+            numbers = chain([""], (f"-{number}" for number in count(2)))
+            self.path = next(path for path in map(self._name, numbers) if not path.exists())
+        write_mask(self.path, mask, overwrite=overwrite)
+        return str(self.path)
+
+    def _name(self, number: str) -> Path:
+        return self.photo.with_name(f"{drop_extension(self.photo.name)}-mask{number}.png")

@@ -1,0 +1,375 @@
+// The page of `restore paint`: what is painted goes to the server as a mask, pixels come back.
+// The photo stays with the server; what is shown here is never sent.
+
+const COLOUR = "#ff00ff"; // of paint; opaque, and made to shine through by the style sheet
+const BRUSHES = { least: 2, most: 200, step: 1.25 }; // diameters on the screen
+
+const find = (id) => document.getElementById(id);
+const view = find("view");
+const stage = find("stage");
+const photo = find("photo");
+const paint = find("paint");
+const before = find("before");
+const cursor = find("cursor");
+const width = find("width");
+const brush = paint.getContext("2d");
+
+let state = null; // what the server tells of the photo
+let painted = null; // a mask that the server begins with
+let tool = "brush";
+let scale = 1; // pixels of the screen for one of the photo
+let fitted = true; // whether the scale follows the window
+let busy = false;
+let strokes = []; // since the last fill
+let history = []; // strokes and fills, the last at the end; a fill keeps the strokes it took
+let current = null; // the stroke that is being drawn
+let unsaved = false;
+
+// ---- the server
+
+async function ask(name, body) {
+  const answer = await fetch(name, body === undefined ? {} : { method: "POST", body });
+  if (answer.ok) return answer;
+  let sentence = `The server answered ${answer.status}.`;
+  try {
+    sentence = (await answer.json()).error;
+  } catch {
+    // it was no sentence of ours
+  }
+  throw new Error(sentence);
+}
+
+async function work(sentence, job) {
+  if (busy) return;
+  busy = true;
+  document.body.classList.add("busy");
+  tell(sentence);
+  update();
+  try {
+    tell(await job());
+  } catch (error) {
+    const gone = error instanceof TypeError; // what fetch throws where nobody answers
+    tell(gone ? "restore does not answer; is it still running in the terminal?" : error.message, true);
+  } finally {
+    busy = false;
+    document.body.classList.remove("busy");
+    update();
+  }
+}
+
+function tell(sentence, failed = false) {
+  find("status").textContent = sentence;
+  find("status").classList.toggle("error", failed);
+}
+
+async function showPatch(answer) {
+  const bitmap = await createImageBitmap(await answer.blob());
+  const [left, top] = ["X-Left", "X-Top"].map((name) => Number(answer.headers.get(name)));
+  const context = photo.getContext("2d");
+  context.clearRect(left, top, bitmap.width, bitmap.height);
+  context.drawImage(bitmap, left, top);
+  bitmap.close();
+  unsaved = true;
+}
+
+const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
+
+// ---- what the buttons do
+
+function fill() {
+  if (!isPainted()) return;
+  work("Filling …", async () => {
+    const begun = performance.now();
+    await showPatch(await ask("fill", await toBlob(paint)));
+    history = history.filter((entry) => entry.kind === "fill");
+    history.push({ kind: "fill", strokes, painted });
+    strokes = [];
+    painted = null;
+    repaint();
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    return `Filled in ${seconds} s. Another gives a different fill; Save writes the photo.`;
+  });
+}
+
+function fillAgain() {
+  if (find("again").disabled) return;
+  work("Filling again …", async () => {
+    await showPatch(await ask("again", ""));
+    return "Filled otherwise.";
+  });
+}
+
+function undo() {
+  const last = history.at(-1);
+  if (!last || busy) return;
+  if (last.kind === "stroke") {
+    history.pop();
+    strokes.pop();
+    repaint();
+    return;
+  }
+  work("Taking back …", async () => {
+    await showPatch(await ask("undo", ""));
+    history.pop();
+    ({ strokes, painted } = last);
+    history.push(...strokes.map(() => ({ kind: "stroke" })));
+    repaint();
+    return "Taken back.";
+  });
+}
+
+function save() {
+  if (find("save").disabled) return;
+  work("Saving …", async () => {
+    const { saved } = await (await ask("save", "")).json();
+    unsaved = false;
+    return `Saved as ${saved}`;
+  });
+}
+
+function saveMask() {
+  work("Saving the mask …", async () => {
+    const { saved } = await (await ask("mask", await toBlob(paint))).json();
+    return `Saved as ${saved}`;
+  });
+}
+
+function compare(shown) {
+  if (find("compare").disabled) shown = false;
+  if (shown && !before.src) before.src = "original";
+  before.hidden = !shown;
+  paint.style.visibility = shown ? "hidden" : "";
+}
+
+function choose(name) {
+  tool = name;
+  for (const button of document.querySelectorAll(".tool")) {
+    button.setAttribute("aria-pressed", String(button.id === name));
+  }
+  cursor.hidden = true;
+}
+
+function resizeBrush(factor) {
+  const size = Math.round(Number(width.value) * factor + Math.sign(factor - 1));
+  width.value = Math.min(BRUSHES.most, Math.max(BRUSHES.least, size));
+}
+
+const isPainted = () => strokes.length > 0 || painted !== null;
+const fills = () => history.filter((entry) => entry.kind === "fill").length;
+
+function update() {
+  const filled = fills() > 0;
+  find("fill").disabled = busy || !isPainted();
+  find("again").disabled = busy || history.at(-1)?.kind !== "fill";
+  find("undo").disabled = busy || history.length === 0;
+  find("compare").disabled = !filled;
+  find("save").disabled = busy || !(filled || unsaved);
+  find("mask").disabled = busy || !(filled || isPainted());
+}
+
+// ---- painting
+
+function draw(stroke) {
+  brush.globalCompositeOperation = stroke.tool === "eraser" ? "destination-out" : "source-over";
+  brush.fillStyle = brush.strokeStyle = COLOUR;
+  const [first, ...rest] = stroke.points;
+  if (stroke.tool === "box") {
+    const last = rest.at(-1) ?? first;
+    brush.fillRect(first.x, first.y, last.x - first.x, last.y - first.y);
+    return;
+  }
+  brush.lineCap = brush.lineJoin = "round";
+  brush.lineWidth = stroke.width;
+  brush.beginPath();
+  brush.moveTo(first.x, first.y);
+  for (const point of rest.length ? rest : [first]) brush.lineTo(point.x, point.y);
+  brush.stroke();
+}
+
+function repaint() {
+  brush.globalCompositeOperation = "source-over";
+  brush.clearRect(0, 0, paint.width, paint.height);
+  if (painted) brush.drawImage(painted, 0, 0);
+  for (const stroke of strokes) draw(stroke);
+  update();
+}
+
+function placeOf(event) {
+  const { left, top } = paint.getBoundingClientRect();
+  return { x: (event.clientX - left) / scale, y: (event.clientY - top) / scale };
+}
+
+function begin(event) {
+  if (busy || !state || event.button > 0 || current) return;
+  paint.setPointerCapture(event.pointerId);
+  current = {
+    tool,
+    pointer: event.pointerId,
+    width: Math.max(1, Number(width.value) / scale),
+    points: [placeOf(event)],
+  };
+  draw(current);
+}
+
+function extend(event) {
+  showCursor(event);
+  if (!current || event.pointerId !== current.pointer) return;
+  const seen = event.getCoalescedEvents?.() ?? [];
+  const points = (seen.length ? seen : [event]).map(placeOf);
+  if (current.tool === "box") {
+    current.points = [current.points[0], points.at(-1)];
+    repaint();
+    draw(current);
+    return;
+  }
+  // Only what is new is drawn, from the last point on.
+  draw({ ...current, points: [current.points.at(-1), ...points] });
+  current.points.push(...points);
+}
+
+function end(event) {
+  if (!current || event.pointerId !== current.pointer) return;
+  const { pointer, ...stroke } = current;
+  current = null;
+  const empty = stroke.tool === "box" && stroke.points.length < 2;
+  if (!empty && event.type !== "pointercancel") {
+    strokes.push(stroke);
+    history.push({ kind: "stroke" });
+  }
+  repaint();
+}
+
+function showCursor(event) {
+  const size = Number(width.value);
+  const place = placeOf(event);
+  cursor.hidden = tool === "box" || event.pointerType === "touch";
+  cursor.style.width = cursor.style.height = `${size}px`;
+  cursor.style.left = `${place.x * scale - size / 2}px`;
+  cursor.style.top = `${place.y * scale - size / 2}px`;
+}
+
+// ---- zoom
+
+function zoom(next, event) {
+  const box = stage.getBoundingClientRect();
+  const seen = view.getBoundingClientRect();
+  const x = event?.clientX ?? seen.left + seen.width / 2;
+  const y = event?.clientY ?? seen.top + seen.height / 2;
+  const at = { x: (x - box.left) / scale, y: (y - box.top) / scale };
+  scale = Math.min(16, Math.max(0.02, next));
+  stage.style.width = `${state.width * scale}px`;
+  stage.style.height = `${state.height * scale}px`;
+  stage.classList.toggle("pixels", scale > 2);
+  const moved = stage.getBoundingClientRect(); // what was under the pointer goes back there
+  view.scrollLeft += moved.left + at.x * scale - x;
+  view.scrollTop += moved.top + at.y * scale - y;
+  cursor.hidden = true;
+}
+
+function zoomBy(factor, event) {
+  if (!state) return;
+  fitted = false;
+  zoom(scale * factor, event);
+}
+
+function fit() {
+  if (!state) return;
+  fitted = true;
+  const room = { width: view.clientWidth - 24, height: view.clientHeight - 24 };
+  zoom(Math.min(room.width / state.width, room.height / state.height, 4));
+}
+
+// ---- events
+
+const KEYS = {
+  b: () => choose("brush"),
+  r: () => choose("box"),
+  e: () => choose("eraser"),
+  n: fillAgain,
+  Enter: fill,
+  "[": () => resizeBrush(1 / BRUSHES.step),
+  "]": () => resizeBrush(BRUSHES.step),
+  "+": () => zoomBy(1.25),
+  "-": () => zoomBy(0.8),
+  0: fit,
+  " ": () => compare(true),
+};
+const CONTROL_KEYS = { z: undo, s: save };
+const CLICKS = { fill, again: fillAgain, undo, save, mask: saveMask, fit };
+
+function pressKey(event) {
+  if (event.altKey) return;
+  const controlled = event.ctrlKey || event.metaKey;
+  const onButton = event.target instanceof HTMLButtonElement; // which takes these two itself
+  if (onButton && (event.key === "Enter" || event.key === " ")) return;
+  const deed = controlled ? CONTROL_KEYS[event.key.toLowerCase()] : KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+  if (!deed) return;
+  event.preventDefault();
+  deed();
+}
+
+function listen() {
+  for (const [id, deed] of Object.entries(CLICKS)) find(id).addEventListener("click", deed);
+  for (const name of ["brush", "box", "eraser"]) find(name).addEventListener("click", () => choose(name));
+  find("larger").addEventListener("click", () => zoomBy(1.25));
+  find("smaller").addEventListener("click", () => zoomBy(0.8));
+  find("compare").addEventListener("pointerdown", () => compare(true));
+  for (const name of ["pointerup", "pointerleave", "blur"]) {
+    find("compare").addEventListener(name, () => compare(false));
+  }
+  paint.addEventListener("pointerdown", begin);
+  paint.addEventListener("pointermove", extend);
+  paint.addEventListener("pointerup", end);
+  paint.addEventListener("pointercancel", end);
+  paint.addEventListener("pointerleave", () => (cursor.hidden = true));
+  view.addEventListener("wheel", wheel, { passive: false });
+  document.addEventListener("keydown", pressKey);
+  document.addEventListener("keyup", (event) => event.key === " " && compare(false));
+  window.addEventListener("resize", () => fitted && fit());
+  window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+}
+
+function wheel(event) {
+  if (!event.ctrlKey && !event.metaKey) return; // without it the wheel scrolls
+  event.preventDefault();
+  zoomBy(Math.exp(-event.deltaY / 300), event);
+}
+
+// ---- the beginning
+
+async function loadPainted() {
+  const mask = await createImageBitmap(await (await ask("painted")).blob());
+  const canvas = new OffscreenCanvas(state.width, state.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(mask, 0, 0);
+  const pixels = context.getImageData(0, 0, state.width, state.height);
+  const values = pixels.data;
+  for (let i = 0; i < values.length; i += 4) {
+    values[i + 3] = values[i]; // white is painted, black is not
+    values[i + 1] = 0;
+  }
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+async function start() {
+  state = await (await ask("state")).json();
+  document.title = `${state.name} – restore`;
+  for (const canvas of [photo, paint]) {
+    canvas.width = state.width;
+    canvas.height = state.height;
+  }
+  const bitmap = await createImageBitmap(await (await ask("photo")).blob());
+  photo.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+  history = Array.from({ length: state.fills }, () => ({ kind: "fill", strokes: [], painted: null }));
+  unsaved = state.unsaved;
+  if (state.painted && !state.fills) painted = await loadPainted();
+  fit();
+  repaint();
+  const size = `${state.width} × ${state.height}`;
+  return `${state.name}, ${size}. Paint over what should go, then press Fill.`;
+}
+
+listen();
+work("Reading the photo …", start);

@@ -1,0 +1,119 @@
+"""A photo whose holes are filled one after the other, each until it is taken back."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from restore.errors import UsageError
+from restore.fixing import LARGEST_HOLE, Fixer, fix_photo
+from restore.image import AnyPixels, Mask, Photo, Pixels
+from restore.masks import hole_share
+from restore.windows import Box
+
+
+class Fill(NamedTuple):
+    """A hole that has been filled, and what was there before."""
+
+    hole: Mask  # (H, W) {0, 1} of the box, 1 is the hole
+    box: Box  # around it
+    seed: int
+    pixels: Pixels  # of the box
+    deep: AnyPixels | None
+
+
+class Retouching:
+    """A photo while its holes are filled.
+
+    Attributes:
+        original: the photo as read.
+        photo: as it is now.
+        fills: what has been filled, in order.
+    """
+
+    def __init__(self, fixer: Fixer, photo: Photo, seed: int = 0) -> None:
+        """Take what fills holes, the photo as read, and the seed of the first fill of a hole."""
+        self.fixer, self.seed = fixer, seed
+        self.original = self.photo = photo
+        self.fills: list[Fill] = []
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photo."""
+        return self.photo.pixels.shape[0], self.photo.pixels.shape[1]
+
+    @property
+    def filled(self) -> Mask:
+        """All that has been filled, (H, W) {0, 1}."""
+        mask = np.zeros(self.size, np.uint8)
+        for fill in self.fills:
+            mask[fill.box.slices] |= fill.hole
+        return mask
+
+    def fill(self, hole: Mask) -> Box:
+        """Fill a hole, (H, W) {0, 1}: this pixel may change; return the box that it lies in.
+
+        Raises:
+            UsageError: nothing is marked, or nearly everything.
+            RestoreError: there is not enough memory.
+        """
+        return self._fill(hole, self.seed)
+
+    def fill_again(self) -> Box:
+        """Fill the last hole otherwise, by the next seed; return the box that it lies in.
+
+        Raises:
+            UsageError: nothing has been filled.
+        """
+        last = self._last()
+        filled = self.photo
+        self.undo()
+        hole = np.zeros(self.size, np.uint8)
+        hole[last.box.slices] = last.hole
+        try:
+            return self._fill(hole, last.seed + 1)
+        except BaseException:  # then the fill that was there stays
+            self.photo, self.fills = filled, [*self.fills, last]
+            raise
+
+    def undo(self) -> Box:
+        """Take the last fill back; return the box that it lay in.
+
+        Raises:
+            UsageError: nothing has been filled.
+        """
+        last = self._last()
+        self.fills = self.fills[:-1]
+        if not self.fills:
+            self.photo = self.original
+            return last.box
+        pixels, deep = self.photo.pixels.copy(), self.photo.deep
+        pixels[last.box.slices] = last.pixels
+        if deep is not None and last.deep is not None:
+            deep = deep.copy()
+            deep[last.box.slices] = last.deep
+        self.photo = replace(self.photo, pixels=pixels, deep=deep)
+        return last.box
+
+    def _last(self) -> Fill:
+        if not self.fills:
+            raise UsageError("Nothing has been filled yet; paint over what should go first.")
+        return self.fills[-1]
+
+    def _fill(self, hole: Mask, seed: int) -> Box:
+        if not (share := hole_share(hole)):
+            raise UsageError("Nothing is painted; paint over what should go first.")
+        if share > LARGEST_HOLE:
+            raise UsageError(
+                f"{share:.0%} of the photo is painted, and at most {LARGEST_HOLE:.0%} can be "
+                "filled; erase some of it."
+            )
+        left, top, width, height = cv2.boundingRect(hole)
+        box = Box(top, left, top + height, left + width)
+        before = self.photo
+        self.photo = fix_photo(self.fixer, before, hole, seed)
+        deep = None if before.deep is None else before.deep[box.slices].copy()
+        pixels = before.pixels[box.slices].copy()
+        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, pixels, deep)]
+        return box

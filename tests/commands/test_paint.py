@@ -1,0 +1,78 @@
+"""`restore paint`: what it opens, prints and says at the end."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore.web import PaintServer
+
+HOLE = np.zeros((40, 60), np.uint8)
+HOLE[10:20, 20:40] = 1
+
+
+@pytest.fixture
+def opened(fake_restorer, monkeypatch) -> list[str]:
+    """The addresses that the browser was sent to."""
+    addresses: list[str] = []
+    monkeypatch.setattr("restore.web.opening.checkpoint_path", Path)
+    monkeypatch.setattr("webbrowser.open", addresses.append)
+    return addresses
+
+
+def use_page(monkeypatch: pytest.MonkeyPatch, *, save: bool) -> None:
+    """Stand in for a user who fills a hole, saves it or not, and presses Ctrl-C."""
+
+    def serve(page: PaintServer) -> None:
+        page.retouching.fill(HOLE)
+        if save:
+            page.save_photo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PaintServer, "serve_forever", serve)
+
+
+def test_a_photo_is_painted_and_saved(run, opened, monkeypatch, write_picture) -> None:
+    photo = write_picture("photo.png")
+    use_page(monkeypatch, save=True)
+    ran = run("paint", photo)
+    assert (ran.code, ran.err) == (0, "")
+    (address,) = opened
+    assert ran.out == f"{photo} is at {address} (Ctrl-C ends it)\n"
+    assert photo.with_name("photo-fixed.png").exists()
+
+
+def test_what_is_not_saved_is_told(run, opened, monkeypatch, write_picture) -> None:
+    photo = write_picture("photo.png")
+    use_page(monkeypatch, save=False)
+    ran = run("paint", photo, "--no-browser")
+    assert ran.code == 0 and opened == []
+    assert "since it was last saved is lost" in ran.err
+    assert not photo.with_name("photo-fixed.png").exists()
+
+
+def test_seed_model_and_result_are_taken(run, opened, monkeypatch, write_picture, tmp_path) -> None:
+    photo = write_picture("photo.png")
+    use_page(monkeypatch, save=True)
+    out = tmp_path / "clean.bmp"
+    ran = run("paint", photo, "--seed", 9, "--out", out, "--model", "mine", "--device", "cpu")
+    assert ran.code == 0 and out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["none.png"], "none.png"),
+        (["photo.png", "--mask", "none.png"], "none.png"),
+        (["photo.png", "--model", "inpiant"], "Did you mean 'inpaint'"),
+        (["photo.png", "--out", "photo.png"], "is an input"),
+        (["photo.png", "--port", "70000"], "65535"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_sentence(
+    run, write_picture, tmp_path, monkeypatch, words: list[str], sentence: str
+) -> None:
+    write_picture("photo.png")
+    monkeypatch.chdir(tmp_path)
+    ran = run("paint", *words)
+    assert ran.code != 0 and sentence in ran.sentence

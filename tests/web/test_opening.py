@@ -1,0 +1,108 @@
+"""From a photo's file to the page, and back to files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.errors import RestoreError, UsageError
+from restore.folders import FixOptions
+from restore.image import Mask
+from restore.web import PaintServer, open_page
+
+HOLE: Mask = np.zeros((40, 60), np.uint8)
+HOLE[10:20, 20:40] = 1
+
+
+@pytest.fixture
+def photo(write_picture) -> Path:
+    return write_picture("photo.png")
+
+
+@pytest.fixture
+def open_it(fake_restorer, monkeypatch, photo: Path):
+    """Open the page of the photo, which is closed after the test."""
+    monkeypatch.setattr("restore.web.opening.checkpoint_path", Path)
+    pages: list[PaintServer] = []
+
+    def open_it(out: str | None = None, **options: Any) -> PaintServer:
+        pages.append(open_page(photo, out, FixOptions(**options)))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        page.server_close()
+
+
+def test_what_is_filled_is_saved_beside_the_photo(open_it, photo: Path) -> None:
+    page = open_it(seed=7)
+    before = photo.read_bytes()
+    page.retouching.fill(HOLE)
+    assert page.save_photo() == str(photo.with_name("photo-fixed.png"))
+    saved = np.asarray(Image.open(photo.with_name("photo-fixed.png")))
+    assert np.array_equal(saved, page.retouching.photo.pixels)
+    assert (saved[HOLE == 1] == 7).all()
+    assert photo.read_bytes() == before
+
+
+def test_what_the_page_has_saved_it_may_save_again(open_it, photo: Path) -> None:
+    page = open_it()
+    page.retouching.fill(HOLE)
+    saved = Path(page.save_photo())
+    page.retouching.undo()
+    page.save_photo()
+    assert saved.read_bytes() == photo.read_bytes()
+
+
+def test_what_comes_meanwhile_is_not_replaced(open_it, photo: Path) -> None:
+    page = open_it()
+    page.retouching.fill(HOLE)
+    other = photo.with_name("photo-fixed.png")
+    other.write_text("another's")
+    with pytest.raises(UsageError, match="exists"):
+        page.save_photo()
+    assert page.unsaved and other.read_text() == "another's"
+
+
+def test_what_exists_is_refused_before_anything_is_painted(open_it, photo: Path) -> None:
+    photo.with_name("photo-fixed.png").write_text("another's")
+    with pytest.raises(UsageError, match="--overwrite"):
+        open_it()
+    open_it(overwrite=True).save_photo()
+
+
+def test_the_result_may_be_named(open_it, tmp_path: Path) -> None:
+    page = open_it(str(tmp_path / "there" / "clean.tif"))
+    page.retouching.fill(HOLE)
+    assert Image.open(page.save_photo()).format == "TIFF"
+
+
+def test_masks_get_names_that_are_free(open_it, photo: Path) -> None:
+    taken = photo.with_name("photo-mask.png")
+    taken.write_text("another's")
+    page = open_it()
+    saved = [page.save_mask(HOLE), page.save_mask(HOLE * 0)]
+    assert saved == [str(photo.with_name("photo-mask-2.png"))] * 2  # its own, written again
+    assert not np.asarray(Image.open(saved[0])).any()
+    assert taken.read_text() == "another's"
+    assert open_it(overwrite=True).save_mask(HOLE) == str(taken)
+    assert np.array_equal(np.asarray(Image.open(taken)), HOLE * 255)
+
+
+def test_a_mask_to_begin_with_is_painted(open_it, mask_file: Path) -> None:
+    assert open_it().painted is None
+    assert np.array_equal(open_it(mask=mask_file).painted, HOLE)
+
+
+def test_what_mends_whole_photos_is_refused(open_it, fake_restorer, monkeypatch) -> None:
+    monkeypatch.setattr(type(fake_restorer), "mends", True)
+    with pytest.raises(UsageError, match="fills no holes"):
+        open_it()
+
+
+def test_an_unknown_name_is_told_before_the_photo_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(RestoreError, match="inpaint"):
+        open_page(tmp_path / "a.png", None, FixOptions(), model="inpiant")

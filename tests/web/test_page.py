@@ -1,0 +1,42 @@
+"""The files of the page: they fit together and ask nobody else."""
+
+import re
+
+import pytest
+
+from restore.web.server import DEEDS, FILES, LOOKS, files
+
+TEXTS = {
+    name: files("restore.web").joinpath(file).read_text("utf-8")
+    for name, (file, _) in FILES.items()
+}
+PAGE, SCRIPT = TEXTS[""], TEXTS["page.js"]
+
+
+def test_what_the_script_looks_for_is_on_the_page() -> None:
+    ids = set(re.findall(r'id="([\w-]+)"', PAGE))
+    wanted = set(re.findall(r'find\("([\w-]+)"\)', SCRIPT))
+    clicked = re.search(r"CLICKS = \{(.*?)\}", SCRIPT, re.S)
+    assert clicked
+    wanted |= {entry.split(":")[0].strip() for entry in clicked[1].split(",")}
+    assert wanted and wanted <= ids
+
+
+def test_every_button_does_something() -> None:
+    buttons = set(re.findall(r'<button id="([\w-]+)"', PAGE))
+    assert all(re.search(rf"\b{button}\b", SCRIPT) for button in buttons)
+
+
+def test_what_the_script_asks_for_is_answered() -> None:
+    asked = set(re.findall(r'ask\("(\w+)"', SCRIPT)) | set(re.findall(r'src = "(\w+)"', SCRIPT))
+    assert asked == {*LOOKS, *DEEDS} - {*FILES}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nobody_else_is_asked(name: str) -> None:
+    assert not re.search(r"https?:|//\w+\.\w", TEXTS[name])
+
+
+def test_nothing_runs_that_the_policy_forbids() -> None:
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\bon\w+=|<style|\bstyle=", PAGE)
+    assert "innerHTML" not in SCRIPT and "eval(" not in SCRIPT

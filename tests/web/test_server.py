@@ -1,0 +1,243 @@
+"""The page over HTTP: what it answers, and whom it does not answer."""
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from io import BytesIO
+from threading import Thread
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.errors import RestoreError
+from restore.image import Mask, Photo, encode_png
+from restore.web import PaintServer, Retouching
+from restore.web import server as module
+from restore.web.server import DEEDS, LOOKS
+
+HOLE = np.zeros((40, 60), np.uint8)
+HOLE[5:15, 20:30] = 1
+
+
+class Saved:
+    """What has been saved."""
+
+    def __init__(self) -> None:
+        self.photos: list[Photo] = []
+        self.masks: list[Mask] = []
+
+    def save(self, photo: Photo) -> str:
+        self.photos.append(photo)
+        return "photo-fixed.png"
+
+    def save_mask(self, mask: Mask) -> str:
+        self.masks.append(mask)
+        return "photo-mask.png"
+
+
+@pytest.fixture
+def saved() -> Saved:
+    return Saved()
+
+
+@pytest.fixture
+def photo() -> Photo:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    return Photo(pixels, alpha=np.full((40, 60), 200, np.uint8))
+
+
+@pytest.fixture
+def page(fake_restorer, photo: Photo, saved: Saved) -> Iterator[PaintServer]:
+    """A page that answers, with a hole that was painted before."""
+    server = PaintServer(
+        Retouching(fake_restorer, photo, seed=9),
+        name="photo.png",
+        save=saved.save,
+        save_mask=saved.save_mask,
+        painted=HOLE,
+    )
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with server:
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(
+    page: PaintServer,
+    name: str,
+    body: bytes | None = None,
+    *,
+    token: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection("127.0.0.1", page.server_address[1], timeout=10)
+    method = "GET" if body is None else "POST"
+    path = f"/{page.token if token is None else token}/{name}"
+    connection.request(method, path, body, headers or {})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer, content
+
+
+def pixels_of(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(content)))
+
+
+def test_the_page_shows_the_photo(page: PaintServer, photo: Photo) -> None:
+    answer, content = ask(page, "")
+    assert answer.status == 200 and b'<canvas id="photo">' in content
+    answer, content = ask(page, "photo")
+    assert np.array_equal(pixels_of(content), np.dstack([photo.pixels, photo.alpha]))
+    state = json.loads(ask(page, "state")[1])
+    assert state == {
+        "name": "photo.png",
+        "width": 60,
+        "height": 40,
+        "fills": 0,
+        "unsaved": False,
+        "painted": True,
+    }
+    assert np.array_equal(pixels_of(ask(page, "painted")[1]), HOLE * 255)
+
+
+def test_a_painted_hole_comes_back_filled(page: PaintServer, photo: Photo) -> None:
+    answer, content = ask(page, "fill", encode_png(HOLE * 255))
+    assert (answer.headers["X-Left"], answer.headers["X-Top"]) == ("20", "5")
+    assert (pixels_of(content)[..., :3] == 9).all() and pixels_of(content).shape == (10, 10, 4)
+    assert (pixels_of(ask(page, "photo")[1])[..., :3][HOLE == 1] == 9).all()
+    assert np.array_equal(pixels_of(ask(page, "original")[1])[..., :3], photo.pixels)
+
+
+def test_paint_is_magenta_on_a_transparent_layer(page: PaintServer) -> None:
+    layer = np.zeros((40, 60, 4), np.uint8)
+    layer[HOLE == 1] = (255, 0, 255, 255)
+    layer[0, 0] = (255, 0, 255, 60)  # the outermost of a soft rim
+    file = BytesIO()
+    Image.fromarray(layer).save(file, "PNG")
+    ask(page, "fill", file.getvalue())
+    assert np.array_equal(page.retouching.filled, HOLE)
+
+
+def test_fills_are_made_otherwise_and_taken_back(page: PaintServer, photo: Photo) -> None:
+    ask(page, "fill", encode_png(HOLE * 255))
+    assert (pixels_of(ask(page, "again", b"")[1])[..., :3] == 10).all()
+    content = ask(page, "undo", b"")[1]
+    assert np.array_equal(pixels_of(content)[..., :3], photo.pixels[5:15, 20:30])
+    answer, content = ask(page, "undo", b"")
+    assert answer.status == 400 and "Nothing has been filled" in json.loads(content)["error"]
+
+
+def test_the_photo_is_saved_as_it_is_now(page: PaintServer, saved: Saved) -> None:
+    ask(page, "fill", encode_png(HOLE * 255))
+    assert page.unsaved and json.loads(ask(page, "state")[1])["unsaved"]
+    assert json.loads(ask(page, "save", b"")[1]) == {"saved": "photo-fixed.png"}
+    assert saved.photos == [page.retouching.photo]
+    assert not page.unsaved
+    ask(page, "undo", b"")
+    assert page.unsaved
+
+
+def test_the_mask_that_is_saved_holds_what_is_filled_and_painted(
+    page: PaintServer, saved: Saved
+) -> None:
+    nothing = np.zeros_like(HOLE)
+    answer, content = ask(page, "mask", encode_png(nothing))
+    assert answer.status == 400 and "no mask to save" in json.loads(content)["error"]
+    ask(page, "fill", encode_png(HOLE * 255))
+    painted = nothing.copy()
+    painted[30:, :5] = 1
+    assert json.loads(ask(page, "mask", encode_png(painted * 255))[1])["saved"] == "photo-mask.png"
+    assert np.array_equal(saved.masks[0], HOLE | painted)
+
+
+def test_a_mistake_of_ours_is_a_sentence_and_the_page_goes_on(
+    page: PaintServer, fake_restorer, monkeypatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(fake_restorer, "fix", fail)
+    answer, content = ask(page, "fill", encode_png(HOLE * 255))
+    assert answer.status == 500 and "ZeroDivisionError" in json.loads(content)["error"]
+    assert ask(page, "state")[0].status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"no picture", encode_png(np.zeros((7, 9), np.uint8))])
+def test_what_is_no_mask_of_the_photo_is_refused(page: PaintServer, body: bytes) -> None:
+    answer, content = ask(page, "fill", body)
+    assert answer.status == 400 and json.loads(content)["error"].endswith(".")
+    assert page.retouching.fills == []
+
+
+@pytest.mark.parametrize("name", [*LOOKS, *DEEDS])
+@pytest.mark.parametrize("token", ["", "wrong", "%C3%BC"])
+def test_who_does_not_know_the_token_sees_nothing(page: PaintServer, name: str, token: str) -> None:
+    body = None if name in LOOKS else encode_png(HOLE * 255)
+    answer, content = ask(page, name, body, token=token)
+    assert answer.status == 404 and "address from the terminal" in json.loads(content)["error"]
+    assert page.retouching.fills == []
+
+
+@pytest.mark.parametrize("name", ["../server.py", "page.js/../../etc/passwd", "%2e%2e/x", "Photo"])
+def test_names_lead_to_no_file(page: PaintServer, name: str) -> None:
+    assert ask(page, name)[0].status == 404
+
+
+def test_what_changes_something_is_not_got(page: PaintServer) -> None:
+    assert ask(page, "save")[0].status == 404
+    assert ask(page, "photo", b"")[0].status == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_other_hosts_are_refused(page: PaintServer, host: str) -> None:
+    answer, content = ask(page, "photo", headers={"Host": host})
+    assert answer.status == 403 and b"PNG" not in content
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1"])
+def test_other_pages_are_refused(page: PaintServer, origin: str) -> None:
+    answer, _ = ask(page, "save", b"", headers={"Origin": origin})
+    assert answer.status == 403
+
+
+def test_the_page_itself_may_ask_by_either_name(page: PaintServer) -> None:
+    for name in ("127.0.0.1", "localhost"):
+        host = f"{name}:{page.server_address[1]}"
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        assert ask(page, "save", b"", headers=headers)[0].status == 200
+
+
+def test_too_much_and_an_unknown_length_are_refused(page: PaintServer, monkeypatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_BODY", 10)
+    assert ask(page, "fill", bytes(11))[0].status == 413
+    for length in ("", "-1", "many"):
+        assert ask(page, "save", b"", headers={"Content-Length": length})[0].status == 411
+
+
+def test_answers_may_neither_be_kept_nor_run_what_is_not_ours(page: PaintServer) -> None:
+    for name in LOOKS:
+        answer, _ = ask(page, name)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy and "*" not in policy
+
+
+def test_only_this_machine_is_listened_to(page: PaintServer) -> None:
+    assert page.server_address[0] == "127.0.0.1"
+    assert len(page.token) >= 32
+    assert urlsplit(page.url).hostname == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_a_sentence(page: PaintServer, saved: Saved) -> None:
+    port = page.server_address[1]
+    with pytest.raises(RestoreError, match=f"Port {port} can't be opened"):
+        PaintServer(
+            page.retouching, name="b", save=saved.save, save_mask=saved.save_mask, port=port
+        )
