@@ -28,7 +28,7 @@ from restore.errors import DEBUG
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="restore %(version)s")
 def cli() -> None:
-    """Mend pictures, paint and draw masks, draw new pictures, spoil photos; train your own models."""
+    """Mend pictures, draw masks and new pictures, spoil photos; train and score your own models."""
 
 
 for command in (fix, paint, mask, degrade, generate, models, train, evaluate, export):

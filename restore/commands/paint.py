@@ -13,13 +13,18 @@ EXAMPLES = """\b
 Examples:
   restore paint photo.jpg
   restore paint photo.jpg --out clean.png
-  restore paint old.jpg --mask old-mask.png
+  restore paint old.jpg --find scratches
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("photo", metavar="PHOTO", type=FILE)
 @click.option("--mask", type=FILE, metavar="FILE", help="Begin with a mask, to correct it.")
+@click.option(
+    "--find",
+    metavar="NAME|FILE|RUN",
+    help="Begin with what a detector finds, to correct it: 'scratches' for those of an old print.",
+)
 @click.option(
     "--model",
     metavar="NAME|FILE|RUN",
@@ -47,6 +52,7 @@ Examples:
 def paint(
     photo: Path,
     mask: Path | None,
+    find: str | None,
     model: str,
     seed: int,
     device: str,
@@ -62,7 +68,7 @@ def paint(
     from restore.folders import FixOptions
     from restore.web import open_page
 
-    options = FixOptions(mask=mask, seed=seed, overwrite=overwrite)
+    options = FixOptions(mask=mask, find=find, seed=seed, overwrite=overwrite)
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
     with page, suppress(KeyboardInterrupt):

@@ -6,7 +6,7 @@ be mended does not stop the ones after it.
 
 from restore.folders.folder import fix_folder
 from restore.folders.photo import FixOptions, Job, Opened, Record, fix_job, open_photo, write_result
-from restore.folders.plan import plan_jobs
+from restore.folders.plan import check_mask, plan_jobs
 from restore.folders.report import Entry
 from restore.folders.run import Failure, fix_photos
 from restore.folders.shard import Shard
@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "Shard",
     "Tree",
+    "check_mask",
     "fix_folder",
     "fix_job",
     "fix_photos",

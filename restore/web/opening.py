@@ -7,8 +7,15 @@ from pathlib import Path
 
 from restore.assets import checkpoint_path
 from restore.errors import UsageError
-from restore.folders import FixOptions, Opened, open_photo, plan_jobs, write_result
-from restore.image import Mask, Photo, drop_extension
+from restore.folders import (
+    FixOptions,
+    Opened,
+    check_mask,
+    open_photo,
+    plan_jobs,
+    write_result,
+)
+from restore.image import Mask, Photo, cover_hidden, drop_extension
 from restore.masks import write_mask
 from restore.web.retouching import Retouching
 from restore.web.server import PaintServer
@@ -32,7 +39,8 @@ def open_page(
     Args:
         photo: its file.
         out: a file, a folder or None for NAME-fixed.EXT, see `restore.folders.plan_jobs`.
-        options: the mask to begin with, the seed, and whether files that exist are replaced.
+        options: the mask to begin with, or what finds the damage to begin with; the seed, and
+            whether files that exist are replaced.
         model: a restorer that fills holes: a checkpoint's name or file or a run's folder.
         device: "auto", "cpu", "cuda" or "mps".
         port: of the page, 0 for any that is free.
@@ -40,11 +48,13 @@ def open_page(
 
     Raises:
         UsageError: the result exists, would replace the photo or can't hold what it holds, an
-            unknown name, or the model fills no holes.
+            unknown name, the model fills no holes, or there are a mask and what finds one.
         RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
     """
+    check_mask(options)
     (job,) = plan_jobs([photo], out, options)
-    checkpoint_path(model)  # an unknown name shall be told before torch is imported
+    for name in filter(None, (model, options.find)):
+        checkpoint_path(name)  # an unknown name shall be told before torch is imported
     opened = open_photo(job, options)
     from restore.restorer import Restorer
 
@@ -58,9 +68,17 @@ def open_page(
         name=photo.name,
         save=_Saver(opened, options.overwrite),
         save_mask=_MaskSaver(photo, options.overwrite),
-        painted=opened.hole,
+        painted=_find_damage(opened.photo, options, device) if options.find else opened.hole,
         port=port,
     )
+
+
+def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
+    from restore.detector import Detector
+
+    assert options.find is not None
+    detector = Detector.load(options.find, device=device)
+    return detector.find(cover_hidden(photo.pixels, photo.alpha), grow=options.margin)
 
 
 class _Saver:

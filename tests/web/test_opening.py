@@ -9,7 +9,8 @@ from PIL import Image
 
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions
-from restore.image import Mask
+from restore.image import Mask, Pixels
+from restore.masks import grow_mask
 from restore.web import PaintServer, open_page
 
 HOLE: Mask = np.zeros((40, 60), np.uint8)
@@ -94,6 +95,21 @@ def test_masks_get_names_that_are_free(open_it, photo: Path) -> None:
 def test_a_mask_to_begin_with_is_painted(open_it, mask_file: Path) -> None:
     assert open_it().painted is None
     assert np.array_equal(open_it(mask=mask_file).painted, HOLE)
+
+
+def test_what_a_detector_finds_is_painted_to_begin_with(
+    open_it, photo: Path, mask_file: Path, monkeypatch
+) -> None:
+    class Finder:
+        def find(self, pixels: Pixels, *, grow: int) -> Mask:
+            assert pixels.shape == (40, 60, 3)
+            return grow_mask(HOLE, grow)
+
+    monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Finder())
+    assert np.array_equal(open_it(find="scratches").painted, grow_mask(HOLE, 2))
+    assert np.array_equal(open_it(find="scratches", grow=0).painted, HOLE)
+    with pytest.raises(UsageError, match="leave out --mask"):
+        open_it(find="scratches", mask=mask_file)
 
 
 def test_what_mends_whole_photos_is_refused(open_it, fake_restorer, monkeypatch) -> None:
