@@ -8,6 +8,7 @@ has learned more of low size at four times than at two (benchmarks/README.md).
 from dataclasses import dataclass
 from math import lcm
 from numbers import Integral
+from statistics import NormalDist
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from restore.degradations import find_fading, unfade
 from restore.errors import RestoreError, UsageError
-from restore.image import AnyPixels, enlarge_samples, to_tensor
+from restore.image import AnyPixels, Plane, enlarge_samples, to_tensor
 from restore.nets import RestorerGenerator
 from restore.tiles import LEAST_SIDE, Blend, Span, pick_side, split_side
 from restore.windows import Steps, Window, pad_to
@@ -29,8 +30,9 @@ RIM = 2  # pixels round a part that the bicubic interpolation of it looks at
 BY_BLOCKS, OTHERWISE = (1.5, 2.5), (2.5, 5.0)
 BLOCK = 8  # pixels, side of a block of a JPEG
 BLOCKY = 1.4  # times as much as inside blocks the change differs between them, from there on
-TONE_CELL = 16  # pixels; what is larger than a few of these is tone, not detail
-NOISE = (4.0, 8.0)  # levels of 255 by which detail changes, from the first on less tone is kept
+TONE_CELL = 8  # pixels; what is larger than a few of these is tone, not detail
+# Levels of 255: by how much tone may change without a reason, at a change of detail from the first.
+NOISE, UNSURE = (8.0, 40.0), (0.0, 4.0)
 SURE = 20.0  # levels of 255: where mending changes more, noise may have hidden black and white
 
 
@@ -132,10 +134,10 @@ def check_scale(upscale: int) -> None:
 def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     """Return the mended photo with the brightness and colour of larger parts as they were.
 
-    The network takes low contrast for fading, of which it then gives back a tenth at most; what
-    is faded is told from what is flat by the whole photo (`restore.degradations.find_fading`).
-    Where there was much noise the tone is the network's, since noise that was clipped at black and
-    white has moved it.
+    The network takes low contrast for fading, above all under the grain of a gray photo, of which
+    it then gives back a part; what is faded is told from what is flat by the whole photo
+    (`restore.degradations.find_fading`). Only what noise has moved, as it was clipped at black and
+    white, is the network's to move back, and a little more where there was much of it.
 
     Args:
         photo: (H, W, 3) uint8 or uint16.
@@ -143,23 +145,49 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     """
     height, width = photo.shape[:2]
     size = (-(-width // TONE_CELL), -(-height // TONE_CELL))
-    before, after = (
-        np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.float32)
-        for p in (photo, mended)
-    )
-    change = np.asarray(cv2.GaussianBlur(after - before, (0, 0), 1), np.float32)
+    after = _find_tone(mended, size)
+    change = _smooth(after - _find_tone(photo, size))
     if photo.shape == mended.shape:
-        tone = float(np.square(change).mean()) * (255 / np.iinfo(photo.dtype).max) ** 2
-        detail = max(0.0, find_change(photo, mended) ** 2 - tone) ** 0.5
-        change *= np.float32(np.interp(detail, NOISE, (1, 0)))
+        noise = max(0.0, find_change(photo, mended) ** 2 - float(np.square(change).mean())) ** 0.5
+        moved = _clipping_shift(_smooth(after), noise)
+        unsure = np.float32(np.interp(noise, NOISE, UNSURE))
+        change -= np.clip(change, -unsure - np.maximum(moved, 0), unsure - np.minimum(moved, 0))
     if not change.any():
         return mended
-    kept = np.empty_like(mended)
+    kept, most = np.empty_like(mended), np.iinfo(mended.dtype).max
     for channel in range(3):  # one at a time, as these numbers take four bytes each
         larger = cv2.resize(change[..., channel], mended.shape[1::-1])
-        levels = np.rint(mended[..., channel] - larger)
-        kept[..., channel] = np.clip(levels, 0, np.iinfo(mended.dtype).max)
+        levels = np.rint(mended[..., channel] - larger * np.float32(most / 255))
+        kept[..., channel] = np.clip(levels, 0, most)
     return kept
+
+
+def _find_tone(photo: AnyPixels, size: tuple[int, int]) -> Plane:
+    """Return the means of cells, `size` (width, height) of them, in levels of 255."""
+    means = [  # one channel at a time, in float, as OpenCV would round them
+        cv2.resize(photo[..., channel].astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        for channel in range(3)
+    ]
+    return np.stack(means, axis=2) * np.float32(255 / np.iinfo(photo.dtype).max)
+
+
+def _smooth(cells: Plane) -> Plane:
+    return np.asarray(cv2.GaussianBlur(cells, (0, 0), 1), np.float32).reshape(cells.shape)
+
+
+def _clipping_shift(tone: Plane, sigma: float) -> Plane:
+    """Return by how many levels of 255 clipping moves the mean of levels with noise N(0, sigma²).
+
+    Levels x are moved by E[clip(x + n)] − x = sigma · (h(x / sigma) − h((255 − x) / sigma)), where
+    h(t) = E[max(0, n / sigma − t)].
+    """
+    if not sigma:
+        return np.zeros_like(tone)
+    normal = NormalDist()
+    levels = np.arange(256)
+    cut = [normal.pdf(t) - t * normal.cdf(-t) for t in levels / sigma]
+    shift = sigma * (np.array(cut) - np.array(cut[::-1]))
+    return np.interp(tone, levels, shift).astype(np.float32)
 
 
 def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
