@@ -1,6 +1,7 @@
 """Optimisers by name, and the running average of weights."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,25 @@ def make_optimizer(
     weights: Iterable[nn.Parameter], lr: float, settings: OptimizerSettings
 ) -> torch.optim.Optimizer:
     """Return the optimiser that `settings` describe."""
-    return OPTIMIZERS[settings.kind](list(weights), lr, settings)
+    optimizer = OPTIMIZERS[settings.kind](list(weights), lr, settings)
+    optimizer.register_step_pre_hook(_match_gradients)
+    return optimizer
+
+
+def _match_gradients(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Give each gradient the memory layout of its weight.
+
+    Fused optimisers of PyTorch 2.14 read both as they lie in memory. After a second derivative, as
+    penalties take, a gradient lies otherwise, and its numbers would move other weights.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if weight.grad is not None and weight.grad.stride() != weight.stride():
+                weight.grad = _as_laid_out(weight.grad, weight)
+
+
+def _as_laid_out(values: Tensor, weight: Tensor) -> Tensor:
+    return torch.empty_like(weight, requires_grad=False).copy_(values)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
@@ -41,7 +60,7 @@ def match_layout(optimizer: torch.optim.Optimizer) -> None:
     for weight, values in optimizer.state.items():
         for name, value in values.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
-                values[name] = torch.empty_like(weight, requires_grad=False).copy_(value)
+                values[name] = _as_laid_out(value, weight)
 
 
 def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
