@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -6,6 +8,7 @@ from restore.nets import DISCRIMINATORS, RESTORERS, DetectorNetwork, RestorerGen
 from restore.nets.blocks import CopyAttention, PixelNorm
 from restore.nets.detector import UnetDetector
 from restore.nets.fill import push_pull
+from restore.nets.gated import GatedGenerator
 
 
 def _hole(height: int, width: int) -> torch.Tensor:
@@ -237,3 +240,16 @@ def test_a_detector_sees_as_far_as_it_says(detector: DetectorNetwork) -> None:
 
 def test_a_detector_is_small(detector: DetectorNetwork) -> None:
     assert sum(p.numel() for p in detector.parameters()) <= 1.5e6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dilations": (1, 2)},  # attention is after 3 and 6
+        {"dilations": (1,), "attention": (0,)},
+        {"dilations": (1,), "attention": (), "context": 8},
+    ],
+)
+def test_a_generator_has_no_parts_that_nothing_runs_through(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="dilations"):
+        GatedGenerator(channels=(8, 8), **arguments)

@@ -95,7 +95,8 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 def read_pixels(name: str, data: bytes, least: int = 0) -> tuple[Pixels, tuple[int, int]]:
     """Return a photo's RGB (H, W, 3) uint8 as displayed, and the height and width in its file.
 
-    It accepts what `read_image` does and gives the same levels; transparency is left out.
+    It accepts what `read_image` does and gives the same levels; what is transparent is laid over
+    white, as what is hidden there is nobody's picture.
 
     Args:
         name: what the sentences of errors call it.
@@ -113,7 +114,14 @@ def read_pixels(name: str, data: bytes, least: int = 0) -> tuple[Pixels, tuple[i
         deep = read_samples(Path(name), picture, data)
         split = _split(_read_rgb(name, picture)) if deep is None else _split_deep(deep)
         turned = not isinstance(picture, TiffImageFile) and read_orientation(picture) >= 5
-    return split[0], (width, height) if turned else (height, width)
+    pixels, alpha, _ = split
+    shown = pixels if alpha is None or alpha.min() == 255 else _lay_over_white(pixels, alpha)
+    return shown, (width, height) if turned else (height, width)
+
+
+def _lay_over_white(pixels: Pixels, alpha: Pixels) -> Pixels:
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.rint(255 + (pixels - np.float32(255)) * share).astype(np.uint8)
 
 
 @contextmanager

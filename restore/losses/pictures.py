@@ -43,18 +43,14 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Reconstruction(Loss):
-    """Distance to the clean photo, mean over hole pixels, and over known ones by `known`."""
+    """Distance to the clean photo, mean over hole pixels; known ones are the photo's own."""
 
     distance: Literal["l1", "l2", "charbonnier"] = "l1"
-    known: float = Field(0.0, ge=0)  # weight of known pixels beside the hole's 1
 
     def __call__(self, outputs: Outputs) -> Tensor:
         """Return the mean distance."""
         values = DISTANCES[self.distance](outputs.restored - outputs.clean)
-        loss = hole_mean(values, outputs.mask)
-        if self.known:
-            loss = loss + self.known * hole_mean(values, 1 - outputs.mask)
-        return loss
+        return hole_mean(values, outputs.mask)
 
 
 class Perceptual(Loss):

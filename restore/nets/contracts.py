@@ -1,22 +1,26 @@
 """What every network of a kind offers, so that the rest of the program needs no names."""
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from torch import Tensor, nn
+
+from restore.nets.fill import push_pull
 
 
 class RestorerGenerator(nn.Module, ABC):
     """A network that restores photos: base + mask · net(base, mask, noise)."""
 
     multiple_of: int  # height and width that it takes are multiples of this
+    base: Literal["fill", "damaged"]  # what it starts from: the hole filled smoothly, or the photo
 
     @abstractmethod
     def noise_shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the shape of the noise for `count` photos of height × width pixels."""
 
-    @abstractmethod
     def make_base(self, damaged: Tensor, mask: Tensor) -> Tensor:
-        """Return what the network starts from, (N, 3, H, W), made without learning."""
+        """Return what the network starts from, (N, 3, H, W), made without learning: see `base`."""
+        return push_pull(damaged, mask) if self.base == "fill" else damaged
 
     @abstractmethod
     def predict(self, base: Tensor, mask: Tensor, noise: Tensor) -> Tensor:

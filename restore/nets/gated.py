@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from restore.nets.blocks import CoarseBlocks, CopyAttention, GatedBlock, PixelNorm, zero_init
 from restore.nets.contracts import RestorerGenerator
-from restore.nets.fill import push_pull
 
 CONTEXT_DILATIONS = (1, 2, 4)
 
@@ -46,6 +45,13 @@ class GatedGenerator(RestorerGenerator):
         noise_channels: int = 4,
     ) -> None:
         super().__init__()
+        if not {*attention} <= {*range(1, len(dilations) + 1)}:
+            raise ValueError(
+                f"attention follows blocks 1 to {len(dilations)}, as many as there are dilations, "
+                f"not {attention}"
+            )
+        if context and len(dilations) < 2:
+            raise ValueError("context lies between two blocks, so it needs 2 dilations or more")
         self.base, self.noise_channels = base, noise_channels
         fine, coarse = channels
         self.stem = nn.Conv2d(4 * 16 + noise_channels, fine, 3, padding=1)
@@ -62,10 +68,6 @@ class GatedGenerator(RestorerGenerator):
     def noise_shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the shape of the noise for `count` photos of height × width pixels."""
         return count, self.noise_channels, height // 4, width // 4
-
-    def make_base(self, damaged: Tensor, mask: Tensor) -> Tensor:
-        """Return what the network starts from, (N, 3, H, W): see `base`."""
-        return push_pull(damaged, mask) if self.base == "fill" else damaged
 
     def predict(self, base: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
         """Return the change of the base, (N, 3, H, W)."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from restore.nets.blocks import PlainBlock, zero_init
 from restore.nets.contracts import RestorerGenerator
-from restore.nets.fill import push_pull
 
 
 class UnetGenerator(RestorerGenerator):
@@ -56,10 +55,6 @@ class UnetGenerator(RestorerGenerator):
         """Return the shape of the noise for `count` photos of height × width pixels."""
         step = self.multiple_of
         return count, self.noise_channels, height // step, width // step
-
-    def make_base(self, damaged: Tensor, mask: Tensor) -> Tensor:
-        """Return what the network starts from, (N, 3, H, W): see `base`."""
-        return push_pull(damaged, mask) if self.base == "fill" else damaged
 
     def predict(self, base: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
         """Return the change of the base, (N, 3, H, W)."""

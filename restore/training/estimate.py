@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm, nan
+from statistics import fmean
 
 import tomli_w
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from restore.training.recipe import Recipe, Stage, to_plain
+from restore.training.step import AnyBatch
 from restore.training.task import Task
 from restore.training.tasks import find_task
 from restore.training.team import Noise, Team
@@ -96,16 +98,38 @@ def _estimate_stage(task: Task, stage: Stage, first: int, end: int, team: Team) 
     for number in numbers[WARM_STEPS:]:
         task.step.update(batch, number, noise)
     _finish(team.device)
-    seconds = (time.perf_counter() - started) / TIMED_STEPS / len(batch)
+    seconds = (time.perf_counter() - started) / TIMED_STEPS
+    seconds += _lazy_seconds(task, batch, noise, max(first, numbers[0] - 1), seconds)
     work = counter.get_total_flops() / 1e9
-    return StageEstimate(stage.size, len(batch), end - first, work, seconds)
+    return StageEstimate(stage.size, len(batch), end - first, work, seconds / len(batch))
+
+
+def _lazy_seconds(task: Task, batch: AnyBatch, noise: Noise, number: int, plain: float) -> float:
+    """Return by how much the losses that are not due in every step lengthen the mean one.
+
+    Args:
+        task, batch, noise: what is trained.
+        number: of a step in which they are due, else nothing is measured.
+        plain: seconds of a step without them.
+    """
+    losses = task.recipe.losses.values()
+    lazy = [loss.every for loss in losses if loss.weight and loss.every > 1]
+    if not lazy or any(number % every for every in lazy):
+        return 0.0
+    seconds = []
+    for _ in range(WARM_STEPS + 1):
+        started = time.perf_counter()
+        task.step.update(batch, number, noise)
+        _finish(task.device)
+        seconds.append(time.perf_counter() - started)
+    return max(0.0, seconds[-1] - plain) * fmean(1 / every for every in lazy)
 
 
 def late_steps(recipe: Recipe, first: int, end: int) -> list[int]:
     """Return the numbers of the steps to try, late in a stage, when its size has come in.
 
-    In a stage that is long enough the lazy losses are due in them as in the steps 1, 2, 3, so that
-    stages can be compared. A stage of fewer steps has its last one tried again.
+    In a stage that is long enough the lazy losses are due in them as in the steps 1, 2, 3, which is
+    not at all, and in the step before. A stage of fewer steps has its last one tried again.
     """
     count = WARM_STEPS + TIMED_STEPS
     period = lcm(*(loss.every for loss in recipe.losses.values() if loss.weight))

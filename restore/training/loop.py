@@ -25,7 +25,7 @@ from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
-from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, to_plain
+from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
@@ -133,7 +133,8 @@ class Training:
         self.progress = Progress(self.recipe.steps, run, shown=team.is_first)
         self.watch = Watch(bounded=task.bounded)
         self.number, self.images, self.seconds, self.falls = 0, 0, 0.0, 0
-        self.stopping = False
+        self.asked = False  # this process to stop
+        self.stopping = False  # all of them, which they have agreed on
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -146,13 +147,29 @@ class Training:
         if states:
             check_same_recipe(self.recipe, self.run / RECIPE)
             self._load(states[-1])
+            self._tell_stage(load_recipe(self.run / RECIPE))
         elif start is not None:
             self._start_from(checkpoint_path(start))
+        if not self.team.agree(self.number, self.images):
+            raise UsageError(
+                f"The processes find different states in {self.run}; all machines need the same "
+                "folder, one that they share."
+            )
         if self.team.is_first:
             self.run.mkdir(parents=True, exist_ok=True)
             recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
             write_bytes(self.run / RECIPE, recipe, overwrite=True)
         self.progress.begin(self.number)
+
+    def _tell_stage(self, before: Recipe) -> None:
+        """Tell where with other steps a run goes back to a stage that it has been through."""
+        old, new = (r.stages.index(r.stage_at(self.number)[0]) for r in (before, self.recipe))
+        if new < old:
+            self.progress.say(
+                f"With {self.recipe.steps} steps, step {self.number} lies in stage {new + 1} of "
+                f"{len(self.recipe.stages)} ({self.recipe.stages[new].size} pixels) again, after "
+                f"stage {old + 1}."
+            )
 
     def _load(self, state: Path) -> None:
         facts = load_state(state, self.parts)
@@ -198,7 +215,7 @@ class Training:
                 self._update(batch, started)
                 now = time.monotonic()
                 due, self.stopping = self.team.any(
-                    self.team.is_first and now - saved > self.recipe.save_seconds, self.stopping
+                    self.team.is_first and now - saved > self.recipe.save_seconds, self.asked
                 )
                 if self.watch.due or due:
                     self._recover(self.watch.look())
@@ -225,7 +242,7 @@ class Training:
                     try:
                         batch = next(batches)
                     except RuntimeError:
-                        if self.stopping:  # a signal to all processes has ended a worker, too
+                        if self.asked:  # a signal to all processes has ended a worker, too
                             return
                         raise
                     self.progress.waited(time.monotonic() - started)
@@ -353,7 +370,7 @@ def _stop_on_signals(training: Training) -> Iterator[None]:
         return
 
     def stop(*_: Any) -> None:
-        training.stopping = True
+        training.asked = True
 
     old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

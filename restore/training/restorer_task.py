@@ -72,7 +72,9 @@ class RestorerTask(PhotoTask):
     def look(self, average: nn.Module, stage: Stage) -> Look:
         """Restore the held-out photos."""
         batch = self.draw_held_out(stage.size)
-        return Look({}, None) if batch is None else self.preview.look(average, batch, self.device)
+        if batch is None:
+            return Look({}, None)
+        return self.preview.look(average, batch, self.device, stage.batch)
 
     def run_generator(self, probe: Batch, noise: Noise) -> None:
         """Restore the first photo."""

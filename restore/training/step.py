@@ -60,7 +60,7 @@ class Step(ABC, Generic[B]):
 
     @abstractmethod
     def update(self, batch: B, number: int, noise: Noise) -> dict[str, Tensor]:
-        """Update the networks by one batch; return the losses and accuracies as scalars.
+        """Update the networks by one batch; return the losses and what else is logged.
 
         Args:
             batch: what to learn from.
@@ -214,11 +214,12 @@ class AdversarialStep(Step[B]):
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
         norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
-        accuracy = {
-            "real_accuracy": (outputs.real_logits > 0).float().mean(),
-            "fake_accuracy": (outputs.fake_logits < 0).float().mean(),
+        # How far it tells them apart; where the boundary lies depends on the game.
+        logits = {
+            "real_logit": outputs.real_logits.mean(),
+            "fake_logit": outputs.fake_logits.mean(),
         }
-        return {"discriminator": game, "discriminator_gradient": norm, **accuracy, **penalties}
+        return {"discriminator": game, "discriminator_gradient": norm, **logits, **penalties}
 
     def move_discriminator(self) -> None:
         """Update the discriminator by the gradients that were set."""

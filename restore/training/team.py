@@ -88,6 +88,14 @@ class Team:
         counts = torch.tensor(wishes, dtype=torch.float32, device=self.device)
         return [count > 0 for count in self.accelerator.reduce(counts).tolist()]
 
+    def agree(self, *facts: int) -> bool:
+        """Tell whether all processes have the same facts, the same answer in all."""
+        if self.size == 1:
+            return True
+        from accelerate.utils import gather_object
+
+        return len({tuple(known) for known in gather_object([facts])}) == 1
+
     def leave(self) -> None:
         """Wait for the others, then part."""
         if self.size > 1:

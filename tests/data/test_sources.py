@@ -257,3 +257,15 @@ def test_an_encrypted_photo_is_told(tmp_path: Path) -> None:
     archive.write_bytes(data)
     with pytest.raises(RestoreError, match=r"a.png can't be unpacked .*encrypted"):
         read_photo_bytes(find_photos(archive).photos["a.png"], "a.png")  # type: ignore[arg-type]
+
+
+def test_what_is_transparent_is_learned_as_white(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 10, 4), np.uint8)
+    pixels[..., 3] = 255
+    pixels[:4, :, 3] = 0  # with colours of nobody's picture beneath
+    pixels[4, 0] = (0, 100, 200, 128)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    learned = read_photo(tmp_path / "a.png")
+    assert (learned[:4] == 255).all()
+    assert np.array_equal(learned[5:], pixels[5:, :, :3])
+    assert learned[4, 0].tolist() == [127, 177, 227]

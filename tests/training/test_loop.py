@@ -20,10 +20,11 @@ from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
-from restore.training.loop import discriminator_path
+from restore.training.loop import Training, discriminator_path
 from restore.training.photo_task import split_photos
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, save_state
+from restore.training.team import Team
 
 TINY = (
     "steps=6",
@@ -70,7 +71,7 @@ def test_a_stopped_run_resumes_to_the_bit(
 
     def update_then_stop(self: loop.Training, *arguments: object) -> None:
         original(self, *arguments)  # type: ignore[arg-type]
-        self.stopping = self.number == stop
+        self.asked = self.number == stop
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Training, "_update", update_then_stop)
@@ -280,11 +281,15 @@ def test_a_run_that_dies_in_its_last_steps_trains_them_again(
 
 
 def test_steps_in_which_no_loss_is_due_change_nothing(photos: Path, tmp_path: Path) -> None:
-    lazy = ("losses.reconstruction.every=3", "steps=5")
-    train(load_recipe("mend", (*MEND, *lazy)), photos, tmp_path, device="cpu")
-    assert list_states(tmp_path / "state")[-1].name == "00000005"
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert any("reconstruction" in line for line in lines)
+    weights, alike = [], ("warmup=0", "cooldown=0", "stages=[{size=32, batch=2, share=1}]")
+    for steps in (1, 3, 4):
+        run, lazy = tmp_path / str(steps), ("losses.reconstruction.every=3", f"steps={steps}")
+        train(load_recipe("mend", (*MEND, *lazy, *alike)), photos, run, device="cpu")
+        tensors = _tensors(run)
+        weights.append({n: v for n, v in tensors.items() if n.startswith("generator.")})
+    first, third, fourth = weights
+    assert all(torch.equal(value, third[name]) for name, value in first.items())
+    assert not all(torch.equal(value, fourth[name]) for name, value in first.items())
 
 
 def test_by_lpips_alone_nothing_is_learned_without_it(
@@ -351,3 +356,42 @@ def test_a_thread_may_train_too(photos: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(train, recipe, photos, tmp_path, device="cpu").result()
     assert Restorer.load(tmp_path, device="cpu").settings.steps == 1
+
+
+def test_a_wish_to_stop_is_heard_while_processes_agree(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Training] = []
+    update, agree = Training._update, Team.any
+
+    def remember(self: Training, *arguments: object) -> None:
+        runs.append(self)
+        update(self, *arguments)  # type: ignore[arg-type]
+
+    def any_of(self: Team, *wishes: bool) -> list[bool]:
+        answer = agree(self, *wishes)
+        runs[-1].asked = True  # as a signal does it, when this process has already told its wish
+        return answer
+
+    monkeypatch.setattr(Training, "_update", remember)
+    monkeypatch.setattr(Team, "any", any_of)
+    train(load_recipe("mend", MEND), photos, tmp_path, device="cpu")
+    assert list_states(tmp_path / "state")[-1].name == "00000002"
+
+
+def test_processes_that_find_different_states_are_told(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Team, "agree", lambda *_: False)
+    with pytest.raises(UsageError, match="one that they share"):
+        train(load_recipe("mend", MEND), photos, tmp_path / "run", device="cpu")
+
+
+def test_a_run_that_goes_back_to_a_stage_by_its_steps_tells(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(load_recipe("mend", (*MEND, "steps=4")), photos, tmp_path, device="cpu")
+    assert "again" not in capsys.readouterr().err
+    train(load_recipe("mend", (*MEND, "steps=10")), photos, tmp_path, device="cpu")
+    told = capsys.readouterr().err
+    assert "step 4 lies in stage 1 of 2 (32 pixels) again, after stage 2" in " ".join(told.split())

@@ -34,7 +34,7 @@ from restore.training.recipe import SamplerRecipe, to_plain
         ("mend", ["augment=on"], "without a discriminator"),
         ("vae", ["discriminator_steps=5"], "without a discriminator"),
         ("mend", ["mask=thin"], "'mask' draws holes and 'degrade'"),
-        ("mend", ["losses.reconstruction.known=1"], "'losses.reconstruction.known' is for"),
+        ("mend", ["losses.adversarial={known=1}", "discriminator.kind=patch"], "known' is for"),
         ("dcgan", ["losses.adversarial.known=1"], "'losses.adversarial.known' is for"),
         ("inpaint", ["losses.adversarial.every=2"], "'adversarial' is due in every step"),
         ("style", ["stages=[{size=20,batch=2,share=1},{size=32,batch=2,share=1}]"], "4, 8, 16, 32"),

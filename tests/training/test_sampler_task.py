@@ -20,6 +20,7 @@ from restore.training.recipe import SamplerRecipe
 from restore.training.sampler_step import VaeStep
 from restore.training.sampler_task import SamplerTask
 from restore.training.state import list_states
+from restore.training.tasks import find_task
 from restore.training.team import Noise, Team
 
 SMALL = {
@@ -85,6 +86,41 @@ def test_other_ways_to_train_work_too(changes: tuple[str, ...]) -> None:
     assert ("auxiliary" in logs) == ("losses.auxiliary.weight=1" in changes)
 
 
+def test_penalties_look_at_the_pictures_that_they_are_named_for() -> None:
+    class Square(torch.nn.Module):
+        """Its slope is the length of a picture."""
+
+        def forward(self, image: torch.Tensor, *_: object) -> tuple[torch.Tensor, list[Any]]:
+            return image.square().sum((1, 2, 3)) / 2, []
+
+    step = _make_step(SMALL["dcgan"]).step
+    step.discriminator = Square()
+    real, fake = torch.full((3, 1, 4, 4), 0.5), torch.full((3, 1, 4, 4), 2.0)
+    needs = {"real_slope", "fake_slope", "mixed_slope"}
+    noise = Noise(0, step.team)
+    found = step.find_slopes(real, fake, None, noise, needs)
+    assert found["real_slope"].tolist() == pytest.approx([2] * 3)  # 0.5 times the root of 16
+    assert found["fake_slope"].tolist() == pytest.approx([8] * 3)
+    part = Noise(0, step.team).uniform(3, 1, 1, 1).flatten()
+    assert found["mixed_slope"].tolist() == pytest.approx((2 + 6 * part).tolist())
+
+
+@pytest.mark.parametrize("weight", ["r1", "r2"])
+def test_penalties_hold_the_discriminator_back(weight: str) -> None:
+    def slope(strength: float) -> float:
+        torch.manual_seed(0)
+        penalty = f"losses.{weight}={{weight={strength}, every=1}}"
+        task = _make_step(SMALL["dcgan"], penalty, "optimizer.discriminator_lr=0.01")
+        _update(task, 30)
+        images = task.make_probe(task.recipe.stages[-1]).image
+        found = task.step.find_slopes(
+            images, images, None, Noise(0, task.step.team), {"real_slope"}
+        )
+        return found["real_slope"].mean().item()
+
+    assert slope(100) < 0.5 * slope(1e-6)
+
+
 def test_styles_are_mixed_among_the_layers_that_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     stages = "stages=[{size=8, batch=2, share=1}, {size=16, batch=2, share=1, fade=1.0}]"
     growing = "discriminator.arguments.growing=true"
@@ -119,8 +155,9 @@ def test_a_plain_autoencoder_learns_to_draw_a_picture_again() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_can_be_built(name: str) -> None:
     recipe = load_recipe(name)
-    if isinstance(recipe, SamplerRecipe):
-        task = SamplerTask(recipe, Team("cpu"), None, print)
+    task = find_task(recipe)(recipe, Team("cpu"), None, lambda _: None)
+    assert "generator" in task.step.networks
+    if isinstance(task, SamplerTask):
         size = recipe.stages[-1].size
         assert (task.step.generator.size, task.step.generator.channels) == (size, recipe.channels)
         assert bool(task.step.generator.classes) == recipe.conditional
@@ -166,7 +203,7 @@ def test_a_stopped_gan_resumes_to_the_bit(
 
     def update_then_stop(self: Training, *arguments: object) -> None:
         original(self, *arguments)  # type: ignore[arg-type]
-        self.stopping = self.number == stop
+        self.asked = self.number == stop
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "_update", update_then_stop)

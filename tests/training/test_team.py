@@ -81,17 +81,9 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     for index in range(8):
         Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(photos / f"{index}.png")
     train(load_recipe("inpaint", SHARED), photos, tmp_path / "one", device="cpu")
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
-    command += ["--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    command += ["--dynamo_backend", "no", "-m", "restore", "train", str(photos)]
-    command += ["--out", str(tmp_path / "two"), "--device", "cpu"]
-    command += [word for override in SHARED for word in ("--set", override)]
-    subprocess.run(
-        command,
-        check=True,
-        timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    settings = [word for override in SHARED for word in ("--set", override)]
+    words = ["train", str(photos), "--out", str(tmp_path / "two"), "--device", "cpu", *settings]
+    _run_twice("-m", "restore", *words)
     one, two = (_tensors(tmp_path / name) for name in ("one", "two"))
     for name, value in one.items():
         difference = (two[name].float() - value.float()).norm()
@@ -99,6 +91,30 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     logs = [_last_log(tmp_path / name) for name in ("one", "two")]
     assert logs[0]["held_out_l1"] == pytest.approx(logs[1]["held_out_l1"], rel=1e-4)
     assert logs[1]["images"] == 16
+
+
+def test_processes_know_whether_they_agree(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="accelerate is an extra")
+    script = tmp_path / "agree.py"
+    script.write_text(
+        "from restore.training.team import Team\n"
+        "team = Team('cpu')\n"
+        "assert team.size == 2\n"
+        "assert team.agree(7, 9) and not team.agree(7, team.rank)\n"
+        "team.leave()\n"
+    )
+    _run_twice(str(script))
+    assert _team(0, 1).agree(1, 2)
+
+
+def _run_twice(*words: str) -> None:
+    """Run a script or module in two processes that know of each other.
+
+    By PyTorch's own launcher: without GPUs that of accelerate starts a single one.
+    """
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc_per_node", "2", *words]
+    subprocess.run(command, check=True, timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def _tensors(run: Path) -> dict[str, torch.Tensor]:
