@@ -12,6 +12,7 @@ from PIL import Image, ImageChops, ImageColor
 from restore.errors import UsageError
 from restore.image import (
     MAX_PIXELS,
+    DeepPixels,
     Mask,
     Photo,
     Pixels,
@@ -24,7 +25,8 @@ from restore.image import (
 )
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
-SOFT_RIM = 8  # pixels that the rim of what is transparent may be wide
+SOFT_RIM = 8  # pixels that the rim of what is marked may be wide
+FAINT = 12  # levels of 255, as a JPEG makes of black
 FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
 CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
 RIM = 2  # pixels round likely damage where nothing is followed
@@ -41,8 +43,8 @@ def read_mask(
     """Read a picture as a mask (H, W) uint8 {0, 1} for a photo of `size`, 1 is the hole.
 
     Any picture will do, as it is displayed; what has a channel of 50 % or more counts as white,
-    so gray from the middle up and strong colours, and transparent parts mark nothing. Samples of
-    32 bits are taken to go up to 1, 255 or 65535, whichever they fit. A picture of another size is
+    so gray from the middle up and strong colours, with its soft rim, and transparent parts mark
+    nothing. Values go up to 1, 255 or 65535, whichever they fit. A picture of another size is
     fitted so that whatever the hole touches is hole.
 
     Args:
@@ -85,34 +87,51 @@ def read_whole_mask(
         )
     with open_picture(path, max_pixels, data) as picture:
         deep = read_samples(Path(path), picture, data)
-        shown = to_upright(picture) if deep is None else _to_picture(to_eight_bits(deep))
+        shown = to_upright(picture) if deep is None else _to_picture(deep)
         if mask_is == "alpha":
             if not shown.has_transparency_data:
                 raise UsageError(f"The mask {path} has no transparency that marks a hole.")
             return mask_from_alpha(np.asarray(shown.convert("RGBA").getchannel("A")))
-        white = _read_white(shown, beneath=0 if mask_is == "hole" else 255)
-    return (white if mask_is == "hole" else ~white).view(np.uint8)
+        levels = _read_levels(shown, beneath=0 if mask_is == "hole" else 255)
+    return _cut_softly(levels if mask_is == "hole" else 255 - levels, FAINT)
 
 
-def _to_picture(levels: Pixels) -> Image.Image:
-    """Return levels (H, W, C), C = 1 to 4: gray or RGB, then alpha, as a picture."""
+def _to_picture(deep: DeepPixels) -> Image.Image:
+    """Return samples (H, W, C), C = 1 to 4: gray or RGB, then alpha, as a picture of 8 bits.
+
+    They may go up to 255 alone, as of a mask that was given more bits and no larger values.
+    """
+    levels = deep.astype(np.uint8) if deep.max(initial=0) <= 255 else to_eight_bits(deep)
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _read_white(picture: Image.Image, beneath: int) -> NDArray[np.bool_]:
-    """Return where a channel of a picture is at least 50 %, transparent parts over `beneath`."""
+def _read_levels(picture: Image.Image, beneath: int) -> Pixels:
+    """Return the brightest channel (H, W) of a picture, transparent parts laid over `beneath`.
+
+    Not its luma, by which a hole painted in pure red or blue is nearly black.
+    """
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
-        levels = np.nan_to_num(np.asarray(picture), posinf=0, neginf=0)  # what isn't known: black
-        most = levels.max(initial=0)  # a mask made smaller may be somewhat over its scale
+        values = np.nan_to_num(np.asarray(picture), posinf=0, neginf=0)  # what isn't known: black
+        most = values.max(initial=0)  # a mask made smaller may be somewhat over its scale
         scale = next((scale for scale in (1, 255) if most < 2 * scale), 65_535)
-        return (levels >= scale / 2) ^ is_inverted(picture)
+        levels = np.clip(np.rint(values * (255 / scale)), 0, 255).astype(np.uint8)
+        return 255 - levels if is_inverted(picture) else levels
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, (beneath, beneath, beneath, 255))
         picture = Image.alpha_composite(ground, picture)
-    # Not its luma, by which a hole painted in pure red or blue is nearly black.
     bands = picture.convert("RGB").split() if picture.mode != "L" else [picture]
-    return np.asarray(reduce(ImageChops.lighter, bands)) >= 128
+    levels = np.asarray(reduce(ImageChops.lighter, bands))
+    return levels * np.uint8(255) if levels.max(initial=0) == 1 else levels  # labels 0 and 1
+
+
+def _cut_softly(levels: Pixels, faint: int) -> Mask:
+    """Return what is at least half as bright as white, and the soft rim round it.
+
+    That is all over `faint` within `SOFT_RIM` pixels, of which something would be left else.
+    """
+    hole = (levels >= 128).view(np.uint8)
+    return hole | (grow_mask(hole, SOFT_RIM) & (levels > faint))
 
 
 def write_mask(path: str | Path, mask: Mask, *, overwrite: bool = False) -> None:
@@ -210,8 +229,7 @@ def mask_from_alpha(alpha: Pixels) -> Mask:
     That is at least half transparent, and the rest of the soft rim round it: whatever is not
     opaque within `SOFT_RIM` pixels. Without it, a ring would stay half transparent.
     """
-    hole = (alpha < 128).view(np.uint8)
-    return hole | (grow_mask(hole, SOFT_RIM) & (alpha < 255))
+    return _cut_softly(255 - alpha, 0)
 
 
 def grow_mask(mask: Mask, pixels: int) -> Mask:

@@ -16,7 +16,7 @@ from restore.masks import (
     mask_from_color,
     read_mask,
 )
-from restore.masks.given import SOFT_RIM
+from restore.masks.given import FAINT, SOFT_RIM
 
 HOLE = np.zeros((6, 8), np.uint8)
 HOLE[1:3, 2:7] = 1
@@ -39,6 +39,18 @@ def picture_of(mode: str) -> Image.Image:
         layer.paste((255, 255, 255, 255), mask=white)
         return layer
     return white.convert(mode)
+
+
+def far_apart(levels: list[float], kind: type = np.uint8, between: float = 0) -> np.ndarray:
+    """Levels so far from each other that none is the soft rim of another."""
+    line = np.full((1, 4 * SOFT_RIM * len(levels)), between, kind)
+    line[0, 2 * SOFT_RIM :: 4 * SOFT_RIM] = levels
+    return line
+
+
+def near(mask: np.ndarray) -> list[int]:
+    """What a mask says where `far_apart` has its levels."""
+    return mask[0, 2 * SOFT_RIM :: 4 * SOFT_RIM].tolist()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "alpha"])
@@ -73,10 +85,47 @@ def test_known_turns_white_and_black_round(tmp_path: Path) -> None:
 
 
 def test_gray_counts_from_half_up(tmp_path: Path) -> None:
-    levels = np.array([[0, 127, 128, 255]], np.uint8)
+    levels = far_apart([0, 127, 128, 255])
     path = write(tmp_path / "mask.png", Image.fromarray(levels))
-    assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
-    assert read_mask(path, (1, 4), "known").tolist() == [[1, 1, 0, 0]]
+    assert near(read_mask(path, levels.shape)) == [0, 0, 1, 1]
+    levels = far_apart([0, 127, 128, 255], between=255)
+    path = write(tmp_path / "mask.png", Image.fromarray(levels))
+    assert near(read_mask(path, levels.shape, "known")) == [1, 1, 0, 0]
+
+
+def test_the_soft_rim_of_a_hole_is_hole(tmp_path: Path) -> None:
+    soft = cv2.GaussianBlur(np.pad(np.full((20, 20), 255, np.uint8), 20), (0, 0), 2)
+    painted = np.pad(np.ones((20, 20), np.uint8), 20)
+    path = write(tmp_path / "mask.png", Image.fromarray(soft))
+    hole = read_mask(path, soft.shape)
+    assert (hole >= painted).all() and soft[hole == 0].max() <= FAINT
+    write(path, Image.fromarray(255 - soft))
+    assert np.array_equal(read_mask(path, soft.shape, "known"), hole)
+    write(path, Image.fromarray(np.minimum(soft, 120)))
+    assert not read_mask(path, soft.shape).any(), "a rim of nothing"
+
+
+@pytest.mark.parametrize("mask_is", ["hole", "known"])
+def test_a_jpeg_of_a_mask_is_that_mask_but_for_its_rim(tmp_path: Path, mask_is: str) -> None:
+    path = write(tmp_path / "mask.jpg", picture_of("L").resize((320, 240), 0), quality=60)
+    exact = cv2.resize(HOLE, (320, 240), interpolation=cv2.INTER_NEAREST)
+    if mask_is == "known":
+        exact = 1 - exact
+    hole = read_mask(path, (240, 320), mask_is)
+    assert (hole >= exact).all() and (hole <= grow_mask(exact, SOFT_RIM)).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("white", [1, 255])
+def test_labels_of_0_and_1_are_a_mask_and_so_are_few_bits_in_many(
+    tmp_path: Path, kind: type, white: int
+) -> None:
+    path = tmp_path / "mask.png"
+    assert cv2.imwrite(str(path), HOLE.astype(kind) * kind(white))
+    assert np.array_equal(read_mask(path, HOLE.shape), HOLE)
+    assert np.array_equal(read_mask(path, HOLE.shape, "known"), 1 - HOLE)
+    assert cv2.imwrite(str(path), np.zeros_like(HOLE, kind))
+    assert not read_mask(path, HOLE.shape).any()
 
 
 @pytest.mark.parametrize("colour", [(255, 0, 0), (0, 0, 255), (128, 0, 0), (0, 192, 0)])
@@ -100,14 +149,14 @@ def test_samples_of_32_bits_have_a_scale_of_their_own(
 
 def test_a_float_mask_may_overshoot_its_scale(tmp_path: Path) -> None:
     for white in (1, 255):
-        levels = np.float32([[-0.1 * white, 0.49 * white, 0.5 * white, 1.1 * white]])
+        levels = far_apart([-0.1 * white, 0.49 * white, 0.51 * white, 1.1 * white], np.float32)
         path = write(tmp_path / "mask.tif", Image.fromarray(levels))
-        assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 1]]
+        assert near(read_mask(path, levels.shape)) == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf])
 def test_what_a_float_mask_does_not_know_is_black(tmp_path: Path, unknown: float) -> None:
-    levels = np.float32([[unknown, 0, 1, 0.4]])
+    levels = np.float32([[unknown, 0, 1, 0.04]])
     path = write(tmp_path / "mask.tif", Image.fromarray(levels))
     assert read_mask(path, (1, 4)).tolist() == [[0, 0, 1, 0]]
 
@@ -154,10 +203,10 @@ def test_a_side_may_be_rounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mask_is", ["hole", "known"])
 def test_few_bits_with_a_transparent_level_mark_nothing_there(write_gray_png, mask_is: str) -> None:
-    levels = np.tile(np.arange(4), (8, 2))
+    levels = far_apart([0, 1, 2, 3], between=3)
     path = write_gray_png(levels, 2, 3)
-    marked = levels == 2 if mask_is == "hole" else levels < 2  # 3 is white, too, but transparent
-    assert np.array_equal(read_mask(path, (8, 8), mask_is), marked)
+    marked = [0, 0, 1, 0] if mask_is == "hole" else [1, 1, 0, 0]  # 3 is white, but transparent
+    assert near(read_mask(path, levels.shape, mask_is)) == marked
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 11), (13, 29), (40, 56), (20, 28), (41, 57)])
