@@ -1,12 +1,14 @@
-"""Files that come into a folder together: all of them, or, where anything fails, none."""
+"""Files that come into a folder together, all or none, and folders that one run has for itself."""
 
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from restore.errors import RestoreError
 from restore.image import check_target
 
 ASIDE = ".old"  # where old files lie until the new ones are in their place
@@ -58,3 +60,51 @@ def replace_all(folder: Path, old: Iterable[Path], part: Path) -> None:
                 if os.path.lexists(target) and not os.path.lexists(source):
                     target.rename(source)
         raise
+
+
+def lock(opened: int, folder: Path, *, shared: bool = False) -> None:
+    """Lock what is open under a descriptor, until it is closed; locks are Unix only.
+
+    Args:
+        opened: the descriptor.
+        folder: that the lock stands for.
+        shared: only tell whether another run has its own.
+
+    Raises:
+        RestoreError: another run has it.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(opened, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RestoreError(f"Another run is writing into {folder}; wait for it.") from None
+    except OSError:  # a file system without locks
+        return
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder and have it for this run alone, where the system can lock folders.
+
+    If nothing has come into it, it is gone at the end.
+
+    Raises:
+        RestoreError: another run has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        lock(opened, folder)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
+    finally:
+        os.close(opened)

@@ -1,9 +1,10 @@
+import sys
 from pathlib import Path
 
 import pytest
 
-from restore.errors import UsageError
-from restore.staging import replace_all, staged
+from restore.errors import RestoreError, UsageError
+from restore.staging import alone_in, replace_all, staged
 
 
 def _fill(folder: Path, *names: str) -> list[Path]:
@@ -91,3 +92,15 @@ def test_what_comes_while_files_are_replaced_stays_beside_what_was_there(
     assert old[0].read_text() == "newcomer"
     (kept,) = tmp_path.glob(".restore-*.part/.old/0.png")
     assert kept.read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    with alone_in(folder):
+        with pytest.raises(RestoreError, match="Another run is writing into"), alone_in(folder):
+            raise AssertionError
+        (folder / "a").touch()
+    with alone_in(folder):
+        (folder / "a").unlink()
+    assert not folder.exists(), "it was empty"

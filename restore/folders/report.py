@@ -4,15 +4,15 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from io import FileIO
 from pathlib import Path
 from typing import Literal
 
 from restore.errors import RestoreError, UsageError
+from restore.staging import lock
 
 _NAMES = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")
 
@@ -35,6 +35,7 @@ class Entry:
         photo_sha256: of the photo's file, None where it can't be read.
         mask_sha256: of the mask's file.
         out_sha256: of the result's file.
+        hole: the share of the photo that was filled; None where nothing said what to fill.
     """
 
     photo: str
@@ -50,6 +51,7 @@ class Entry:
     photo_sha256: str | None
     mask_sha256: str | None
     out_sha256: str | None
+    hole: float | None = None
 
 
 def find_reports(out: Path) -> list[Path]:
@@ -64,12 +66,15 @@ def read_reports(out: Path) -> dict[str, list[Entry]]:
     """
     done: dict[str, list[Entry]] = {}
     names = {field.name for field in fields(Entry)}
+    needed = {field.name for field in fields(Entry) if field.default is MISSING}
     for line in (line for path in find_reports(out) for line in path.read_bytes().splitlines()):
         try:
             values = json.loads(line)
         except ValueError:
             continue
-        if isinstance(values, dict) and set(values) == names and values["status"] == "done":
+        if not isinstance(values, dict) or not needed <= set(values) <= names:
+            continue
+        if values["status"] == "done":
             done.setdefault(str(values["out"]), []).append(Entry(**values))
     return done
 
@@ -93,29 +98,12 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
     except OSError as error:
         raise RestoreError(f"Can't write {path}: {error.strerror}.") from None
     with file:
-        _lock(file, path)
+        lock(file.fileno(), path.parent)
         _refuse_other_parts(path)
         if not append:
             file.truncate(0)
         _end_line(file)
         yield lambda entry: _write_entry(file, path, entry)
-
-
-def _lock(file: FileIO, path: Path, *, shared: bool = False) -> None:
-    """Refuse a second run that writes into the same folder; locks are Unix only.
-
-    A shared lock only tells whether another run has its own.
-    """
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RestoreError(f"Another run is writing into {path.parent}; wait for it.") from None
-    except OSError:  # a file system without locks
-        return
 
 
 def _refuse_other_parts(path: Path) -> None:
@@ -124,7 +112,7 @@ def _refuse_other_parts(path: Path) -> None:
         alike = _NAMES.sub(r"\1", other.name) == _NAMES.sub(r"\1", path.name)
         if not alike and not other.is_symlink():
             with suppress(OSError), other.open("rb", buffering=0) as file:
-                _lock(file, other, shared=True)
+                lock(file.fileno(), other.parent, shared=True)
 
 
 def _end_line(file: FileIO) -> None:

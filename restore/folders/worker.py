@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from restore.folders.crew import Crew
 
 News = Entry | str  # or a sentence that warns
+TOLD = ("mask", "seconds", "sentence", "hole")  # of an entry, without which a result is the same
 
 
 def fix_jobs(
@@ -133,8 +134,7 @@ class Worker:
             same = [
                 entry
                 for entry in entries
-                if entry
-                == replace(now, mask=entry.mask, seconds=entry.seconds, sentence=entry.sentence)
+                if entry == replace(now, **{name: getattr(entry, name) for name in TOLD})
             ]
             if not same:
                 return []
@@ -164,6 +164,7 @@ class Worker:
             self._describe(job, result, seed, hashes),
             seconds=seconds,
             sentence=" ".join(opened.warnings) or None,
+            hole=None if opened.share is None else round(opened.share, 5),
         )
         self.written[result] = entry.out_sha256
         return entry
@@ -224,6 +225,7 @@ class Worker:
             settings=self.tree.options.settings,
             model=self.fixer.name,
             model_sha256=self.model_sha256,
+            photo_sha256=hashes["photo_sha256"],
+            mask_sha256=hashes["mask_sha256"],
             out_sha256=hash_file(result),
-            **hashes,
         )

@@ -8,7 +8,7 @@ import json
 import signal
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
@@ -23,6 +23,7 @@ from restore.data import Turns
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
+from restore.staging import alone_in
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
@@ -56,7 +57,8 @@ def train(
     Raises:
         UsageError: the run folder belongs to another recipe or to other photos, or has a name that
             weights can't be read from.
-        RestoreError: no photos, a damaged state, a folder that can't be written.
+        RestoreError: no photos, a damaged state, a folder that can't be written or that another
+            run writes into.
     """
     check_name(run)
     team = Team(device)
@@ -68,11 +70,12 @@ def train(
         _check_names(kind(recipe, team, None, _be_quiet), team, start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
-    training.resume_or_start(start)
-    if team.is_first:
-        task.remember(run)
-    with _stop_on_signals(training), _told_of_workers():
-        training.run_all()
+    with alone_in(run) if team.is_first else nullcontext():
+        training.resume_or_start(start)
+        if team.is_first:
+            task.remember(run)
+        with _stop_on_signals(training), _told_of_workers():
+            training.run_all()
     team.leave()
     return training.checkpoint
 
@@ -156,7 +159,6 @@ class Training:
                 "folder, one that they share."
             )
         if self.team.is_first:
-            self.run.mkdir(parents=True, exist_ok=True)
             recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
             write_bytes(self.run / RECIPE, recipe, overwrite=True)
         self.progress.begin(self.number)

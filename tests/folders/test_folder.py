@@ -53,6 +53,7 @@ def test_every_photo_is_fixed_and_written_down(make_album, fake_restorer) -> Non
         photo_sha256=hash_file(Path("photos/sub/b.png")),
         mask_sha256=hash_file(Path("masks/sub/b.png")),
         out_sha256=hash_file(Path("out/sub/b.png")),
+        hole=0.08333,
     )
     assert [Entry(**line) for line in lines()] == entries
 
