@@ -216,7 +216,8 @@ def _check_readable(path: Path) -> None:
 
 
 def _check_accepted(path: str | Path, picture: Image.Image) -> None:
-    name, mode, count = picture.format, picture.mode, getattr(picture, "n_frames", 1)
+    name, mode = picture.format, picture.mode
+    count = 1 if _has_thumbnails_alone(picture) else getattr(picture, "n_frames", 1)
     if name not in {*FORMATS.values(), "MPO"}:
         problem = f"is an animated {name}" if count > 1 else f"is a {name}"
     elif isinstance(picture, TiffImageFile) and _is_raw(picture):
@@ -252,6 +253,20 @@ def _is_raw(picture: TiffImageFile) -> bool:
     return _DNG_VERSION in tags or (_SUB_DIRECTORIES in tags and tags.get(_NEW_SUBFILE, 0) & 1 == 1)
 
 
+def _has_thumbnails_alone(picture: Image.Image) -> bool:
+    """Tell whether all pages of a TIFF but the first are smaller copies of it."""
+    if not isinstance(picture, TiffImageFile):
+        return False
+    try:
+        for number in range(1, picture.n_frames):
+            picture.seek(number)
+            if not picture.tag_v2.get(_NEW_SUBFILE, 0) & 1:
+                return False
+        return True
+    finally:
+        picture.seek(0)
+
+
 def _scale_transparency(picture: Image.Image) -> None:
     """Bring the transparent level of a gray PNG of 2 or 4 bits to the 8 that Pillow reads it in."""
     args = str(picture.tile[0].args) if isinstance(picture, PngImageFile) and picture.tile else ""
@@ -279,6 +294,8 @@ def _warning_of(path: Path, picture: Image.Image) -> str:
     if picture.format == "MPO":
         return f"{path} holds more than the photo (a depth or gain map); that is not written."
     if isinstance(picture, TiffImageFile):
+        if picture.n_frames > 1:
+            return f"{path} holds smaller copies of the photo, which are not written."
         extra = picture.tag_v2.get(EXTRASAMPLES, ())
         if 1 in extra[:1]:
             return f"{path} has premultiplied transparency, which is written as plain transparency."

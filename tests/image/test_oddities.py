@@ -101,3 +101,26 @@ def test_xmp_of_other_encodings_is_kept_as_text(tmp_path: Path, encoding: str) -
     text = "<x:xmpmeta>für</x:xmpmeta>"
     RGB.save(tmp_path / "a.jpg", xmp=text.encode(encoding))
     assert read_image(rewrite(tmp_path / "a.jpg", "b.png")).xmp.decode() == text
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_smaller_copies_in_a_tiff_are_told_and_other_pages_refused(
+    tmp_path: Path, kind: type
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(kind)
+    path = tmp_path / "scan.tif"
+    for subfile in (1, 0):
+        with tifffile.TiffWriter(path) as file:
+            file.write(pixels, photometric="rgb")
+            file.write(pixels[::2, ::2], photometric="rgb", subfiletype=subfile)
+        if not subfile:
+            with pytest.raises(RestoreError, match="has 2 pages"):
+                read_image(path)
+            continue
+        photo = read_image(path)
+        assert "smaller copies" in photo.warning
+        samples = photo.pixels if photo.deep is None else photo.deep
+        assert (photo.deep is None) == (kind == np.uint8) and np.array_equal(samples, pixels)
+        write_image(tmp_path / "out.tif", photo.pixels, photo)
+        with tifffile.TiffFile(tmp_path / "out.tif") as written:
+            assert len(written.pages) == 1
