@@ -10,7 +10,14 @@ import click
 
 from restore.commands.folder import fix_plan
 from restore.commands.messages import report, say, tell_share, to_printable
-from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
+from restore.commands.options import (
+    FILE,
+    FiniteRange,
+    device_option,
+    overwrite_option,
+    quality_option,
+    seed_option,
+)
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,6 +104,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     help="Where the result goes; the file's extension decides the format. "
     "[default: NAME-fixed.EXT beside the photo]",
 )
+@quality_option
 @overwrite_option
 @click.option(
     "--resume",
@@ -177,6 +185,7 @@ def fix(
     tta: bool,
     keep_fading: bool,
     out: str | None,
+    quality: int | None,
     overwrite: bool,
     resume: bool,
     watch: bool,
@@ -215,6 +224,7 @@ def fix(
         adapt=adapt or 0.0,
         tta=tta,
         keep_fading=keep_fading,
+        quality=quality,
     )
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)

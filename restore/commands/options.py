@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
@@ -23,12 +24,34 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class Device(click.ParamType):
+    """What PyTorch computes on, which is imported later: "cuda:1" is the second GPU."""
+
+    name = "device"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the name."""
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
+            self.fail(
+                f"'{value}' is not one of auto, cpu, cuda, cuda:1 and so on, mps.", param, ctx
+            )
+        return str(value)
+
+
 device_option = click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    type=Device(),
+    metavar="NAME",
     default="auto",
     show_default=True,
-    help="Where to compute.",
+    help="Where to compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.",
+)
+
+quality_option = click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="1-100",
+    help="Of results that are JPEG, WebP, AVIF or HEIC. [default: that of a JPEG itself, or 95]",
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that exist.")

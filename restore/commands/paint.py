@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import say, to_printable
-from restore.commands.options import FILE, device_option, overwrite_option, seed_option
+from restore.commands.options import (
+    FILE,
+    device_option,
+    overwrite_option,
+    quality_option,
+    seed_option,
+)
 
 EXAMPLES = """\b
 Examples:
@@ -48,6 +54,7 @@ Examples:
     help="Where Save writes; the file's extension decides the format. "
     "[default: NAME-fixed.EXT beside the photo]",
 )
+@quality_option
 @overwrite_option
 def paint(
     photo: Path,
@@ -59,6 +66,7 @@ def paint(
     port: int,
     no_browser: bool,
     out: str | None,
+    quality: int | None,
     overwrite: bool,
 ) -> None:
     """Open a photo in the browser, paint over what should go, and have it filled.
@@ -68,7 +76,7 @@ def paint(
     from restore.folders import FixOptions
     from restore.web import open_page
 
-    options = FixOptions(mask=mask, find=find, seed=seed, overwrite=overwrite)
+    options = FixOptions(mask=mask, find=find, seed=seed, overwrite=overwrite, quality=quality)
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
     with page, suppress(KeyboardInterrupt):

@@ -66,6 +66,7 @@ class FixOptions:
         tta: whether photos are mended mirrored in all ways and the mean is taken, see
             `restore.restorer.Restorer.load`.
         keep_fading: whether photos that are mended and look faded stay so.
+        quality: of results that are lossy, see `restore.image.write_image`.
     """
 
     mask: Path | None = None
@@ -82,6 +83,7 @@ class FixOptions:
     adapt: float = 0.0
     tta: bool = False
     keep_fading: bool = False
+    quality: int | None = None
 
     @property
     def mending(self) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def fix_job(
             )
     for seed, result in enumerate(job.results, start=options.seed):
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
-        write_result(result, fixed, opened, overwrite=options.overwrite)
+        write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         mask = job.mask or options.mask
         yield Record(job.photo, mask, result, seed, restorer.name, seconds, opened.share)
@@ -264,13 +266,16 @@ def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:
         check_held(result, (height, width), photo, photo.alpha)
 
 
-def write_result(path: Path, fixed: Photo, opened: Opened, *, overwrite: bool) -> None:
+def write_result(
+    path: Path, fixed: Photo, opened: Opened, options: FixOptions, *, overwrite: bool
+) -> None:
     """Write a result, in a folder that is made where it is missing.
 
     Args:
         path: the file.
         fixed: the result.
         opened: the photo that it was made of; where that is the result, its file is copied.
+        options: the quality of what is lossy.
         overwrite: whether a file that exists is replaced.
 
     Raises:
@@ -282,7 +287,7 @@ def write_result(path: Path, fixed: Photo, opened: Opened, *, overwrite: bool) -
         content = opened.job.photo.read_bytes()
         write_bytes(path, content, overwrite=overwrite, permissions=fixed.permissions)
     else:
-        write_image(path, fixed.pixels, fixed, overwrite=overwrite)
+        write_image(path, fixed.pixels, fixed, overwrite=overwrite, quality=options.quality)
 
 
 def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:

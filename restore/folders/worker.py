@@ -155,7 +155,7 @@ class Worker:
         try:
             refuse_leaving(result, self.tree.out)
             overwrite = options.overwrite or self._wrote(result)
-            write_result(result, fixed, opened, overwrite=overwrite)
+            write_result(result, fixed, opened, options, overwrite=overwrite)
         except Exception as error:
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)

@@ -65,6 +65,7 @@ def write_image(
     *,
     alpha: Pixels | None = None,
     overwrite: bool = False,
+    quality: int | None = None,
 ) -> None:
     """Write a photo as `like` was read: its colour mode, metadata and, in its format, encoding.
 
@@ -81,6 +82,8 @@ def write_image(
         alpha: (H, W) uint8, as large as `pixels`; `like.alpha` by default. A JPEG has none: only an
             opaque one passes.
         overwrite: replace an existing file.
+        quality: of what is lossy, 1 to 100, instead of that of the file, or 95. A lossless WebP
+            becomes lossy by it; PNG, TIFF and BMP have none.
 
     Raises:
         UsageError: the file exists, or the format is none of ours or can't hold transparency or
@@ -98,7 +101,7 @@ def write_image(
         alpha = None  # an opaque one
     check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
     try:
-        data = _encode(pixels, alpha, like, format)
+        data = _encode(pixels, alpha, like, format, quality)
     except MemoryError:
         raise RestoreError(f"There is not enough memory to write {path}.") from None
     except Exception as error:  # what a format can't hold, Pillow tells with various types
@@ -162,7 +165,9 @@ def encode_gif(frames: Sequence[Pixels]) -> bytes:
     return file.getvalue()
 
 
-def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -> memoryview:
+def _encode(
+    pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str, quality: int | None
+) -> memoryview:
     """Return the bytes of the file."""
     if format == like.format and STORED_ORIENTATION in like.encoding:
         pixels, like = _as_stored(pixels, like)
@@ -177,7 +182,7 @@ def _encode(pixels: AnyPixels, alpha: Pixels | None, like: Photo, format: str) -
         return _encode_bmp(pixels, alpha, like.dpi)
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
-    options = _options_for(picture.mode, like, format)
+    options = _options_for(picture.mode, like, format, quality)
     if like.deep is not None and format in {"PNG", "TIFF"}:
         deep = merge(np.atleast_3d(np.asarray(picture)), like.deep)
         if fine is not None:
@@ -226,10 +231,12 @@ def _save(picture: Image.Image, format: str, options: dict[str, Any]) -> BytesIO
     return file
 
 
-def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
+def _options_for(mode: str, like: Photo, format: str, quality: int | None) -> dict[str, Any]:
     """Return Pillow's options: the encoding and the metadata."""
     encoding = like.encoding if format == like.format else _default_encoding(like, format)
     options: dict[str, Any] = dict(encoding)
+    if quality is not None and format in LOSSY:
+        options = _set_quality(options, quality)
     if like.icc and (mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
         options["icc_profile"] = like.icc
     if format == "AVIF" and mode == "L":
@@ -240,6 +247,15 @@ def _options_for(mode: str, like: Photo, format: str) -> dict[str, Any]:
     if like.resources and (format == "TIFF" or (format == "JPEG" != like.format)):
         return hold_resources(options, like.resources, format)
     return options
+
+
+def _set_quality(options: dict[str, Any], quality: int) -> dict[str, Any]:
+    """Return the options of a lossy format with a quality in the place of their own."""
+    own = {"qtables", "lossless", "exact"}
+    kept = {name: value for name, value in options.items() if name not in own}
+    if kept.get("subsampling") == HALF_HEIGHT:  # written by us, by tables
+        kept["subsampling"] = 0
+    return kept | {"quality": quality}
 
 
 def _default_encoding(like: Photo, format: str) -> dict[str, Any]:

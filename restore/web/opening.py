@@ -66,7 +66,7 @@ def open_page(
     return PaintServer(
         Retouching(restorer, opened.photo, options.seed),
         name=photo.name,
-        save=_Saver(opened, options.overwrite),
+        save=_Saver(opened, options),
         save_mask=_MaskSaver(photo, options.overwrite),
         painted=_find_damage(opened.photo, options, device) if options.find else opened.hole,
         port=port,
@@ -84,12 +84,12 @@ def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
 class _Saver:
     """Writes a photo to its result; what it has written itself it replaces."""
 
-    def __init__(self, opened: Opened, overwrite: bool) -> None:
-        self.opened, self.overwrite = opened, overwrite
+    def __init__(self, opened: Opened, options: FixOptions) -> None:
+        self.opened, self.options, self.overwrite = opened, options, options.overwrite
 
     def __call__(self, photo: Photo) -> str:
         (path,) = self.opened.job.results
-        write_result(path, photo, self.opened, overwrite=self.overwrite)
+        write_result(path, photo, self.opened, self.options, overwrite=self.overwrite)
         self.overwrite = True
         return str(path)
 

@@ -325,3 +325,15 @@ def test_what_find_can_not_do_is_told(
     ran = run("fix", *words)
     assert ran.code == 2 and sentence in ran.sentence
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.png", "p.png"]
+
+
+def test_a_quality_is_that_of_the_result(
+    run, fake_restorer, write_picture, mask_file, tmp_path
+) -> None:
+    photo = write_picture("a.jpg", quality=90)
+    sizes = []
+    for quality in (10, 80):
+        out = tmp_path / f"{quality}.jpg"
+        assert run("fix", photo, "--mask", mask_file, "--quality", quality, "--out", out).code == 0
+        sizes.append(out.stat().st_size)
+    assert 1.5 * sizes[0] < sizes[1] < photo.stat().st_size

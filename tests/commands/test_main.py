@@ -46,6 +46,7 @@ def test_without_a_command_the_help_comes_with_the_code_of_wrong_usage(run) -> N
         (["fix", "p.png", "--seed", "-1"], "-1 is not in the range"),
         (["fix", "p.png", "--grow", "-1"], "-1 is not in the range"),
         (["fix", "p.png", "--device", "tpu"], "'tpu' is not one of"),
+        (["fix", "p.png", "--device", "cuda:99"], "offers no 'cuda:99'"),
         (["mask", "--box", "1,2,3"], "'1,2,3' is not of the form X,Y,W,H"),
         (["mask", "--box", "1,2,3,x"], "'x' is not a valid integer range"),
         (["mask", "--size", "10"], "'10' is not of the form WIDTHxHEIGHT"),

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, features
 from skimage import data
 
 from restore.errors import RestoreError
-from restore.image import read_image, write_image
+from restore.image import Photo, read_image, write_image
 from restore.image.colours import dated_bytes
 from restore.image.photo import FORMATS
 
@@ -163,3 +163,35 @@ def test_a_lossless_webp_of_one_frame_stays_lossless(tmp_path: Path) -> None:
     photo = read_image(tmp_path / "a.webp")
     write_image(tmp_path / "b.webp", photo.pixels, photo)
     assert np.array_equal(read_image(tmp_path / "b.webp").pixels, photo.pixels)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.avif"])
+@pytest.mark.parametrize("source", ["a.png", "a.jpg", "a.webp"])
+def test_a_quality_that_is_asked_for_is_that_of_what_is_lossy(
+    tmp_path: Path, source: str, name: str
+) -> None:
+    if name.endswith(".avif") and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    lossless = {"lossless": True} if source == "a.webp" else {}
+    Image.fromarray(data.chelsea()).save(tmp_path / source, **lossless)
+    photo = read_image(tmp_path / source)
+    sizes = []
+    for quality in (20, 60, 98):
+        target = tmp_path / "out" / name
+        target.parent.mkdir(exist_ok=True)
+        write_image(target, photo.pixels, photo, overwrite=True, quality=quality)
+        sizes.append(target.stat().st_size)
+    assert 1.3 * sizes[0] < sizes[1] < sizes[2] / 1.3, sizes
+
+
+def test_what_is_lossless_has_no_quality(tmp_path: Path) -> None:
+    photo = Photo(data.chelsea())
+    for name in ("a.png", "a.tif", "a.bmp"):
+        write_image(tmp_path / name, photo.pixels, photo, quality=5)
+        assert np.array_equal(read_image(tmp_path / name).pixels, photo.pixels)
+
+
+def test_columns_of_half_the_colours_may_have_another_quality(tmp_path: Path) -> None:
+    photo = Photo(data.chelsea(), format="JPEG", encoding={"subsampling": "4:4:0"})
+    write_image(tmp_path / "a.jpg", photo.pixels, photo, quality=60)
+    assert Image.open(tmp_path / "a.jpg").size == (451, 300)
