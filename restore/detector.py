@@ -54,13 +54,13 @@ class Detector:
         settings, network = load_network(path, DETECTORS)
         return cls(settings.name, settings, network.to(place), place)
 
-    def find(self, photo: Pixels, *, threshold: float = THRESHOLD, grow: int = 0) -> Mask:
+    def find(self, photo: Pixels, *, threshold: float | None = None, grow: int = 0) -> Mask:
         """Return a mask of the damage (H, W) uint8 {0, 1}, 1 is the hole: it should be filled.
 
         Args:
             photo: (H, W, 3) uint8 RGB, of any size.
-            threshold: probability from which on a pixel counts, 0 to 1; lower finds more, also of
-                what is none. Where damage is certain, it is followed further,
+            threshold: probability from which on a pixel counts, 0 to 1, None is `THRESHOLD`; lower
+                finds more, also of what is none. Where damage is certain, it is followed further,
                 see `restore.masks.mask_from_chances`.
             grow: pixels by which the mask is widened. To fill what was found, take 2: damage has
                 soft rims.
@@ -70,6 +70,7 @@ class Detector:
                 sense.
             RestoreError: there is not enough memory.
         """
+        threshold = THRESHOLD if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold}.")
         return grow_mask(mask_from_chances(self.rate(photo), threshold), grow)

@@ -17,6 +17,7 @@ from restore.commands.options import (
     overwrite_option,
     quality_option,
     seed_option,
+    threshold_option,
 )
 from restore.errors import UsageError
 
@@ -72,6 +73,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     help="Instead of a mask: fill what a detector finds, 'scratches' for those of an old print, "
     "then mend the whole where 'mend' is installed.",
 )
+@threshold_option
 @click.option(
     "--upscale",
     type=click.Choice(["1", "2", "4"]),
@@ -180,6 +182,7 @@ def fix(
     mask_is: Literal["hole", "known", "alpha"],
     grow: int | None,
     find: str | None,
+    threshold: float | None,
     upscale: str,
     natural: float,
     tta: bool,
@@ -221,6 +224,7 @@ def fix(
         count=count,
         overwrite=overwrite,
         find=find,
+        threshold=threshold,
         adapt=adapt or 0.0,
         tta=tta,
         keep_fading=keep_fading,

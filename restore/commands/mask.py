@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.commands.messages import tell_share, to_printable
-from restore.commands.options import FILE, FiniteRange, device_option, overwrite_option, seed_option
+from restore.commands.options import (
+    FILE,
+    device_option,
+    overwrite_option,
+    seed_option,
+    threshold_option,
+)
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,12 +78,7 @@ class Numbers(click.ParamType):
     metavar="NAME|FILE|RUN",
     help="Mark what a detector finds: 'scratches' finds scratches, cracks, folds, flakes, spots.",
 )
-@click.option(
-    "--threshold",
-    type=FiniteRange(0, 1),
-    metavar="0-1",
-    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
-)
+@threshold_option
 @click.option(
     "--grow",
     type=click.IntRange(0, 1000),
@@ -217,10 +218,9 @@ def _size_of(pixels: "Pixels | None", size: tuple[int, int] | None) -> tuple[int
 
 
 def _find(pixels: "Pixels", name: str, threshold: float | None, device: str) -> "Mask":
-    from restore.detector import THRESHOLD, Detector
+    from restore.detector import Detector
 
-    detector = Detector.load(name, device=device)
-    return detector.find(pixels, threshold=THRESHOLD if threshold is None else threshold)
+    return Detector.load(name, device=device).find(pixels, threshold=threshold)
 
 
 def _draw_shapes(

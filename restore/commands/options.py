@@ -47,6 +47,13 @@ device_option = click.option(
     help="Where to compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.",
 )
 
+threshold_option = click.option(
+    "--threshold",
+    type=FiniteRange(0, 1),
+    metavar="0-1",
+    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
+)
+
 quality_option = click.option(
     "--quality",
     type=click.IntRange(1, 100),

@@ -13,6 +13,7 @@ from restore.commands.options import (
     overwrite_option,
     quality_option,
     seed_option,
+    threshold_option,
 )
 
 EXAMPLES = """\b
@@ -31,6 +32,7 @@ Examples:
     metavar="NAME|FILE|RUN",
     help="Begin with what a detector finds, to correct it: 'scratches' for those of an old print.",
 )
+@threshold_option
 @click.option(
     "--model",
     metavar="NAME|FILE|RUN",
@@ -60,6 +62,7 @@ def paint(
     photo: Path,
     mask: Path | None,
     find: str | None,
+    threshold: float | None,
     model: str,
     seed: int,
     device: str,
@@ -76,7 +79,14 @@ def paint(
     from restore.folders import FixOptions
     from restore.web import open_page
 
-    options = FixOptions(mask=mask, find=find, seed=seed, overwrite=overwrite, quality=quality)
+    options = FixOptions(
+        mask=mask,
+        find=find,
+        threshold=threshold,
+        seed=seed,
+        overwrite=overwrite,
+        quality=quality,
+    )
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
     with page, suppress(KeyboardInterrupt):

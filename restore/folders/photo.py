@@ -62,6 +62,7 @@ class FixOptions:
         max_bytes: size of their files at most.
         find: a detector by name, file or run, which marks the damage; what it finds is filled, and
             then the whole is mended where "mend" is installed.
+        threshold: how sure the detector has to be of a pixel, 0 to 1; None is its own.
         adapt: seconds for which the restorer practises on a photo before it fills its hole.
         tta: whether photos are mended mirrored in all ways and the mean is taken, see
             `restore.restorer.Restorer.load`.
@@ -80,6 +81,7 @@ class FixOptions:
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
     find: str | None = None
+    threshold: float | None = None
     adapt: float = 0.0
     tta: bool = False
     keep_fading: bool = False

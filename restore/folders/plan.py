@@ -134,6 +134,8 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
     mask = options.mask
     if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
         raise UsageError("With --find damage is found, not given; leave out --mask and --mask-is.")
+    if options.threshold is not None and options.find is None:
+        raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if is_whole(options, pattern):
         if options.mask_is == "known" or (options.grow and options.find is None):
             raise UsageError(

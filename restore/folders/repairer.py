@@ -16,7 +16,7 @@ GROW = 2  # pixels by which what is found is widened, since damage has soft rims
 class Finder(Protocol):
     """What finds damage: a `Detector`."""
 
-    def find(self, photo: Pixels, *, grow: int = 0) -> Mask:
+    def find(self, photo: Pixels, *, threshold: float | None = None, grow: int = 0) -> Mask:
         """See `restore.detector.Detector.find`."""
 
 
@@ -29,6 +29,7 @@ class Repairer:
         filler: fills what is marked.
         mender: mends the filled photo as a whole; None leaves the rest as it is.
         grow: pixels by which a mark is widened.
+        threshold: how sure the finder has to be of a pixel, 0 to 1; None is its own.
         damage: (H, W) {0, 1} of the photo that it has looked at, see `look_at`; 1 is the hole.
     """
 
@@ -36,6 +37,7 @@ class Repairer:
     filler: Fixer
     mender: Fixer | None = None
     grow: int = GROW
+    threshold: float | None = None
     damage: Mask | None = None
     mends = True
 
@@ -87,7 +89,7 @@ class Repairer:
 
     def _find(self, photo: Pixels) -> Mask:
         """Return the damage of a photo as a mask; refuse what can't be filled."""
-        hole = self.finder.find(photo, grow=self.grow)
+        hole = self.finder.find(photo, threshold=self.threshold, grow=self.grow)
         if (share := hole_share(hole)) > LARGEST_HOLE:
             less = "widen it by less, or " if self.grow else ""
             raise UsageError(

@@ -161,4 +161,4 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     detector = Detector.load(options.find, device=device)
     filler = Restorer.load(model, device=device)
     mender = Restorer.load("mend", device=device, **options.mending) if mends else None
-    return Repairer(detector, filler, mender, options.margin)
+    return Repairer(detector, filler, mender, options.margin, options.threshold)

@@ -78,7 +78,8 @@ def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
 
     assert options.find is not None
     detector = Detector.load(options.find, device=device)
-    return detector.find(cover_hidden(photo.pixels, photo.alpha), grow=options.margin)
+    shown = cover_hidden(photo.pixels, photo.alpha)
+    return detector.find(shown, threshold=options.threshold, grow=options.margin)
 
 
 class _Saver:

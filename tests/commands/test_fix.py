@@ -241,8 +241,8 @@ def bright_detector(monkeypatch) -> None:
     """A detector that takes what is white for damage stands in for every checkpoint."""
 
     class Bright:
-        def find(self, photo: np.ndarray, *, grow: int) -> np.ndarray:
-            return (photo.min(axis=2) == 255).view(np.uint8)
+        def find(self, photo: np.ndarray, *, threshold: float | None, grow: int) -> np.ndarray:
+            return (photo.min(axis=2) >= 255 * (threshold or 1)).view(np.uint8)
 
     monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
 
@@ -337,3 +337,17 @@ def test_a_quality_is_that_of_the_result(
         assert run("fix", photo, "--mask", mask_file, "--quality", quality, "--out", out).code == 0
         sizes.append(out.stat().st_size)
     assert 1.5 * sizes[0] < sizes[1] < photo.stat().st_size
+
+
+def test_how_sure_the_detector_has_to_be_may_be_said(
+    run, write_picture, fake_restorer, bright_detector, monkeypatch
+) -> None:
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", list)
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    pixels[20] = 200
+    photo = write_picture("p.png", pixels)
+    for threshold, share in ((0.9, 0), (0.7, 0.025)):
+        words = ["--find", "scratches", "--threshold", threshold, "--json", "--overwrite"]
+        ran = run("fix", photo, *words)
+        assert ran.code == 0 and json.loads(ran.out)["hole"] == share
+    assert "add --find scratches" in run("fix", photo, "--threshold", 0.3).sentence

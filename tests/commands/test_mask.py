@@ -124,8 +124,8 @@ def bright_detector(monkeypatch) -> None:
     """A detector that takes what is white for damage stands in for every checkpoint."""
 
     class Bright:
-        def find(self, photo: np.ndarray, *, threshold: float) -> np.ndarray:
-            return (photo.min(axis=2) >= 255 * threshold).view(np.uint8)
+        def find(self, photo: np.ndarray, *, threshold: float | None) -> np.ndarray:
+            return (photo.min(axis=2) >= 255 * (threshold or 0.5)).view(np.uint8)
 
     monkeypatch.setattr("restore.assets.checkpoint_path", lambda name: name)
     monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())

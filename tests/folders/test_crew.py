@@ -110,7 +110,7 @@ def test_restorers_that_differ_in_their_way_go_one_window_at_a_time() -> None:
 @pytest.mark.parametrize("mender", [None, Doubler()])
 def test_what_repairs_photos_has_its_restorers_in_one_crew(mender: Doubler | None) -> None:
     class Finder:
-        def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+        def find(self, photo: np.ndarray, *, grow: int = 0, **_: object) -> np.ndarray:
             return (photo[..., 0] == 60).view(np.uint8)
 
     crew, fixer = gather(Repairer(Finder(), Doubler(), mender))

@@ -10,7 +10,7 @@ from restore.folders.repairer import GROW, Repairer
 class White:
     """Finds what is white."""
 
-    def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+    def find(self, photo: np.ndarray, *, grow: int = 0, **_: object) -> np.ndarray:
         assert photo.dtype == np.uint8
         self.grow = grow
         return (photo.min(axis=2) == 255).view(np.uint8)
@@ -80,7 +80,7 @@ def test_damage_is_looked_for_once_for_all_seeds_and_told(write_picture, tmp_pat
     looked = []
 
     class Finder(White):
-        def find(self, photo: np.ndarray, *, grow: int = 0) -> np.ndarray:
+        def find(self, photo: np.ndarray, *, grow: int = 0, **_: object) -> np.ndarray:
             looked.append(photo)
             return super().find(photo, grow=grow)
 

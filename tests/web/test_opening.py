@@ -101,13 +101,13 @@ def test_what_a_detector_finds_is_painted_to_begin_with(
     open_it, photo: Path, mask_file: Path, monkeypatch
 ) -> None:
     class Finder:
-        def find(self, pixels: Pixels, *, grow: int) -> Mask:
-            assert pixels.shape == (40, 60, 3)
+        def find(self, pixels: Pixels, *, threshold: float | None, grow: int) -> Mask:
+            assert pixels.shape == (40, 60, 3) and threshold in (None, 0.3)
             return grow_mask(HOLE, grow)
 
     monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Finder())
     assert np.array_equal(open_it(find="scratches").painted, grow_mask(HOLE, 2))
-    assert np.array_equal(open_it(find="scratches", grow=0).painted, HOLE)
+    assert np.array_equal(open_it(find="scratches", grow=0, threshold=0.3).painted, HOLE)
     with pytest.raises(UsageError, match="leave out --mask"):
         open_it(find="scratches", mask=mask_file)
 
