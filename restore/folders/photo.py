@@ -312,6 +312,8 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
 
 def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     """Return a warning of a photo that looks like a mask, whose option has been forgotten."""
+    if photo.warning:  # a scan of 1 bit, say
+        return ()
     black, white = photo.pixels == 0, photo.pixels == 255
     gray = bool((photo.pixels == photo.pixels[..., :1]).all())
     if gray and black.any() and white.any() and (black | white).all():

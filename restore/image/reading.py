@@ -289,6 +289,10 @@ def _read_rgb(path: str | Path, picture: Image.Image) -> Image.Image:
 
 def _warning_of(path: Path, picture: Image.Image) -> str:
     """Return what the file will not be again when it is written, "" if nothing."""
+    if picture.mode == "1":
+        return f"{path} has 1 bit per pixel and is written with 8."
+    if picture.mode in {"P", "PA"}:
+        return f"{path} has a palette and is written with 8 bits per channel instead."
     if picture.mode == "CMYK":
         return f"{path} is CMYK and is written as RGB (sRGB), converted by its own colour profile."
     if picture.format == "MPO":

@@ -124,3 +124,18 @@ def test_smaller_copies_in_a_tiff_are_told_and_other_pages_refused(
         write_image(tmp_path / "out.tif", photo.pixels, photo)
         with tifffile.TiffFile(tmp_path / "out.tif") as written:
             assert len(written.pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "words"),
+    [("a.tif", "1", "1 bit per pixel"), ("a.png", "1", "1 bit"), ("a.png", "P", "a palette")],
+)
+def test_other_levels_than_those_of_a_file_are_told(
+    tmp_path: Path, name: str, mode: str, words: str
+) -> None:
+    RGB.convert(mode).save(tmp_path / name)
+    photo = read_image(tmp_path / name)
+    assert words in photo.warning
+    assert np.array_equal(photo.pixels, np.asarray(RGB.convert(mode).convert("RGB")))
+    write_image(tmp_path / "b.png", photo.pixels, photo)
+    assert read_image(tmp_path / "b.png").warning == ""
