@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import cv2
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2**30  # of a photo's file or a mask's
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
+TONES = (32, 32)  # cells whose tones are compared
+OTHER_TONE = 5  # levels by which that of most cells has changed
 MUCH_DAMAGE = 0.2  # share of the photo: more is seldom found in old ones, so it should be looked at
 
 MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
@@ -188,6 +191,9 @@ def fix_job(
             )
     for seed, result in enumerate(job.results, start=options.seed):
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
+        told, opened = len(opened.warnings), tell_of_fading(restorer, opened, fixed)
+        for sentence in opened.warnings[told:]:
+            warn(sentence)
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         mask = job.mask or options.mask
@@ -254,6 +260,26 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
             f"restore mask {path} --find {options.find} --preview look.png.",
         )
     return fixer, replace(opened, warnings=sentences, share=fixer.share)
+
+
+def tell_of_fading(fixer: Fixer, opened: Opened, fixed: Photo) -> Opened:
+    """Add a warning where a photo that was mended as a whole has got another tone.
+
+    It is told from small copies of both, as nothing else changes the tone of most of a photo.
+    """
+    if not fixer.mends or opened.hole is not None or fixed is opened.photo:
+        return opened
+    before, after = (
+        cv2.resize(photo.pixels, TONES, interpolation=cv2.INTER_AREA).astype(np.int16)
+        for photo in (opened.photo, fixed)
+    )
+    sentence = (
+        f"{opened.job.photo} looked faded and got its colour and depth back; --keep-fading leaves "
+        "it as pale as it is."
+    )
+    if np.median(abs(after - before)) <= OTHER_TONE or sentence in opened.warnings:
+        return opened
+    return replace(opened, warnings=(*opened.warnings, sentence))
 
 
 def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
 from restore.fixing import Fixer, fix_photo
-from restore.folders.photo import Job, Opened, look_for_damage, open_photo, write_result
+from restore.folders.photo import (
+    Job,
+    Opened,
+    look_for_damage,
+    open_photo,
+    tell_of_fading,
+    write_result,
+)
 from restore.folders.report import Entry, hash_file, read_reports
 from restore.folders.run import name_checkpoints
 from restore.folders.tree import Tree, refuse_leaving
@@ -117,6 +124,9 @@ class Worker:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
+            told, opened = len(opened.warnings), tell_of_fading(fixer, opened, fixed)
+            for sentence in opened.warnings[told:]:
+                tell(sentence)
             yield self.write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 

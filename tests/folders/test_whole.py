@@ -238,3 +238,31 @@ def test_what_is_found_is_filled_by_what_fills_holes(
 def test_what_is_found_may_be_filled_by_another_restorer(tiny_checkpoint) -> None:
     model = str(tiny_checkpoint)
     assert pick_model(model, FixOptions(find="scratches")) == model
+
+
+def test_a_photo_that_got_its_colours_back_is_named(save_mender, tmp_path: Path) -> None:
+    mender = str(save_mender(tmp_path / "w.safetensors", 0, std=0.001))  # changes nearly nothing
+    album = tmp_path / "album"
+    faded, clean = album / "faded.png", album / "clean.png"
+    album.mkdir()
+    Image.fromarray(fade(data.astronaut()[:256, :256], 0.4)).save(faded)
+    Image.fromarray(data.astronaut()[:256, :256]).save(clean)
+    said: list[str] = []
+    for photo in (faded, clean):
+        options = FixOptions(overwrite=True, count=2)
+        list(fix_photos([photo], None, options, model=mender, device="cpu", warn=said.append))
+    assert len(said) == 1 and said[0].startswith(f"{faded} looked faded")
+    keep = FixOptions(keep_fading=True, overwrite=True)
+    list(fix_photos([faded], None, keep, model=mender, device="cpu", warn=said.append))
+    assert len(said) == 1
+    for path in album.glob("*-fixed*"):
+        path.unlink()
+    for path in album.glob("*-[12].png"):
+        path.unlink()
+    plan = plan_folder(Tree(album, tmp_path / "out", FixOptions()))
+    entries = {}
+    for item in fix_folder(plan, model=mender, device="cpu"):
+        if not isinstance(item, str):
+            entries[item.photo] = item.sentence
+    assert entries.keys() == {"clean.png", "faded.png"} and entries["clean.png"] is None
+    assert "--keep-fading" in (entries["faded.png"] or "")
