@@ -3,6 +3,7 @@
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import click
 
@@ -90,8 +91,8 @@ def paint(
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
     with page, suppress(KeyboardInterrupt):
-        if not no_browser:
-            webbrowser.open(page.url)
+        if not no_browser:  # beside, as some stay where they are until they are closed
+            Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
         page.serve_forever()
     with page.work:  # what is being filled or written is finished
         if page.unsaved:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import cv2
 import numpy as np
 
+from restore.degradations import find_fading
 from restore.errors import RestoreError, UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo
 from restore.folders.repairer import GROW, Repairer
@@ -191,7 +192,7 @@ def fix_job(
             )
     for seed, result in enumerate(job.results, start=options.seed):
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
-        told, opened = len(opened.warnings), tell_of_fading(restorer, opened, fixed)
+        told, opened = len(opened.warnings), tell_of_fading(opened, fixed, options)
         for sentence in opened.warnings[told:]:
             warn(sentence)
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
@@ -262,12 +263,9 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
     return fixer, replace(opened, warnings=sentences, share=fixer.share)
 
 
-def tell_of_fading(fixer: Fixer, opened: Opened, fixed: Photo) -> Opened:
-    """Add a warning where a photo that was mended as a whole has got another tone.
-
-    It is told from small copies of both, as nothing else changes the tone of most of a photo.
-    """
-    if not fixer.mends or opened.hole is not None or fixed is opened.photo:
+def tell_of_fading(opened: Opened, fixed: Photo, options: FixOptions) -> Opened:
+    """Add a warning where a photo looked faded and, mended as a whole, has got another tone."""
+    if options.keep_fading or opened.hole is not None or find_fading(opened.photo.pixels) is None:
         return opened
     before, after = (
         cv2.resize(photo.pixels, TONES, interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -338,8 +336,6 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
 
 def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     """Return a warning of a photo that looks like a mask, whose option has been forgotten."""
-    if photo.warning:  # a scan of 1 bit, say
-        return ()
     black, white = photo.pixels == 0, photo.pixels == 255
     gray = bool((photo.pixels == photo.pixels[..., :1]).all())
     if gray and black.any() and white.any() and (black | white).all():

@@ -26,7 +26,9 @@ from restore.image import (
 
 TOLERANCE = 30  # largest difference of a channel at which a colour is still taken for the same
 SOFT_RIM = 8  # pixels that the rim of what is marked may be wide
-FAINT = 12  # levels of 255, as a JPEG makes of black
+# Levels of 255 up to which a rim is black, and those that lossy compression makes of black.
+FAINT, STAINED = 12, 40
+LOSSY = {"JPEG", "MPO", "WEBP", "AVIF", "HEIF"}
 FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
 CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
 RIM = 2  # pixels round likely damage where nothing is followed
@@ -93,7 +95,12 @@ def read_whole_mask(
                 raise UsageError(f"The mask {path} has no transparency that marks a hole.")
             return mask_from_alpha(np.asarray(shown.convert("RGBA").getchannel("A")))
         levels = _read_levels(shown, beneath=0 if mask_is == "hole" else 255)
-    return _cut_softly(levels if mask_is == "hole" else 255 - levels, FAINT)
+        is_lossy = picture.format in LOSSY
+    if deep is None and not is_lossy and levels.max(initial=0) == 1:  # labels 0 and 1
+        levels = levels * np.uint8(255)
+    return _cut_softly(
+        levels if mask_is == "hole" else 255 - levels, STAINED if is_lossy else FAINT
+    )
 
 
 def _to_picture(deep: DeepPixels) -> Image.Image:
@@ -101,7 +108,10 @@ def _to_picture(deep: DeepPixels) -> Image.Image:
 
     They may go up to 255 alone, as of a mask that was given more bits and no larger values.
     """
-    levels = deep.astype(np.uint8) if deep.max(initial=0) <= 255 else to_eight_bits(deep)
+    most = deep.max(initial=0)
+    levels = (
+        to_eight_bits(deep) if most > 255 else deep.astype(np.uint8) * (255 if most == 1 else 1)
+    )
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
@@ -121,8 +131,7 @@ def _read_levels(picture: Image.Image, beneath: int) -> Pixels:
         ground = Image.new("RGBA", picture.size, (beneath, beneath, beneath, 255))
         picture = Image.alpha_composite(ground, picture)
     bands = picture.convert("RGB").split() if picture.mode != "L" else [picture]
-    levels = np.asarray(reduce(ImageChops.lighter, bands))
-    return levels * np.uint8(255) if levels.max(initial=0) == 1 else levels  # labels 0 and 1
+    return np.asarray(reduce(ImageChops.lighter, bands))
 
 
 def _cut_softly(levels: Pixels, faint: int) -> Mask:

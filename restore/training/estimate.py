@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm, nan
-from statistics import fmean
 
 import tomli_w
 import torch
@@ -107,14 +106,17 @@ def _estimate_stage(task: Task, stage: Stage, first: int, end: int, team: Team) 
 def _lazy_seconds(task: Task, batch: AnyBatch, noise: Noise, number: int, plain: float) -> float:
     """Return by how much the losses that are not due in every step lengthen the mean one.
 
+    Only where all of these are due together, and not in the steps that were timed.
+
     Args:
         task, batch, noise: what is trained.
         number: of a step in which they are due, else nothing is measured.
         plain: seconds of a step without them.
     """
     losses = task.recipe.losses.values()
-    lazy = [loss.every for loss in losses if loss.weight and loss.every > 1]
-    if not lazy or any(number % every for every in lazy):
+    lazy = {loss.every for loss in losses if loss.weight and loss.every > 1}
+    every = min(lazy, default=0)
+    if len(lazy) != 1 or number % every or every <= WARM_STEPS + TIMED_STEPS:
         return 0.0
     seconds = []
     for _ in range(WARM_STEPS + 1):
@@ -122,14 +124,14 @@ def _lazy_seconds(task: Task, batch: AnyBatch, noise: Noise, number: int, plain:
         task.step.update(batch, number, noise)
         _finish(task.device)
         seconds.append(time.perf_counter() - started)
-    return max(0.0, seconds[-1] - plain) * fmean(1 / every for every in lazy)
+    return max(0.0, seconds[-1] - plain) / every
 
 
 def late_steps(recipe: Recipe, first: int, end: int) -> list[int]:
     """Return the numbers of the steps to try, late in a stage, when its size has come in.
 
-    In a stage that is long enough the lazy losses are due in them as in the steps 1, 2, 3, which is
-    not at all, and in the step before. A stage of fewer steps has its last one tried again.
+    In a stage that is long enough the lazy losses are due in them as in the steps 1, 2, 3, and all
+    of them in the step before. A stage of fewer steps has its last one tried again.
     """
     count = WARM_STEPS + TIMED_STEPS
     period = lcm(*(loss.every for loss in recipe.losses.values() if loss.weight))

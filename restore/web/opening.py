@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from restore.folders import (
     plan_jobs,
     write_result,
 )
+from restore.folders.report import hash_file
 from restore.image import Mask, Photo, cover_hidden, drop_extension
-from restore.masks import write_mask
+from restore.masks import read_mask, write_mask
 from restore.web.retouching import Retouching
 from restore.web.server import PaintServer
+
+LONGEST_SIDE = 32_767  # pixels of a canvas in a browser
 
 
 def open_page(
@@ -48,14 +52,22 @@ def open_page(
 
     Raises:
         UsageError: the result exists, would replace the photo or can't hold what it holds, an
-            unknown name, the model fills no holes, or there are a mask and what finds one.
+            unknown name, the model fills no holes, there are a mask and what finds one, or the
+            photo is too wide or high for a browser.
         RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
     """
     check_mask(options)
     (job,) = plan_jobs([photo], out, options)
     for name in filter(None, (model, options.find)):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
-    opened = open_photo(job, options)
+    opened = open_photo(job, replace(options, mask=None))  # which may be all or nothing
+    size = opened.photo.pixels.shape[:2]
+    if max(size) > LONGEST_SIDE:
+        raise UsageError(
+            f"{photo} is {size[1]} x {size[0]} pixels, and browsers draw at most {LONGEST_SIDE} "
+            f"across or down; fill it with restore fix {photo} --mask MASK."
+        )
+    painted = None if options.mask is None else read_mask(options.mask, size)
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)
@@ -63,12 +75,14 @@ def open_page(
         raise UsageError(f"{restorer.name} fills no holes; name a restorer that does, as inpaint.")
     for sentence in opened.warnings:
         warn(sentence)
+    if options.find:
+        painted = _find_damage(opened.photo, options, device)
     return PaintServer(
         Retouching(restorer, opened.photo, options.seed),
         name=photo.name,
         save=_Saver(opened, options),
         save_mask=_MaskSaver(photo, options.overwrite),
-        painted=_find_damage(opened.photo, options, device) if options.find else opened.hole,
+        painted=painted if painted is not None and painted.any() else None,
         port=port,
     )
 
@@ -83,32 +97,41 @@ def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
 
 
 class _Saver:
-    """Writes a photo to its result; what it has written itself it replaces."""
+    """Writes a photo to its result; what it has written itself, and nobody since, it replaces."""
 
     def __init__(self, opened: Opened, options: FixOptions) -> None:
-        self.opened, self.options, self.overwrite = opened, options, options.overwrite
+        self.opened, self.options = opened, options
+        self.digest: str | None = None  # of what was written
 
     def __call__(self, photo: Photo) -> str:
         (path,) = self.opened.job.results
-        write_result(path, photo, self.opened, self.options, overwrite=self.overwrite)
-        self.overwrite = True
+        overwrite = self.options.overwrite or _is_still(path, self.digest)
+        write_result(path, photo, self.opened, self.options, overwrite=overwrite)
+        self.digest = hash_file(path)
         return str(path)
 
 
 class _MaskSaver:
-    """Writes a mask to a name beside the photo that is free; from then on it replaces that."""
+    """Writes a mask beside the photo to a name that is free, or that it has written to itself."""
 
     def __init__(self, photo: Path, overwrite: bool) -> None:
-        self.photo = photo
-        self.path = self._name("") if overwrite else None
+        self.photo, self.overwrite = photo, overwrite
+        self.path = self._name("")
+        self.digest: str | None = None  # of what was written
 
     def __call__(self, mask: Mask) -> str:
-        overwrite = self.path is not None
-        if self.path is None:
+        overwrite = self.overwrite or _is_still(self.path, self.digest)
+        if not overwrite:
             numbers = chain([""], (f"-{number}" for number in count(2)))
             self.path = next(path for path in map(self._name, numbers) if not path.exists())
         write_mask(self.path, mask, overwrite=overwrite)
+        self.digest = hash_file(self.path)
         return str(self.path)
 
     def _name(self, number: str) -> Path:
         return self.photo.with_name(f"{drop_extension(self.photo.name)}-mask{number}.png")
+
+
+def _is_still(path: Path, digest: str | None) -> bool:
+    """Tell whether a file is as it was written here."""
+    return digest is not None and hash_file(path) == digest

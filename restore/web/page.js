@@ -23,24 +23,37 @@ let busy = false;
 let strokes = []; // since the last fill
 let history = []; // strokes and fills, the last at the end; a fill keeps the strokes it took
 let current = null; // the stroke that is being drawn
+let panned = null; // two fingers that move the photo
 let unsaved = false;
+let version = ""; // of the photo that is shown; the server refuses deeds on another
 
 // ---- the server
 
+class Lost extends Error {} // what is shown may not be what the server has
+
 async function ask(name, body) {
-  const answer = await fetch(name, body === undefined ? {} : { method: "POST", body });
-  if (answer.ok) return answer;
+  let answer;
+  try {
+    const deed = { method: "POST", body, headers: { "X-Version": version } };
+    answer = await fetch(name, body === undefined ? {} : deed);
+  } catch {
+    throw new Lost("restore does not answer; is it still running in the terminal?");
+  }
+  if (answer.ok) {
+    version = answer.headers.get("X-Version");
+    return answer;
+  }
   let sentence = `The server answered ${answer.status}.`;
   try {
     sentence = (await answer.json()).error;
   } catch {
     // it was no sentence of ours
   }
-  throw new Error(sentence);
+  throw answer.status === 409 ? new Lost(sentence) : new Error(sentence);
 }
 
 async function work(sentence, job) {
-  if (busy) return;
+  if (busy || current) return;
   busy = true;
   document.body.classList.add("busy");
   tell(sentence);
@@ -48,8 +61,8 @@ async function work(sentence, job) {
   try {
     tell(await job());
   } catch (error) {
-    const gone = error instanceof TypeError; // what fetch throws where nobody answers
-    tell(gone ? "restore does not answer; is it still running in the terminal?" : error.message, true);
+    tell(error.message, true);
+    if (error instanceof Lost) await load().catch(() => {});
   } finally {
     busy = false;
     document.body.classList.remove("busy");
@@ -73,6 +86,20 @@ async function showPatch(answer) {
 }
 
 const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
+
+// Show the photo as the server has it; what is painted and not filled stays.
+async function load() {
+  state = await (await ask("state")).json();
+  const bitmap = await createImageBitmap(await (await ask("photo")).blob());
+  const context = photo.getContext("2d");
+  context.clearRect(0, 0, state.width, state.height);
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  unsaved = state.unsaved;
+  const known = history.filter((entry) => entry.kind === "fill").slice(0, state.fills);
+  while (known.length < state.fills) known.push({ kind: "fill", strokes: [], painted: null });
+  history = [...known, ...strokes.map(() => ({ kind: "stroke" }))];
+}
 
 // ---- what the buttons do
 
@@ -101,7 +128,7 @@ function fillAgain() {
 
 function undo() {
   const last = history.at(-1);
-  if (!last || busy) return;
+  if (!last || busy || current) return;
   if (last.kind === "stroke") {
     history.pop();
     strokes.pop();
@@ -200,7 +227,8 @@ function placeOf(event) {
 }
 
 function begin(event) {
-  if (busy || !state || event.button > 0 || current) return;
+  if (current) pan(event);
+  if (busy || !state || event.button > 0 || current || panned) return;
   paint.setPointerCapture(event.pointerId);
   current = {
     tool,
@@ -211,7 +239,26 @@ function begin(event) {
   draw(current);
 }
 
+// A second finger takes the stroke of the first back, and both move the photo.
+function pan(event) {
+  if (event.pointerType !== "touch") return;
+  panned = { pointer: current.pointer, x: event.clientX, y: event.clientY, second: event.pointerId };
+  current = null;
+  repaint();
+}
+
+function movePhoto(event) {
+  if (event.pointerId !== panned.second) return;
+  view.scrollLeft -= event.clientX - panned.x;
+  view.scrollTop -= event.clientY - panned.y;
+  panned = { ...panned, x: event.clientX, y: event.clientY };
+}
+
 function extend(event) {
+  if (panned) {
+    movePhoto(event);
+    return;
+  }
   showCursor(event);
   if (!current || event.pointerId !== current.pointer) return;
   const seen = event.getCoalescedEvents?.() ?? [];
@@ -228,6 +275,10 @@ function extend(event) {
 }
 
 function end(event) {
+  if (panned && [panned.pointer, panned.second].includes(event.pointerId)) {
+    panned = null;
+    return;
+  }
   if (!current || event.pointerId !== current.pointer) return;
   const { pointer, ...stroke } = current;
   current = null;
@@ -298,11 +349,15 @@ const CONTROL_KEYS = { z: undo, s: save };
 const CLICKS = { fill, again: fillAgain, undo, save, mask: saveMask, fit };
 
 function pressKey(event) {
-  if (event.altKey) return;
-  const controlled = event.ctrlKey || event.metaKey;
-  const onButton = event.target instanceof HTMLButtonElement; // which takes these two itself
-  if (onButton && (event.key === "Enter" || event.key === " ")) return;
-  const deed = controlled ? CONTROL_KEYS[event.key.toLowerCase()] : KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+  const isBracket = event.key === "[" || event.key === "]"; // Alt is a part of these on some keyboards
+  const controlled = (event.ctrlKey || event.metaKey) && !isBracket;
+  if ((event.altKey && !isBracket) || (controlled && event.shiftKey)) return;
+  const pressed = event.key === "Enter" || event.key === " ";
+  const button = pressed && event.target instanceof HTMLButtonElement ? event.target.id : "";
+  if (button && button !== "compare") return; // it takes these two itself
+  const keys = controlled ? CONTROL_KEYS : KEYS;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const deed = button ? () => compare(true) : keys[key];
   if (!deed) return;
   event.preventDefault();
   deed();
@@ -313,6 +368,8 @@ function listen() {
   for (const name of ["brush", "box", "eraser"]) find(name).addEventListener("click", () => choose(name));
   find("larger").addEventListener("click", () => zoomBy(1.25));
   find("smaller").addEventListener("click", () => zoomBy(0.8));
+  // A button that was clicked shall not take the next Space or Enter, which are keys of the page.
+  document.addEventListener("click", (event) => event.detail && event.target.blur?.());
   find("compare").addEventListener("pointerdown", () => compare(true));
   for (const name of ["pointerup", "pointerleave", "blur"]) {
     find("compare").addEventListener(name, () => compare(false));
@@ -324,9 +381,12 @@ function listen() {
   paint.addEventListener("pointerleave", () => (cursor.hidden = true));
   view.addEventListener("wheel", wheel, { passive: false });
   document.addEventListener("keydown", pressKey);
-  document.addEventListener("keyup", (event) => event.key === " " && compare(false));
+  document.addEventListener("keyup", (event) => [" ", "Enter"].includes(event.key) && compare(false));
   window.addEventListener("resize", () => fitted && fit());
-  window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+  window.addEventListener("blur", () => compare(false));
+  window.addEventListener("beforeunload", (event) => {
+    if (unsaved || strokes.length) event.preventDefault();
+  });
 }
 
 function wheel(event) {
@@ -359,12 +419,12 @@ async function start() {
     canvas.width = state.width;
     canvas.height = state.height;
   }
-  const bitmap = await createImageBitmap(await (await ask("photo")).blob());
-  photo.getContext("2d").drawImage(bitmap, 0, 0);
-  bitmap.close();
-  history = Array.from({ length: state.fills }, () => ({ kind: "fill", strokes: [], painted: null }));
-  unsaved = state.unsaved;
-  if (state.painted && !state.fills) painted = await loadPainted();
+  await load();
+  if (state.painted) {
+    const given = await loadPainted();
+    if (state.fills) history[0].painted = given; // which that fill has taken
+    else painted = given;
+  }
   fit();
   repaint();
   const size = `${state.width} × ${state.height}`;

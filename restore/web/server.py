@@ -27,6 +27,7 @@ from restore.windows import Box
 HOST = "127.0.0.1"
 HOSTS = {HOST, "localhost"}  # what a browser on this machine may call us
 LARGEST_BODY = 2**26  # bytes of a painted mask
+PIECE = 2**16  # bytes that are sent at once
 IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
 FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
@@ -88,6 +89,7 @@ class PaintServer(ThreadingHTTPServer):
         self.retouching, self.name, self.painted = retouching, name, painted
         self._save, self.save_mask = save, save_mask
         self._saved = retouching.photo
+        self.version = 0  # of the photo; a page that shows another must not change it
         self.work = Lock()  # one fill at a time
         self.token = secrets.token_urlsafe(24)
         try:
@@ -139,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             if action is not None:
                 body = self._read_body() if known is DEEDS else b""
                 with self.server.work:
+                    self._check_version()
                     reply = action(self.server, body)
         except _RefusedError as error:
             reply = error.reply
@@ -153,6 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError("This page is for the machine that it runs on.", 403)
         if self.headers.get("Origin", f"http://{host}") != f"http://{host}":
             raise _RefusedError("Another page may not ask this.", 403)
+
+    def _check_version(self) -> None:
+        """Refuse a page that shows another photo than there is, as its deeds would mean others."""
+        if self.headers.get("X-Version", str(self.server.version)) != str(self.server.version):
+            raise _RefusedError("The photo has changed meanwhile; here it is as it is now.", 409)
 
     def _name(self) -> str:
         """Return what is asked for, without the token; nothing is there for who has it wrong."""
@@ -174,12 +182,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
-        for name, value in (HEADERS | reply.headers).items():
+        versioned = {"X-Version": str(self.server.version)}
+        for name, value in (HEADERS | versioned | reply.headers).items():
             self.send_header(name, value)
         self.send_header("Content-Type", reply.type)
         self.send_header("Content-Length", str(len(reply.content)))
         self.end_headers()
-        self.wfile.write(reply.content)
+        for start in range(0, len(reply.content), PIECE):  # each of which has its time
+            self.wfile.write(reply.content[start : start + PIECE])
 
 
 class _RefusedError(Exception):
@@ -254,6 +264,7 @@ def _read_painted(server: PaintServer, body: bytes) -> Mask:
 
 def _changed(server: PaintServer, box: Box) -> Reply:
     """Answer with the pixels of a box, which have changed."""
+    server.version += 1
     headers = {"X-Left": str(box.left), "X-Top": str(box.top)}
     return _png(server.retouching.photo, box)._replace(headers=headers)
 

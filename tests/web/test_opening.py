@@ -97,6 +97,44 @@ def test_a_mask_to_begin_with_is_painted(open_it, mask_file: Path) -> None:
     assert np.array_equal(open_it(mask=mask_file).painted, HOLE)
 
 
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_mask_to_begin_with_may_be_all_or_nothing(open_it, write_picture, level: int) -> None:
+    page = open_it(mask=write_picture("m.png", np.full((40, 60), level, np.uint8)))
+    assert page.painted is None if level == 0 else page.painted.all()
+
+
+def test_what_another_has_written_meanwhile_stays(open_it, photo: Path) -> None:
+    page = open_it()
+    page.retouching.fill(HOLE)
+    for saved in (Path(page.save_photo()), Path(page.save_mask(HOLE))):
+        saved.write_text("another's")
+    with pytest.raises(UsageError, match="exists"):
+        page.save_photo()
+    assert page.save_mask(HOLE) == str(photo.with_name("photo-mask-2.png"))
+    assert photo.with_name("photo-mask.png").read_text() == "another's"
+
+
+def test_a_mask_that_could_not_be_written_gets_another_name(
+    open_it, photo: Path, monkeypatch
+) -> None:
+    page = open_it()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RestoreError("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(RestoreError, match="full"):
+        patch.setattr("restore.web.opening.write_mask", fail)
+        page.save_mask(HOLE)
+    photo.with_name("photo-mask.png").write_text("another's")
+    assert page.save_mask(HOLE) == str(photo.with_name("photo-mask-2.png"))
+
+
+def test_what_no_browser_draws_is_refused(open_it, photo: Path) -> None:
+    Image.new("L", (32_768, 1)).save(photo)
+    with pytest.raises(UsageError, match="browsers draw at most"):
+        open_it()
+
+
 def test_what_a_detector_finds_is_painted_to_begin_with(
     open_it, photo: Path, mask_file: Path, monkeypatch
 ) -> None:

@@ -1,6 +1,8 @@
 """The page over HTTP: what it answers, and whom it does not answer."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
@@ -153,6 +155,37 @@ def test_the_mask_that_is_saved_holds_what_is_filled_and_painted(
     painted[30:, :5] = 1
     assert json.loads(ask(page, "mask", encode_png(painted * 255))[1])["saved"] == "photo-mask.png"
     assert np.array_equal(saved.masks[0], HOLE | painted)
+
+
+def test_a_page_that_shows_another_photo_can_not_change_it(page: PaintServer) -> None:
+    painted = encode_png(HOLE * 255)
+    first = ask(page, "state")[0].headers["X-Version"]
+    answer, _ = ask(page, "fill", painted, headers={"X-Version": first})
+    second = answer.headers["X-Version"]
+    assert answer.status == 200 and second != first
+    for name, body in (("fill", painted), ("again", b""), ("undo", b""), ("save", b"")):
+        answer, content = ask(page, name, body, headers={"X-Version": first})
+        assert answer.status == 409 and "meanwhile" in json.loads(content)["error"]
+    assert len(page.retouching.fills) == 1
+    assert ask(page, "undo", b"", headers={"X-Version": second})[0].status == 200
+
+
+def test_a_slow_browser_gets_all_of_a_photo(page: PaintServer, monkeypatch) -> None:
+    monkeypatch.setattr(module._Handler, "timeout", 0.5)
+    monkeypatch.setattr(module, "PIECE", 2**12)
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), np.uint8)
+    page.retouching.photo = Photo(noise)
+    with socket.create_connection(page.server_address[:2]) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
+        host = f"127.0.0.1:{page.server_address[1]}"
+        connection.sendall(f"GET /{page.token}/photo HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        answer = b""
+        for _ in range(6):  # for longer than any single piece may take
+            time.sleep(0.2)
+            answer += connection.recv(2**16)
+        while part := connection.recv(2**20):
+            answer += part
+    assert np.array_equal(pixels_of(answer.partition(b"\r\n\r\n")[2]), noise)
 
 
 def test_a_mistake_of_ours_is_a_sentence_and_the_page_goes_on(
