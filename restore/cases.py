@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from restore.assets import preset_names
-from restore.data import list_photos
+from restore.data import Pair, find_photos, list_photos, read_photo
 from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
@@ -104,6 +104,38 @@ def read_spoiled_cases(
         yield Case(name, Path(preset).stem, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
 
 
+def read_paired_cases(
+    folder: Path,
+    damaged: Path,
+    *,
+    limit: int | None = None,
+    last: int | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Case]:
+    """Yield the photos of a folder as they really were damaged, all in one group; see `read_cases`.
+
+    `damaged`: a folder of the damaged photos, each of the size of its clean one and under its
+    relative path, but for the extension. Photos without a partner are left out, with a warning.
+
+    Raises:
+        RestoreError: no such folder, or no two that are a pair.
+    """
+    found = find_photos((damaged, folder))
+    for name in found.unpaired:
+        warn(f"Left out, without a partner: {name}.")
+    for name, pair in list(found.photos.items())[-(last or 0) :][:limit]:
+        assert isinstance(pair, Pair)
+        try:
+            spoiled, clean = read_photo(pair.damaged), read_photo(pair.clean)
+        except RestoreError as error:
+            warn(f"Left out: {error}")
+            continue
+        if spoiled.shape != clean.shape:
+            warn(f"Left out: {name}, whose two photos differ in size.")
+        elif _is_scored(pair.clean, clean, warn):
+            yield Case(name, damaged.name, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
+
+
 def read_photos(
     folder: Path,
     limit: int | None,
@@ -125,14 +157,20 @@ def read_photos(
         except RestoreError as error:
             warn(f"Left out: {error}")
             continue
-        if min(clean.shape[:2]) < LEAST_SIDE:
-            height, width = clean.shape[:2]
-            warn(
-                f"Left out: {path} is {width} × {height} pixels, and less than {LEAST_SIDE} on a "
-                f"side can't be scored."
-            )
-            continue
-        yield index, str(path.relative_to(folder)), clean
+        if _is_scored(path, clean, warn):
+            yield index, str(path.relative_to(folder)), clean
+
+
+def _is_scored(photo: object, clean: Pixels, warn: Callable[[str], None]) -> bool:
+    """Tell whether a photo is large enough to be scored, and warn where it isn't."""
+    height, width = clean.shape[:2]
+    if min(height, width) >= LEAST_SIDE:
+        return True
+    warn(
+        f"Left out: {photo} is {width} × {height} pixels, and less than {LEAST_SIDE} on a side "
+        f"can't be scored."
+    )
+    return False
 
 
 def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:

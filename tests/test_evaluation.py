@@ -12,7 +12,15 @@ from PIL import Image
 from skimage.data import astronaut, chelsea, coffee
 
 from restore import evaluation
-from restore.cases import BLANK, Case, crop_mask, hole_band, read_cases, read_spoiled_cases
+from restore.cases import (
+    BLANK,
+    Case,
+    crop_mask,
+    hole_band,
+    read_cases,
+    read_paired_cases,
+    read_spoiled_cases,
+)
 from restore.errors import RestoreError, UsageError
 from restore.evaluation import (
     BASELINES,
@@ -278,6 +286,31 @@ def test_photos_that_chance_left_alone_are_spoiled_anew(tmp_path: Path) -> None:
     warnings: list[str] = []
     assert not list(read_spoiled_cases(tmp_path, preset, warn=warnings.append))
     assert len(warnings) == 6 and "leaves as it is" in warnings[0]
+
+
+def test_photos_that_were_damaged_go_with_their_clean_ones(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    clean, damaged = tmp_path / "clean", tmp_path / "damaged"
+    drawn = {}
+    for name in ("b", "sub/a", "small", "other"):
+        for folder, ending in ((clean, ".png"), (damaged, ".bmp")):
+            pixels = rng.integers(0, 256, (8 if name == "small" else 40, 50, 3), np.uint8)
+            if (name, folder) == ("other", damaged):
+                pixels = pixels[:30]
+            path = folder / f"{name}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+            drawn[name, folder] = pixels
+    Image.fromarray(drawn["b", clean]).save(clean / "alone.png")
+    warned: list[str] = []
+    cases = list(read_paired_cases(clean, damaged, warn=warned.append))
+    assert [case.group for case in cases] == ["damaged"] * 2
+    for case, name in zip(cases, ("b", "sub/a"), strict=True):
+        assert np.array_equal(case.clean, drawn[name, clean])
+        assert np.array_equal(case.damaged, drawn[name, damaged]) and not case.mask.any()
+    told = " ".join(warned)
+    assert "alone.png" in told and "differ in size" in told and "can't be scored" in told
+    assert len(list(read_paired_cases(clean, damaged, limit=1, warn=warned.append))) == 1
 
 
 def test_without_lpips_and_sheet_a_second_seed_is_not_drawn(

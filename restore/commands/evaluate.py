@@ -20,6 +20,7 @@ Examples:
   restore evaluate inpaint photos/ --mask wide
   restore evaluate runs/mine photos/ --mask masks/ --sheet sheet.png
   restore evaluate mend photos/ --degrade noisy
+  restore evaluate mend clean/ --damaged damaged/
   restore evaluate scratches photos/ --degrade scratched
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
@@ -40,6 +41,13 @@ DRAWN = 1000  # pictures of a sampler
     metavar="PRESET|FILE",
     help="For a restorer of whole photos or a detector, how to spoil them: a preset of "
     "`restore degrade`.",
+)
+@click.option(
+    "--damaged",
+    metavar="FOLDER",
+    type=FILE,
+    help="For a restorer of whole photos, instead of --degrade: the damaged photos, each under the "
+    "relative path of its clean one in DATA.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N pictures.")
 @click.option(
@@ -72,6 +80,7 @@ def evaluate(
     data: Path,
     mask: str | None,
     degrade: str | None,
+    damaged: Path | None,
     limit: int | None,
     last: int | None,
     seed: int,
@@ -106,7 +115,12 @@ def evaluate(
     from restore.checkpoint import read_header
 
     task = read_header(checkpoint_path(model)).task
-    given: dict[str, object] = {"mask": mask, "degrade": degrade, "biharmonic": biharmonic}
+    given: dict[str, object] = {
+        "mask": mask,
+        "degrade": degrade,
+        "damaged": damaged,
+        "biharmonic": biharmonic,
+    }
     _check_request(model, task, given, count or features)
     if fid and task == "detect":
         raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
@@ -138,9 +152,9 @@ def evaluate(
     else:
         fillers = ["telea", "ns", *["biharmonic"] * biharmonic]
         scored = _score_restorer(
-            model, data, mask, degrade, fillers, rows, device, reading, fidelity=fid
+            model, data, mask, damaged or degrade, fillers, rows, device, reading, fidelity=fid
         )
-        show_means(scored, "damage" if degrade else "hole", as_json)
+        show_means(scored, "hole" if mask else "damage", as_json)
     if sheet is not None:
         from restore.draw import write_sheet
 
@@ -161,7 +175,7 @@ def _score_restorer(
     model: str,
     data: Path,
     mask: str | None,
-    degrade: str | None,
+    damage: str | Path | None,
     fillers: list[str],
     rows: int,
     device: str,
@@ -169,21 +183,24 @@ def _score_restorer(
     *,
     fidelity: bool,
 ) -> "Evaluation":
-    from restore.cases import read_cases, read_spoiled_cases
+    from restore.cases import read_cases, read_paired_cases, read_spoiled_cases
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)
-    if degrade is None:
+    if damage is None:
         cases, baselines = read_cases(data, mask or "", **reading), fillers
+    elif isinstance(damage, Path):
+        del reading["seed"]  # nothing is drawn
+        cases, baselines = read_paired_cases(data, damage, **reading), ["damaged"]
     else:
-        cases, baselines = read_spoiled_cases(data, degrade, **reading), ["damaged"]
+        cases, baselines = read_spoiled_cases(data, damage, **reading), ["damaged"]
     return run_evaluation(
         restorer,
         cases,
         baselines,
-        whole=degrade is not None,
-        seeds=1 if degrade else 2,
+        whole=damage is not None,
+        seeds=1 if damage else 2,
         sheet_rows=rows,
         fidelity=fidelity,
         warn=say,
@@ -200,16 +217,19 @@ def _check_request(model: str, task: str, given: dict[str, object], drawing: obj
                 raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
     elif drawing:
         raise UsageError(f"{model} draws no pictures; --count and --features are for samplers.")
-    elif task == "detect" and (given["mask"] or given["biharmonic"]):
-        raise UsageError(f"{model} finds damage; leave out --mask and --biharmonic.")
+    elif task == "detect" and (given["mask"] or given["biharmonic"] or given["damaged"]):
+        raise UsageError(f"{model} finds damage; leave out --mask, --damaged and --biharmonic.")
     elif task == "detect" and not given["degrade"]:
         raise UsageError(f"{model} finds damage; say how to damage photos: --degrade scratched.")
     elif task == "mend" and (given["mask"] or given["biharmonic"]):
         raise UsageError(f"{model} mends whole photos; leave out --mask and --biharmonic.")
-    elif task == "mend" and not given["degrade"]:
-        raise UsageError(f"{model} mends whole photos; say how to spoil them: --degrade PRESET.")
-    elif task == "inpaint" and given["degrade"]:
-        raise UsageError(f"{model} fills holes; leave out --degrade.")
+    elif task == "mend" and bool(given["degrade"]) == bool(given["damaged"]):
+        raise UsageError(
+            f"{model} mends whole photos; say how to spoil them, --degrade PRESET, or where the "
+            "damaged ones are, --damaged FOLDER."
+        )
+    elif task == "inpaint" and (given["degrade"] or given["damaged"]):
+        raise UsageError(f"{model} fills holes; leave out --degrade and --damaged.")
     elif task == "inpaint" and not given["mask"]:
         raise UsageError(
             f"{model} fills holes; say which to score with: --mask PRESET, or a folder of masks."

@@ -28,7 +28,7 @@ from restore.data.gallery import (
     read_square,
 )
 from restore.data.idx import find_idx
-from restore.data.sources import Example, Pair, PhotoSet, find_photos, list_photos
+from restore.data.sources import Example, Pair, PhotoSet, find_photos, list_photos, read_photo
 from restore.data.spoiling import Damaging, Spoiling
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "open_idx",
     "open_photos",
     "open_torchvision",
+    "read_photo",
     "read_square",
     "read_training_photo",
     "save_facts",

@@ -110,6 +110,22 @@ def test_a_mender_is_scored_beside_the_damaged_photos(run, photos: Path, tmp_pat
     assert first[0]["values"]["psnr"] < 100  # of equal photos
 
 
+def test_a_mender_is_scored_on_photos_that_were_damaged(run, photos: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "old"
+    damaged.mkdir()
+    for path in photos.glob("*.png"):
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        Image.fromarray(pixels // 2).save(damaged / path.name)
+    ran = run("evaluate", "mend", photos, "--damaged", damaged, "--json")
+    means = json.loads(ran.out)["means"]
+    assert {line["group"] for line in means} == {"old"}
+    assert [line["method"] for line in means] == ["damaged", "ours"]
+    assert means[0]["count"] == len(list(damaged.iterdir())) > 0
+    words = ["--damaged", damaged, "--degrade", "noisy"]
+    assert "--damaged FOLDER" in run("evaluate", "mend", photos, *words).sentence
+    assert "leave out" in run("evaluate", "inpaint", photos, *words[:2]).sentence
+
+
 def test_what_a_mender_needs_is_told(run, photos: Path) -> None:
     ran = run("evaluate", "mend", photos)
     assert ran.code == 2 and "--degrade PRESET" in ran.sentence
