@@ -1,7 +1,9 @@
 // The page of `restore paint`: what is painted goes to the server as a mask, pixels come back.
 // The photo stays with the server; what is shown here is never sent.
 
-const COLOUR = "#ff00ff"; // of paint; opaque, and made to shine through by the style sheet
+import { Lost, ask } from "./server.js";
+import { draw } from "./strokes.js";
+
 const BRUSHES = { least: 2, most: 200, step: 1.25 }; // diameters on the screen
 
 const find = (id) => document.getElementById(id);
@@ -25,32 +27,8 @@ let history = []; // strokes and fills, the last at the end; a fill keeps the st
 let current = null; // the stroke that is being drawn
 let panned = null; // two fingers that move the photo
 let unsaved = false;
-let version = ""; // of the photo that is shown; the server refuses deeds on another
 
-// ---- the server
-
-class Lost extends Error {} // what is shown may not be what the server has
-
-async function ask(name, body) {
-  let answer;
-  try {
-    const deed = { method: "POST", body, headers: { "X-Version": version } };
-    answer = await fetch(name, body === undefined ? {} : deed);
-  } catch {
-    throw new Lost("restore does not answer; is it still running in the terminal?");
-  }
-  if (answer.ok) {
-    version = answer.headers.get("X-Version");
-    return answer;
-  }
-  let sentence = `The server answered ${answer.status}.`;
-  try {
-    sentence = (await answer.json()).error;
-  } catch {
-    // it was no sentence of ours
-  }
-  throw answer.status === 409 ? new Lost(sentence) : new Error(sentence);
-}
+// ---- one job at a time
 
 async function work(sentence, job) {
   if (busy || current) return;
@@ -196,28 +174,11 @@ function update() {
 
 // ---- painting
 
-function draw(stroke) {
-  brush.globalCompositeOperation = stroke.tool === "eraser" ? "destination-out" : "source-over";
-  brush.fillStyle = brush.strokeStyle = COLOUR;
-  const [first, ...rest] = stroke.points;
-  if (stroke.tool === "box") {
-    const last = rest.at(-1) ?? first;
-    brush.fillRect(first.x, first.y, last.x - first.x, last.y - first.y);
-    return;
-  }
-  brush.lineCap = brush.lineJoin = "round";
-  brush.lineWidth = stroke.width;
-  brush.beginPath();
-  brush.moveTo(first.x, first.y);
-  for (const point of rest.length ? rest : [first]) brush.lineTo(point.x, point.y);
-  brush.stroke();
-}
-
 function repaint() {
   brush.globalCompositeOperation = "source-over";
   brush.clearRect(0, 0, paint.width, paint.height);
   if (painted) brush.drawImage(painted, 0, 0);
-  for (const stroke of strokes) draw(stroke);
+  for (const stroke of strokes) draw(brush, stroke);
   update();
 }
 
@@ -236,7 +197,7 @@ function begin(event) {
     width: Math.max(1, Number(width.value) / scale),
     points: [placeOf(event)],
   };
-  draw(current);
+  draw(brush, current);
 }
 
 // A second finger takes the stroke of the first back, and both move the photo.
@@ -266,11 +227,11 @@ function extend(event) {
   if (current.tool === "box") {
     current.points = [current.points[0], points.at(-1)];
     repaint();
-    draw(current);
+    draw(brush, current);
     return;
   }
   // Only what is new is drawn, from the last point on.
-  draw({ ...current, points: [current.points.at(-1), ...points] });
+  draw(brush, { ...current, points: [current.points.at(-1), ...points] });
   current.points.push(...points);
 }
 

@@ -29,10 +29,11 @@ HOSTS = {HOST, "localhost"}  # what a browser on this machine may call us
 LARGEST_BODY = 2**26  # bytes of a painted mask
 PIECE = 2**16  # bytes that are sent at once
 IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
+SCRIPTS = ("page.js", "server.js", "strokes.js")
 FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
-    "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    **{name: (name, "text/javascript; charset=utf-8") for name in SCRIPTS},
 }
 HEADERS = {
     "Cache-Control": "no-store",

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from restore.web.server import DEEDS, FILES, LOOKS, files
+from restore.web.server import DEEDS, FILES, LOOKS, SCRIPTS, files
 
 TEXTS = {
     name: files("restore.web").joinpath(file).read_text("utf-8")
     for name, (file, _) in FILES.items()
 }
-PAGE, SCRIPT = TEXTS[""], TEXTS["page.js"]
+PAGE, SCRIPT = TEXTS[""], "".join(TEXTS[name] for name in SCRIPTS)
 
 
 def test_what_the_script_looks_for_is_on_the_page() -> None:
@@ -46,3 +46,12 @@ def test_nobody_else_is_asked(name: str) -> None:
 def test_nothing_runs_that_the_policy_forbids() -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|\bon\w+=|<style|\bstyle=", PAGE)
     assert "innerHTML" not in SCRIPT and "eval(" not in SCRIPT
+
+
+def test_what_a_script_takes_from_another_is_there() -> None:
+    for name in SCRIPTS:
+        for wanted, other in re.findall(r'import \{ (.*?) \} from "\./(.*?)"', TEXTS[name]):
+            given = re.findall(
+                r"export (?:async function|function|class|const) (\w+)", TEXTS[other]
+            )
+            assert set(wanted.split(", ")) <= set(given)
