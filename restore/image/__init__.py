@@ -3,7 +3,7 @@
 from restore.image.deep import is_inverted, to_eight_bits
 from restore.image.enlarging import cover_hidden, enlarge, enlarge_samples
 from restore.image.files import check_target, part_prefix, real_path, write_bytes
-from restore.image.metadata import encode_finely
+from restore.image.metadata import LOSSY, encode_finely
 from restore.image.photo import (
     ACCEPTED,
     FORMATS,
@@ -44,6 +44,7 @@ __all__ = [
     "FORMATS",
     "HEIC",
     "LONGEST_SIDE",
+    "LOSSY",
     "MAX_PIXELS",
     "PICTURES",
     "AnyPixels",

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageColor
 
 from restore.errors import UsageError
 from restore.image import (
+    LOSSY,
     MAX_PIXELS,
     DeepPixels,
     Mask,
@@ -28,7 +29,6 @@ TOLERANCE = 30  # largest difference of a channel at which a colour is still tak
 SOFT_RIM = 8  # pixels that the rim of what is marked may be wide
 # Levels of 255 up to which a rim is black, and those that lossy compression makes of black.
 FAINT, STAINED = 12, 40
-LOSSY = {"JPEG", "MPO", "WEBP", "AVIF", "HEIF"}
 FOLLOWED = 0.55  # of the threshold: chance down to which damage is followed
 CERTAIN = 0.8  # chance that a piece of damage has somewhere, if it is followed
 RIM = 2  # pixels round likely damage where nothing is followed
@@ -95,7 +95,7 @@ def read_whole_mask(
                 raise UsageError(f"The mask {path} has no transparency that marks a hole.")
             return mask_from_alpha(np.asarray(shown.convert("RGBA").getchannel("A")))
         levels = _read_levels(shown, beneath=0 if mask_is == "hole" else 255)
-        is_lossy = picture.format in LOSSY
+        is_lossy = picture.format in {*LOSSY, "MPO"}
     if deep is None and not is_lossy and levels.max(initial=0) == 1:  # labels 0 and 1
         levels = levels * np.uint8(255)
     return _cut_softly(
@@ -139,8 +139,11 @@ def _cut_softly(levels: Pixels, faint: int) -> Mask:
 
     That is all over `faint` within `SOFT_RIM` pixels, of which something would be left else.
     """
-    hole = (levels >= 128).view(np.uint8)
-    return hole | (grow_mask(hole, SOFT_RIM) & (levels > faint))
+    hole = levels >= 128
+    soft = (levels > faint) & ~hole
+    if soft.any():  # most masks are black and white, and to look around holes takes long
+        hole |= soft & (grow_mask(hole.view(np.uint8), SOFT_RIM) == 1)
+    return hole.view(np.uint8)
 
 
 def write_mask(path: str | Path, mask: Mask, *, overwrite: bool = False) -> None:
