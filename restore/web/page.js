@@ -23,7 +23,7 @@ let scale = 1; // pixels of the screen for one of the photo
 let fitted = true; // whether the scale follows the window
 let busy = false;
 let strokes = []; // since the last fill
-let history = []; // strokes and fills, the last at the end; a fill keeps the strokes it took
+let fills = []; // each keeps the strokes, and the mask to begin with, that it took
 let current = null; // the stroke that is being drawn
 let panned = null; // two fingers that move the photo
 let unsaved = false;
@@ -68,15 +68,20 @@ const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"
 // Show the photo as the server has it; what is painted and not filled stays.
 async function load() {
   state = await (await ask("state")).json();
+  if (photo.width !== state.width || photo.height !== state.height) {
+    for (const canvas of [photo, paint]) {
+      canvas.width = state.width;
+      canvas.height = state.height;
+    }
+  }
   const bitmap = await createImageBitmap(await (await ask("photo")).blob());
   const context = photo.getContext("2d");
   context.clearRect(0, 0, state.width, state.height);
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   unsaved = state.unsaved;
-  const known = history.filter((entry) => entry.kind === "fill").slice(0, state.fills);
-  while (known.length < state.fills) known.push({ kind: "fill", strokes: [], painted: null });
-  history = [...known, ...strokes.map(() => ({ kind: "stroke" }))];
+  fills = fills.slice(0, state.fills);
+  while (fills.length < state.fills) fills.push({ strokes: [], painted: null });
 }
 
 // ---- what the buttons do
@@ -86,8 +91,7 @@ function fill() {
   work("Filling …", async () => {
     const begun = performance.now();
     await showPatch(await ask("fill", await toBlob(paint)));
-    history = history.filter((entry) => entry.kind === "fill");
-    history.push({ kind: "fill", strokes, painted });
+    fills.push({ strokes, painted });
     strokes = [];
     painted = null;
     repaint();
@@ -105,19 +109,15 @@ function fillAgain() {
 }
 
 function undo() {
-  const last = history.at(-1);
-  if (!last || busy || current) return;
-  if (last.kind === "stroke") {
-    history.pop();
+  if (find("undo").disabled || current) return;
+  if (strokes.length) {
     strokes.pop();
     repaint();
     return;
   }
   work("Taking back …", async () => {
     await showPatch(await ask("undo", ""));
-    history.pop();
-    ({ strokes, painted } = last);
-    history.push(...strokes.map(() => ({ kind: "stroke" })));
+    ({ strokes, painted } = fills.pop());
     repaint();
     return "Taken back.";
   });
@@ -160,13 +160,12 @@ function resizeBrush(factor) {
 }
 
 const isPainted = () => strokes.length > 0 || painted !== null;
-const fills = () => history.filter((entry) => entry.kind === "fill").length;
 
 function update() {
-  const filled = fills() > 0;
+  const filled = fills.length > 0;
   find("fill").disabled = busy || !isPainted();
-  find("again").disabled = busy || history.at(-1)?.kind !== "fill";
-  find("undo").disabled = busy || history.length === 0;
+  find("again").disabled = busy || strokes.length > 0 || !filled;
+  find("undo").disabled = busy || !(filled || strokes.length);
   find("compare").disabled = !filled;
   find("save").disabled = busy || !(filled || unsaved);
   find("mask").disabled = busy || !(filled || isPainted());
@@ -246,7 +245,6 @@ function end(event) {
   const empty = stroke.tool === "box" && stroke.points.length < 2;
   if (!empty && event.type !== "pointercancel") {
     strokes.push(stroke);
-    history.push({ kind: "stroke" });
   }
   repaint();
 }
@@ -374,16 +372,11 @@ async function loadPainted() {
 }
 
 async function start() {
-  state = await (await ask("state")).json();
-  document.title = `${state.name} – restore`;
-  for (const canvas of [photo, paint]) {
-    canvas.width = state.width;
-    canvas.height = state.height;
-  }
   await load();
+  document.title = `${state.name} – restore`;
   if (state.painted) {
     const given = await loadPainted();
-    if (state.fills) history[0].painted = given; // which that fill has taken
+    if (state.fills) fills[0].painted = given; // which that fill has taken
     else painted = given;
   }
   fit();
