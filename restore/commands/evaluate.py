@@ -191,8 +191,8 @@ def _score_restorer(
     if damage is None:
         cases, baselines = read_cases(data, mask or "", **reading), fillers
     elif isinstance(damage, Path):
-        del reading["seed"]  # nothing is drawn
-        cases, baselines = read_paired_cases(data, damage, **reading), ["damaged"]
+        undrawn = {name: value for name, value in reading.items() if name != "seed"}
+        cases, baselines = read_paired_cases(data, damage, **undrawn), ["damaged"]
     else:
         cases, baselines = read_spoiled_cases(data, damage, **reading), ["damaged"]
     return run_evaluation(

@@ -192,9 +192,7 @@ def fix_job(
             )
     for seed, result in enumerate(job.results, start=options.seed):
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
-        told, opened = len(opened.warnings), tell_of_fading(opened, fixed, options)
-        for sentence in opened.warnings[told:]:
-            warn(sentence)
+        opened = tell_of_fading(opened, fixed, options, warn)
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         mask = job.mask or options.mask
@@ -263,8 +261,14 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
     return fixer, replace(opened, warnings=sentences, share=fixer.share)
 
 
-def tell_of_fading(opened: Opened, fixed: Photo, options: FixOptions) -> Opened:
-    """Add a warning where a photo looked faded and, mended as a whole, has got another tone."""
+def tell_of_fading(
+    opened: Opened, fixed: Photo, options: FixOptions, tell: Callable[[str], None]
+) -> Opened:
+    """Warn once where a photo looked faded and, mended as a whole, has got another tone.
+
+    Returns:
+        The photo with the warning among its own.
+    """
     if options.keep_fading or opened.hole is not None or find_fading(opened.photo.pixels) is None:
         return opened
     before, after = (
@@ -277,6 +281,7 @@ def tell_of_fading(opened: Opened, fixed: Photo, options: FixOptions) -> Opened:
     )
     if np.median(abs(after - before)) <= OTHER_TONE or sentence in opened.warnings:
         return opened
+    tell(sentence)
     return replace(opened, warnings=(*opened.warnings, sentence))
 
 

@@ -124,9 +124,7 @@ class Worker:
             tell(sentence)
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
-            told, opened = len(opened.warnings), tell_of_fading(opened, fixed, self.tree.options)
-            for sentence in opened.warnings[told:]:
-                tell(sentence)
+            opened = tell_of_fading(opened, fixed, self.tree.options, tell)
             yield self.write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 
