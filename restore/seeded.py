@@ -1,5 +1,6 @@
 """Ranges that settings name, and what seeded generators draw: numbers of them, smooth noise."""
 
+import os
 from math import inf
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from restore.errors import UsageError
 from restore.image import Plane
 
 Rng = np.random.Generator
@@ -35,6 +37,20 @@ Length = Annotated[tuple[float, float], within(0, 10)]  # in shorter sides of th
 Amounts = Annotated[tuple[float, float], within(0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[tuple[float, float], within(0, 1)]
+
+
+def make_rng(seed: int, name: str) -> Rng:
+    """Return the generator of one photo, from the seed and its relative path with "/".
+
+    So what is drawn for a photo is the same whatever lies beside it. Alone its path is
+    its name, so that it gets what it gets at the top of a folder, but not in a sub-folder of one.
+
+    Raises:
+        UsageError: the seed is not 0 to 2³² - 1; others would draw what one of these does.
+    """
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"A seed is 0 to {2**32 - 1}, not {seed}.")
+    return np.random.default_rng([seed, *os.fsencode(name)])
 
 
 def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:

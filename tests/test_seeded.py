@@ -5,7 +5,7 @@ import pytest
 
 from restore.config import Settings, validate
 from restore.errors import UsageError
-from restore.seeded import Length, draw_count, draw_smooth
+from restore.seeded import Length, draw_count, draw_smooth, make_rng
 
 
 class Widths(Settings):
@@ -35,3 +35,8 @@ def test_smooth_noise_has_the_grain_that_was_asked_for() -> None:
     slopes = [float(np.abs(np.diff(noise, axis=1)).mean()) for noise in (fine, coarse)]
     assert 5 < slopes[0] / slopes[1] < 20
     assert abs(float(fine.mean())) < 0.1 and 0.5 < float(fine.std()) < 1.2
+
+
+def test_no_seed_draws_as_another() -> None:
+    with pytest.raises(UsageError, match="A seed is 0 to"):
+        make_rng(1 + 97 * 2**32, "b")

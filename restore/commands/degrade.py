@@ -34,7 +34,8 @@ Examples:
 def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> int:
     """Spoil a photo, or all photos of a folder, to make pairs for training and tests."""
     from restore.degradations import load_chain
-    from restore.degrading import Failure, degrade_photos
+    from restore.degrading import degrade_photos
+    from restore.outputs import Failure
 
     codes = []
     chain = load_chain(preset)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.commands.messages import tell_share, to_printable
+from restore.commands.messages import report, say, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     device_option,
@@ -16,13 +16,16 @@ from restore.commands.options import (
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from restore.image import Mask, Pixels
+    from restore.marking import Marked, Marker
+    from restore.masks import Preset
+    from restore.outputs import Failure
 
 EXAMPLES = """\b
 Examples:
   restore mask photo.jpg --box 120,80,200,60 --box 400,300,50,50
   restore mask photo.jpg --color "#ff0000" --tolerance 30
   restore mask old.jpg --find scratches --preview preview.png
+  restore mask old/ --find scratches --grow 2 --out marks/ --preview look/
   restore mask --preset wide --size 768x512 --seed 3 --out mask.png
 """
 
@@ -51,14 +54,14 @@ class Numbers(click.ParamType):
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("photo", metavar="[PHOTO]", required=False, type=FILE)
+@click.argument("photo", metavar="[PHOTO|FOLDER]", required=False, type=FILE)
 @click.option("--preset", metavar="NAME|FILE", help="Draw at random, as a preset says.")
 @click.option(
     "--size",
     type=Numbers("WIDTHxHEIGHT", "x", 1),
     help="Of --preset and --box where there is no PHOTO.",
 )
-@seed_option("Of --preset: another seed, another mask.")
+@seed_option("Of --preset: another seed, another mask; each photo of a folder has its own.")
 @click.option(
     "--box",
     "boxes",
@@ -88,10 +91,18 @@ class Numbers(click.ParamType):
     help="Widen what is marked; damage has soft rims, which 2 cover.",
 )
 @click.option(
-    "--preview", metavar="FILE", type=FILE, help="Also write the photo with the mask laid over it."
+    "--preview",
+    metavar="FILE|FOLDER",
+    type=FILE,
+    help="Also write the photo with the mask laid over it.",
 )
 @device_option
-@click.option("--out", metavar="FILE", type=FILE, help="[default: NAME-mask.png beside the photo]")
+@click.option(
+    "--out",
+    metavar="FILE|FOLDER",
+    type=FILE,
+    help="[default: NAME-mask.png beside the photo; of a folder it has to be named]",
+)
 @overwrite_option
 def mask(
     photo: Path | None,
@@ -108,107 +119,74 @@ def mask(
     device: str,
     out: Path | None,
     overwrite: bool,
-) -> None:
-    """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole."""
-    import numpy as np
+) -> int:
+    """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole.
 
+    Of a FOLDER each photo gets one, in --out FOLDER, where 'restore fix FOLDER --mask' looks for
+    them; --preview is a folder then, too.
+    """
     from restore.assets import checkpoint_path
-    from restore.draw import draw_mask
-    from restore.image import (
-        Photo,
-        check_held,
-        check_target,
-        cover_hidden,
-        format_of,
-        read_image,
-        write_image,
-    )
-    from restore.masks import TOLERANCE, grow_mask, hole_share, mask_from_color, write_mask
+    from restore.masks import TOLERANCE, load_preset
 
-    if sum(map(bool, (preset, boxes, color, find))) != 1:
+    _check_kinds(preset, boxes, color, find)
+    _check_parts(color, tolerance, find, threshold)
+    for does, given in zip(NEEDS_PHOTO, (find, color, preview), strict=True):
+        if given and photo is None:
+            raise UsageError(f"{does} a photo; name the photo.")
+    if size is not None and photo is not None:
+        raise UsageError("The photo says how large the mask is; leave out --size.")
+    holes = load_preset(preset) if preset else None
+    if photo is None:
+        _draw_for_size(out, size, holes, seed, boxes, grow, overwrite)
+        return 0
+    from restore.marking import Boxes, Color, Damage, Random, mark_photo, mark_photos
+
+    if find:
+        checkpoint_path(find)  # an unknown name shall be told before torch is imported
+        marker: Marker = Damage(find, threshold, device)
+    elif color:
+        marker = Color(color, TOLERANCE if tolerance is None else tolerance)
+    elif holes is not None:
+        marker = Random(holes, seed, apart=photo.is_dir())
+    else:
+        marker = Boxes(boxes)
+    if not photo.is_dir():
+        from restore.image import drop_extension
+
+        target = out or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
+        marked = mark_photo(photo, target, marker, preview=preview, grow=grow, overwrite=overwrite)
+        _tell_mask(marked.mask, marked.hole)
+        _tell_preview(preview)
+        return 0
+    if out is None:
+        raise UsageError(f"The masks of {photo} go into a folder; name it with --out.")
+    results = mark_photos(
+        photo, out, marker, previews=preview, grow=grow, overwrite=overwrite, warn=say
+    )
+    failed = [_tell(result) for result in results]
+    if not all(failed):
+        _tell_preview(preview)
+    return int(any(failed))
+
+
+def _check_kinds(*kinds: object) -> None:
+    if sum(map(bool, kinds)) != 1:
         raise UsageError("Say what to mark with just one of --preset, --box, --color and --find.")
+
+
+def _check_parts(
+    color: str | None, tolerance: int | None, find: str | None, threshold: float | None
+) -> None:
     if threshold is not None and not find:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if tolerance is not None and not color:
         raise UsageError("--tolerance is how far from --color a colour may be; add --color.")
-    if size is not None and (color or find):
-        raise UsageError(
-            "--size is for --preset and --box; with --color and --find name the photo and leave "
-            "out --size."
-        )
-    for does, given in zip(NEEDS_PHOTO, (find, color, preview), strict=True):
-        if given and photo is None:
-            raise UsageError(f"{does} a photo; name the photo.")
-    target = _target(photo, out)
-    check_target(target, overwrite=overwrite)
-    _check_preview(photo, preview, target, overwrite)
-    targets = [path for path in (target, preview) if path is not None]
-    plain = Photo(np.zeros((1, 1, 3), np.uint8))
-    for path in targets:  # finding takes long, so refuse before it
-        format_of(path, plain)
-    if find:
-        checkpoint_path(find)  # an unknown name shall be told before torch is imported
-    read = None if photo is None else read_image(photo)
-    pixels = None if read is None else read.pixels
-    if pixels is not None:
-        for path in targets:
-            check_held(path, pixels.shape, plain, None)
-    if read is not None and find:
-        drawn = _find(cover_hidden(read.pixels, read.alpha), find, threshold, device)
-    elif pixels is not None and color:
-        drawn = mask_from_color(pixels, color, TOLERANCE if tolerance is None else tolerance)
-        if read is not None and read.alpha is not None:
-            drawn &= read.alpha > 0  # what is invisible has no colour
-    else:
-        drawn = _draw_shapes(_size_of(pixels, size), preset, seed, boxes)
-    drawn = grow_mask(drawn, grow)
-    write_mask(target, drawn, overwrite=overwrite)
-    click.echo(to_printable(f"{target} ({_tell_share(hole_share(drawn))})"))
-    if preview is not None and read is not None:
-        shown = draw_mask(read.pixels, drawn)
-        like = Photo(shown, permissions=read.permissions)
-        write_image(preview, shown, like, overwrite=overwrite)
-        click.echo(to_printable(f"{preview} (what is marked is magenta)"))
 
 
-def _tell_share(share: float) -> str:
-    return f"{tell_share(share)} hole" if share else "nothing is marked"
-
-
-def _target(photo: Path | None, out: Path | None) -> Path:
-    if photo is None:
-        if out is None:
-            raise UsageError("A mask without a photo has no name of its own; name it with --out.")
-        return out
-    from restore.image import drop_extension
-
-    target = out or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
-    if target.exists() and photo.exists() and target.samefile(photo):
-        raise UsageError(f"The mask can't replace {photo} itself; name another --out.")
-    return target
-
-
-def _check_preview(photo: Path | None, preview: Path | None, target: Path, overwrite: bool) -> None:
-    """Refuse a preview that can't be drawn, or would replace something, before work begins."""
-    from restore.image import check_target, real_path
-
-    if preview is None or photo is None:
-        return
-    if preview.exists() and photo.exists() and preview.samefile(photo):
-        raise UsageError(f"The preview can't replace {photo} itself; name another --preview.")
-    if real_path(preview) == real_path(target):
-        raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
-    check_target(preview, overwrite=overwrite)
-
-
-def _size_of(pixels: "Pixels | None", size: tuple[int, int] | None) -> tuple[int, int]:
-    """Return (height, width) of the photo, or else as given by (width, height)."""
+def _size_of(size: tuple[int, int] | None) -> tuple[int, int]:
+    """Return (height, width) of (width, height)."""
     from restore.image import MAX_PIXELS
 
-    if pixels is not None:
-        if size is not None:
-            raise UsageError("The photo says how large the mask is; leave out --size.")
-        return pixels.shape[0], pixels.shape[1]
     if size is None:
         raise UsageError("Name the photo that the mask is for, or else its --size, as in 768x512.")
     width, height = size
@@ -217,22 +195,48 @@ def _size_of(pixels: "Pixels | None", size: tuple[int, int] | None) -> tuple[int
     return height, width
 
 
-def _find(pixels: "Pixels", name: str, threshold: float | None, device: str) -> "Mask":
-    from restore.detector import Detector
-
-    return Detector.load(name, device=device).find(pixels, threshold=threshold)
-
-
-def _draw_shapes(
-    size: tuple[int, int],
-    preset: str | None,
+def _draw_for_size(
+    out: Path | None,
+    size: tuple[int, int] | None,
+    holes: "Preset | None",
     seed: int,
     boxes: tuple[tuple[int, int, int, int], ...],
-) -> "Mask":
+    grow: int,
+    overwrite: bool,
+) -> None:
+    """Write a mask for no photo in particular."""
     import numpy as np
 
-    from restore.masks import load_preset, mask_from_boxes
+    from restore.masks import grow_mask, hole_share, mask_from_boxes, write_mask
 
-    if preset:
-        return load_preset(preset).draw(*size, np.random.default_rng(seed))
-    return mask_from_boxes(size, boxes)
+    if out is None:
+        raise UsageError("A mask without a photo has no name of its own; name it with --out.")
+    height, width = _size_of(size)
+    if holes is None:
+        drawn = mask_from_boxes((height, width), boxes)
+    else:
+        drawn = holes.draw(height, width, np.random.default_rng(seed))
+    drawn = grow_mask(drawn, grow)
+    write_mask(out, drawn, overwrite=overwrite)
+    _tell_mask(out, hole_share(drawn))
+
+
+def _tell(result: "Marked | Failure") -> bool:
+    """Tell what became of a photo of a folder, and return whether it failed."""
+    from restore.outputs import Failure
+
+    if isinstance(result, Failure):
+        report(result.error)
+        return True
+    _tell_mask(result.mask, result.hole)
+    return False
+
+
+def _tell_mask(path: Path, hole: float) -> None:
+    told = f"{tell_share(hole)} hole" if hole else "nothing is marked"
+    click.echo(to_printable(f"{path} ({told})"))
+
+
+def _tell_preview(path: Path | None) -> None:
+    if path is not None:
+        click.echo(to_printable(f"{path} (what is marked is magenta)"))

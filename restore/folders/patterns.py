@@ -1,12 +1,11 @@
 """How masks are called: which photo's one is, by its name."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
-from restore.image import PICTURES, drop_extension
+from restore.image import PICTURES, compose, drop_extension
 
 STEM = "{stem}"  # in a pattern: the photo's name without its extension
 
@@ -25,11 +24,6 @@ def read_pattern(pattern: str) -> Callable[[str], str | None]:
         return f"{match[1]}{match[2]}" if match else None
 
     return owner_of
-
-
-def compose(name: str) -> str:
-    """Return a name in one form: a Mac may write é as e with an accent, other systems as é."""
-    return unicodedata.normalize("NFC", name)
 
 
 def guess_pattern(photos: Iterable[str], names: Iterable[str]) -> str | None:

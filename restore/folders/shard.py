@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from restore.errors import UsageError
+from restore.image import compose
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Shard:
 
     def holds(self, name: str) -> bool:
         """Return whether the photo of this relative path, with "/", is in the part."""
-        alike = unicodedata.normalize("NFC", name)  # disks of a Mac take names apart
-        digest = hashlib.sha256(alike.encode(errors="surrogateescape")).digest()
+        digest = hashlib.sha256(compose(name).encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:8]) % self.count == self.number - 1
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from restore.errors import UsageError
-from restore.folders.patterns import STEM, compose, guess_pattern, read_pattern
+from restore.folders.patterns import STEM, guess_pattern, read_pattern
 from restore.folders.photo import FixOptions, Job
 from restore.folders.plan import (
     check_mask,
@@ -20,7 +20,7 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import PICTURES, drop_extension, real_path
+from restore.image import PICTURES, compose, drop_extension, real_path
 
 _STARTS = re.compile(  # of files that are pictures by content
     rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"

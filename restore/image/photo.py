@@ -1,5 +1,6 @@
 """A photo in memory, the formats it may have as a file, and its way to torch and back."""
 
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -151,6 +152,11 @@ def to_pixels(tensor: "torch.Tensor") -> Pixels:
     levels = tensor.detach()[0].float().clamp(0, 1).mul(255).round().to(torch.uint8)
     result: Pixels = levels.permute(1, 2, 0).contiguous().cpu().numpy()
     return result
+
+
+def compose(name: str) -> str:
+    """Return a name in one form: a Mac may write é as e with an accent, other systems as é."""
+    return unicodedata.normalize("NFC", name)
 
 
 def drop_extension(name: str) -> str:

@@ -203,3 +203,78 @@ def test_what_is_invisible_has_no_colour(run, write_picture, tmp_path) -> None:
     run("mask", write_picture("p.png", pixels), "--color", "red")
     mask = read(tmp_path / "p-mask.png")
     assert (mask[:10] == 255).all() and (mask[10:] == 0).all()
+
+
+@pytest.fixture
+def photos(write_picture, tmp_path):
+    """A folder with two photos, one of them deeper, that have a white line each."""
+    pixels = np.full((40, 60, 3), 90, np.uint8)
+    for row, name in ((20, "a.jpg"), (30, "sub/b.png")):
+        lined = pixels.copy()
+        lined[row - 4 : row + 4] = 255
+        write_picture(f"photos/{name}", lined)
+    return tmp_path / "photos"
+
+
+def test_a_folder_gets_masks_that_fix_finds(
+    run, photos, bright_detector, fake_restorer, tmp_path
+) -> None:
+    marks, look = tmp_path / "marks", tmp_path / "look"
+    ran = run("mask", photos, "--find", "scratches", "--out", marks, "--preview", look)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        f"{marks}/a.png (20.0% hole)",
+        f"{marks}/sub/b.png (20.0% hole)",
+        f"{look} (what is marked is magenta)",
+    ]
+    assert (read(marks / "sub/b.png")[26:34] == 255).all()
+    with Image.open(look / "sub/b.png") as shown:
+        assert shown.getpixel((0, 30)) == (255, 0, 255)
+    assert run("fix", photos, "--mask", marks, "--out", tmp_path / "fixed").code == 0
+    assert (np.array(Image.open(tmp_path / "fixed/sub/b.png"))[26:34] == 0).all()
+
+
+def test_a_photo_of_a_folder_that_can_not_be_read_does_not_stop_the_others(
+    run, photos, tmp_path
+) -> None:
+    (photos / "a.jpg").write_bytes(b"no picture")
+    ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1 and "a.jpg" in ran.err
+    assert [path.name for path in (tmp_path / "marks").rglob("*.png")] == ["b.png"]
+
+
+def test_photos_of_a_folder_get_random_holes_of_their_own(run, photos, tmp_path) -> None:
+    words = ["mask", photos, "--preset", "wide", "--seed", 3, "--out"]
+    assert run(*words, tmp_path / "a").code == run(*words, tmp_path / "b").code == 0
+    first, again = read(tmp_path / "a/a.png"), read(tmp_path / "b/a.png")
+    assert (first == again).all() and (first != read(tmp_path / "a/sub/b.png")).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "name it with --out"),
+        (["--out", "photos/marks"], "among the photos"),
+        (["--out", "marks", "--preview", "marks"], "name two folders"),
+        (["--out", "marks", "--size", "9x9"], "leave out --size"),
+        (["--out", "old"], "old/a.png exists"),
+        (["--out", "marks", "--preview", "old"], "old/a.png exists"),
+    ],
+)
+def test_masks_of_a_folder_are_refused_before_the_first(
+    words: list[str], sentence: str, run, photos, write_picture, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_picture("old/a.png")
+    ran = run("mask", "photos", "--box", "1,1,5,5", *words)
+    assert ran.code == 2
+    assert sentence in ran.sentence
+    assert not (tmp_path / "marks").exists()
+
+
+def test_what_is_wrong_with_a_detector_is_told_once_for_a_folder(run, photos, tmp_path) -> None:
+    ran = run("mask", photos, "--find", "inpaint", "--out", tmp_path / "marks")
+    assert ran.code == 2
+    assert "restore fix" in ran.sentence
+    assert not (tmp_path / "marks").exists()

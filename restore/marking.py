@@ -1,0 +1,259 @@
+"""Photo files in, mask files out: what is damaged, of a colour, in boxes, or drawn at random."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from restore.draw import draw_mask
+from restore.errors import UsageError
+from restore.image import (
+    Mask,
+    Photo,
+    check_held,
+    check_target,
+    cover_hidden,
+    format_of,
+    read_image,
+    real_path,
+    write_image,
+)
+from restore.masks import (
+    TOLERANCE,
+    Preset,
+    grow_mask,
+    hole_share,
+    mask_from_boxes,
+    mask_from_color,
+    write_mask,
+)
+from restore.outputs import Failure, plan_outputs
+from restore.seeded import make_rng
+
+if TYPE_CHECKING:
+    from restore.detector import Detector
+
+_PLAIN = Photo(np.zeros((1, 1, 3), np.uint8))  # without metadata, as masks and previews are
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A mask that was written.
+
+    Attributes:
+        photo: it is for.
+        mask: the file.
+        preview: the photo with the mask laid over it, or None.
+        hole: share of the pixels that are marked, 0 to 1.
+    """
+
+    photo: Path
+    mask: Path
+    preview: Path | None
+    hole: float
+
+
+# What is marked ----------------------------------------------------------------------------------
+
+
+class Marker(ABC):
+    """Marks the holes of photos."""
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to load
+        """Load what takes long, once; else it is loaded for the first photo."""
+
+    @abstractmethod
+    def mark(self, photo: Photo, name: str) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; the name tells photos apart."""
+
+
+@dataclass(frozen=True)
+class Damage(Marker):
+    """What a detector finds, but not in what is invisible."""
+
+    detector: str | Path
+    threshold: float | None = None
+    device: str = "auto"
+
+    @cached_property
+    def _loaded(self) -> "Detector":
+        from restore.detector import Detector  # brings torch, which takes seconds
+
+        return Detector.load(self.detector, device=self.device)
+
+    def prepare(self) -> None:
+        """Load the detector."""
+        _ = self._loaded
+
+    def mark(self, photo: Photo, name: str) -> Mask:
+        """Return a mask of the damage."""
+        shown = cover_hidden(photo.pixels, photo.alpha)
+        return self._loaded.find(shown, threshold=self.threshold)
+
+
+@dataclass(frozen=True)
+class Color(Marker):
+    """What has a colour, see `mask_from_color`; what is invisible has none."""
+
+    color: str
+    tolerance: int = TOLERANCE
+
+    def mark(self, photo: Photo, name: str) -> Mask:
+        """Return a mask of what has the colour."""
+        marked = mask_from_color(photo.pixels, self.color, self.tolerance)
+        return marked if photo.alpha is None else marked & (photo.alpha > 0)
+
+
+@dataclass(frozen=True)
+class Boxes(Marker):
+    """The same boxes in each photo, see `mask_from_boxes`."""
+
+    boxes: Sequence[tuple[int, int, int, int]]
+
+    def mark(self, photo: Photo, name: str) -> Mask:
+        """Return a mask of the boxes."""
+        return mask_from_boxes(_size_of(photo), self.boxes)
+
+
+@dataclass(frozen=True)
+class Random(Marker):
+    """Holes as a preset draws them; kept apart, each name has holes of its own."""
+
+    preset: Preset
+    seed: int = 0
+    apart: bool = False
+
+    def mark(self, photo: Photo, name: str) -> Mask:
+        """Return a mask of random holes."""
+        rng = make_rng(self.seed, name) if self.apart else np.random.default_rng(self.seed)
+        return self.preset.draw(*_size_of(photo), rng)
+
+
+def _size_of(photo: Photo) -> tuple[int, int]:
+    return photo.pixels.shape[0], photo.pixels.shape[1]
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def mark_photo(
+    photo: Path,
+    mask: Path,
+    marker: Marker,
+    *,
+    preview: Path | None = None,
+    grow: int = 0,
+    overwrite: bool = False,
+    name: str | None = None,
+) -> Marked:
+    """Write the mask of a photo, and a preview.
+
+    Args:
+        photo: a file.
+        mask: the file that is written; white marks the hole.
+        marker: says what is marked.
+        preview: a file for the photo with the mask laid over it, or None.
+        grow: pixels by which the mask is widened.
+        overwrite: whether files that exist are replaced, but never the photo.
+        name: of the photo among others, None is that of the file.
+
+    Raises:
+        UsageError: a file exists or is the photo, both are one, or a format isn't written.
+        RestoreError: the photo can't be read, or a file not be written.
+    """
+    targets = [path for path in (mask, preview) if path is not None]
+    check_targets(photo, mask, preview, overwrite=overwrite)
+    read = read_image(photo)
+    for path in targets:
+        check_held(path, read.pixels.shape, _PLAIN, None)
+    marked = grow_mask(marker.mark(read, photo.name if name is None else name), grow)
+    write_mask(mask, marked, overwrite=overwrite)
+    if preview is not None:
+        shown = draw_mask(read.pixels, marked)
+        like = Photo(shown, permissions=read.permissions)
+        write_image(preview, shown, like, overwrite=overwrite)
+    return Marked(photo, mask, preview, hole_share(marked))
+
+
+def check_targets(
+    photo: Path | None, mask: Path, preview: Path | None = None, *, overwrite: bool = False
+) -> None:
+    """Refuse what can't be written, or would replace something, before work begins.
+
+    Raises:
+        UsageError: a file exists or is the photo, both are one, or a format isn't written.
+        RestoreError: there is no folder to write into.
+    """
+    for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):
+        if path is None:
+            continue
+        if photo is not None and path.exists() and photo.exists() and path.samefile(photo):
+            raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
+        check_target(path, overwrite=overwrite)
+        format_of(path, _PLAIN)
+    if preview is not None and real_path(preview) == real_path(mask):
+        raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
+
+
+def mark_photos(
+    folder: Path,
+    out: Path,
+    marker: Marker,
+    *,
+    previews: Path | None = None,
+    grow: int = 0,
+    overwrite: bool = False,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Iterator[Marked | Failure]:
+    """Write the masks of a folder of photos; one that fails does not stop the others.
+
+    The mask of `folder/trip/a.jpg` is `out/trip/a.png`, where `restore fix folder --mask out`
+    looks for it.
+
+    Args:
+        folder: of any depth.
+        out: a folder outside of it.
+        marker: says what is marked.
+        previews: a folder for the photos with the masks laid over them, or None.
+        grow: pixels by which masks are widened.
+        overwrite: whether files that exist are replaced, but never a photo.
+        warn: is told of pictures of formats that aren't read.
+
+    Yields:
+        What was written for each photo as soon as it is, and a failure for each without a mask.
+
+    Raises:
+        UsageError: a file exists, would lie among the photos, or would be the mask of two photos;
+            then nothing has been written.
+        RestoreError: no such folder, or no photo in it.
+    """
+    plan = partial(plan_outputs, folder, extension=".png", overwrite=overwrite)
+    jobs = plan(str(out), warn=warn)
+    shown: list[Path | None] = [None] * len(jobs)
+    if previews is not None:
+        if real_path(previews) == real_path(out):
+            raise UsageError(f"{previews} is named for masks and for previews; name two folders.")
+        shown = [job.out for job in plan(str(previews), warn=lambda _: None)]  # told once
+    marker.prepare()  # what is wrong with it is told once, not for each photo
+    for job, preview in zip(jobs, shown, strict=True):
+        try:
+            for path in filter(None, (job.out, preview)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            marked = mark_photo(
+                job.photo,
+                job.out,
+                marker,
+                preview=preview,
+                grow=grow,
+                overwrite=overwrite,
+                name=job.name,
+            )
+        except Exception as error:  # even a mistake of ours must not stop the other photos
+            yield Failure(job.photo, error)
+        else:
+            yield marked

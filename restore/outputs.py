@@ -1,0 +1,106 @@
+"""A photo or a folder of photos, and the file that each becomes: decided before the work begins."""
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore.errors import UsageError
+from restore.image import compose, drop_extension, real_path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo, its name, as a seed may be made with, and the file that it becomes."""
+
+    photo: Path
+    name: str  # relative path with "/"
+    out: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that nothing could be made of, and why."""
+
+    photo: Path
+    error: Exception
+
+
+def plan_outputs(
+    source: Path,
+    out: str,
+    *,
+    extension: str | None = None,
+    overwrite: bool = False,
+    warn: Callable[[str], None] = warnings.warn,
+) -> list[Job]:
+    """Decide which file each photo becomes, and refuse what would lose one.
+
+    Args:
+        source: a photo, or a folder of any depth.
+        out: for a folder a folder, where results keep their relative paths; for a photo a file, or
+            a folder, if it is one or ends with "/".
+        extension: that results of a folder get, as ".png"; None keeps that of the photo.
+        overwrite: whether results that exist are replaced.
+        warn: is told of pictures of formats that aren't read.
+
+    Raises:
+        UsageError: a result exists and may not be replaced, or would lie among the photos, or two
+            would be one file.
+        RestoreError: no such folder, no photo in it, or a folder in it can't be looked into.
+    """
+    target = Path(out)
+    if source.is_dir():
+        from restore.data import list_photos  # brings torch, which takes seconds
+
+        _check_folders(source, target, out)
+        names = [photo.relative_to(source) for photo in list_photos(source, warn)]
+        jobs = [
+            Job(source / name, name.as_posix(), _rename(target / name, extension)) for name in names
+        ]
+    else:
+        is_folder = out.endswith(("/", os.sep)) or target.is_dir()
+        jobs = [Job(source, source.name, target / source.name if is_folder else target)]
+    photos = {real_path(job.photo) for job in jobs}
+    for job in jobs:
+        _refuse_loss(job, photos, overwrite)
+    _refuse_equals(jobs)
+    return jobs
+
+
+def _check_folders(source: Path, target: Path, out: str) -> None:
+    there, here = real_path(target), real_path(source)
+    if there.is_relative_to(here):
+        raise UsageError(f"{out} lies in {source} among the photos; name another folder.")
+    if here.is_relative_to(there):
+        raise UsageError(f"The photos lie inside {out}; name a folder of its own.")
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{out} is a file; a folder of photos needs a folder for what it becomes.")
+
+
+def _rename(path: Path, extension: str | None) -> Path:
+    return path if extension is None else path.with_name(drop_extension(path.name) + extension)
+
+
+def _refuse_loss(job: Job, photos: set[Path], overwrite: bool) -> None:
+    if not os.path.lexists(job.out):
+        return
+    if job.out.exists() and job.photo.exists() and job.out.samefile(job.photo):
+        raise UsageError(f"{job.out} is the photo itself; name another --out.")
+    if real_path(job.out) in photos:
+        raise UsageError(f"{job.out} leads to a photo; name another --out.")
+    if not overwrite:
+        raise UsageError(f"{job.out} exists; add --overwrite, or name another folder or file.")
+
+
+def _refuse_equals(jobs: list[Job]) -> None:
+    """Refuse two results of one name, also where a disk takes upper and lower case for the same."""
+    photos: dict[str, Path] = {}
+    for job in jobs:
+        name = compose(str(job.out)).casefold()
+        other = photos.setdefault(name, job.photo)
+        if other != job.photo:
+            raise UsageError(
+                f"{other} and {job.photo} would both become {job.out}; rename one of them."
+            )

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from restore.errors import RestoreError, UsageError
+from restore.outputs import plan_outputs
+
+
+@pytest.fixture
+def photos(write_picture, tmp_path: Path) -> Path:
+    """A folder with two equal photos, one of them deeper."""
+    write_picture("photos/a.png")
+    write_picture("photos/sub/b.png")
+    return tmp_path / "photos"
+
+
+def test_photos_are_never_replaced(photos, tmp_path) -> None:
+    for out in (photos, photos / "out", photos / ".." / "photos"):
+        with pytest.raises(UsageError, match="among the photos"):
+            plan_outputs(photos, str(out), overwrite=True)
+    with pytest.raises(UsageError, match="lie inside"):
+        plan_outputs(photos / "sub", str(photos), overwrite=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").symlink_to(photos / "sub/b.png")
+    with pytest.raises(UsageError, match="leads to a photo"):
+        plan_outputs(photos, str(tmp_path / "out"), overwrite=True)
+    (tmp_path / "link.png").symlink_to(photos / "a.png")
+    for out in (photos / "a.png", photos, tmp_path / "link.png"):
+        with pytest.raises(UsageError, match="is the photo itself"):
+            plan_outputs(photos / "a.png", str(out), overwrite=True)
+
+
+def test_a_folder_needs_a_folder(photos, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="needs a folder"):
+        plan_outputs(photos, str(tmp_path / "file"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RestoreError):
+        plan_outputs(tmp_path / "empty", str(tmp_path / "out"))
+
+
+def test_results_may_have_another_extension(photos, tmp_path) -> None:
+    jobs = plan_outputs(photos, str(tmp_path / "out"), extension=".webp")
+    assert [job.out for job in jobs] == [tmp_path / "out/a.webp", tmp_path / "out/sub/b.webp"]
+    assert [job.name for job in jobs] == ["a.png", "sub/b.png"]
+
+
+@pytest.mark.parametrize("other", ["a.jpg", "A.jpg"])
+def test_two_photos_never_become_one_file(photos, write_picture, tmp_path, other) -> None:
+    write_picture(f"photos/{other}")
+    plan_outputs(photos, str(tmp_path / "out"))
+    with pytest.raises(UsageError, match=r"would both become .*a\.png; rename one"):
+        plan_outputs(photos, str(tmp_path / "out"), extension=".png")
