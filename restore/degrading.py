@@ -42,7 +42,12 @@ def degrade_photos(
         UsageError: a result exists, or would lie among the photos; then nothing has been written.
         RestoreError: no such folder, or no photo in it.
     """
-    for job in plan_outputs(source, out, overwrite=overwrite, warn=warn):
+    photos = None
+    if source.is_dir():
+        from restore.data import list_photos  # brings torch, which takes seconds
+
+        photos = list_photos(source, warn)
+    for job in plan_outputs(source, out, photos, overwrite=overwrite):
         try:
             photo = read_image(job.photo)
             if photo.warning:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore.draw import draw_mask
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.image import (
     Mask,
     Photo,
@@ -23,6 +23,7 @@ from restore.image import (
     real_path,
     write_image,
 )
+from restore.listing import is_photo, list_files
 from restore.masks import (
     TOLERANCE,
     Preset,
@@ -213,7 +214,7 @@ def mark_photos(
     """Write the masks of a folder of photos; one that fails does not stop the others.
 
     The mask of `folder/trip/a.jpg` is `out/trip/a.png`, where `restore fix folder --mask out`
-    looks for it.
+    looks for it, for the same files.
 
     Args:
         folder: of any depth.
@@ -222,24 +223,37 @@ def mark_photos(
         previews: a folder for the photos with the masks laid over them, or None.
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
-        warn: is told of pictures of formats that aren't read.
+        warn: is told of linked folders, which are not followed.
 
     Yields:
-        What was written for each photo as soon as it is, and a failure for each without a mask.
+        What was written for each photo as soon as it is, and a failure for each without a mask
+        and each folder that can't be looked into.
 
     Raises:
         UsageError: a file exists, would lie among the photos, or would be the mask of two photos;
             then nothing has been written.
-        RestoreError: no such folder, or no photo in it.
+        RestoreError: no photo in it.
     """
-    plan = partial(plan_outputs, folder, extension=".png", overwrite=overwrite)
-    jobs = plan(str(out), warn=warn)
+    listing = list_files(folder, [])
+    photos = [folder / name for name in listing.files if is_photo(folder / name)]
+    if not photos and not listing.failures:
+        raise RestoreError(f"There are no photos in {folder}.")
+    plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
+    jobs = plan(str(out))
     shown: list[Path | None] = [None] * len(jobs)
     if previews is not None:
-        if real_path(previews) == real_path(out):
-            raise UsageError(f"{previews} is named for masks and for previews; name two folders.")
-        shown = [job.out for job in plan(str(previews), warn=lambda _: None)]  # told once
+        there, here = real_path(previews), real_path(out)
+        if there.is_relative_to(here) or here.is_relative_to(there):
+            raise UsageError(
+                f"Masks go into {out} and previews into {previews}; name two folders, neither of "
+                "them in the other."
+            )
+        shown = [job.out for job in plan(str(previews))]
     marker.prepare()  # what is wrong with it is told once, not for each photo
+    if listing.links:
+        warn(f"Linked folders, not followed: {len(listing.links)}; first {listing.links[0]}.")
+    for name, sentence in listing.failures:
+        yield Failure(folder / name, RestoreError(sentence))
     for job, preview in zip(jobs, shown, strict=True):
         try:
             for path in filter(None, (job.out, preview)):

@@ -1,8 +1,7 @@
 """A photo or a folder of photos, and the file that each becomes: decided before the work begins."""
 
 import os
-import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,53 +29,52 @@ class Failure:
 def plan_outputs(
     source: Path,
     out: str,
+    photos: Sequence[Path] | None = None,
     *,
     extension: str | None = None,
     overwrite: bool = False,
-    warn: Callable[[str], None] = warnings.warn,
 ) -> list[Job]:
     """Decide which file each photo becomes, and refuse what would lose one.
 
     Args:
-        source: a photo, or a folder of any depth.
+        source: a photo, or a folder.
         out: for a folder a folder, where results keep their relative paths; for a photo a file, or
             a folder, if it is one or ends with "/".
+        photos: those in the folder; None for a photo.
         extension: that results of a folder get, as ".png"; None keeps that of the photo.
         overwrite: whether results that exist are replaced.
-        warn: is told of pictures of formats that aren't read.
 
     Raises:
         UsageError: a result exists and may not be replaced, or would lie among the photos, or two
             would be one file.
-        RestoreError: no such folder, no photo in it, or a folder in it can't be looked into.
     """
     target = Path(out)
-    if source.is_dir():
-        from restore.data import list_photos  # brings torch, which takes seconds
-
-        _check_folders(source, target, out)
-        names = [photo.relative_to(source) for photo in list_photos(source, warn)]
+    if photos is None:
+        is_folder = out.endswith(("/", os.sep)) or target.is_dir()
+        jobs = [Job(source, source.name, target / source.name if is_folder else target)]
+    else:
+        _check_folders(source, target)
+        names = [photo.relative_to(source) for photo in photos]
         jobs = [
             Job(source / name, name.as_posix(), _rename(target / name, extension)) for name in names
         ]
-    else:
-        is_folder = out.endswith(("/", os.sep)) or target.is_dir()
-        jobs = [Job(source, source.name, target / source.name if is_folder else target)]
-    photos = {real_path(job.photo) for job in jobs}
+    inputs = {real_path(job.photo) for job in jobs}
     for job in jobs:
-        _refuse_loss(job, photos, overwrite)
+        _refuse_loss(job, inputs, overwrite)
     _refuse_equals(jobs)
     return jobs
 
 
-def _check_folders(source: Path, target: Path, out: str) -> None:
+def _check_folders(source: Path, target: Path) -> None:
     there, here = real_path(target), real_path(source)
     if there.is_relative_to(here):
-        raise UsageError(f"{out} lies in {source} among the photos; name another folder.")
+        raise UsageError(f"{target} lies in {source} among the photos; name another folder.")
     if here.is_relative_to(there):
-        raise UsageError(f"The photos lie inside {out}; name a folder of its own.")
+        raise UsageError(f"The photos lie inside {target}; name a folder of its own.")
     if target.exists() and not target.is_dir():
-        raise UsageError(f"{out} is a file; a folder of photos needs a folder for what it becomes.")
+        raise UsageError(
+            f"{target} is a file; a folder of photos needs a folder for what it becomes."
+        )
 
 
 def _rename(path: Path, extension: str | None) -> Path:

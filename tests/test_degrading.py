@@ -99,6 +99,12 @@ def test_gray_and_transparent_photos_stay_so(write_picture, tmp_path) -> None:
     assert (read(tmp_path / "out-alpha.png")[..., 3] == 100).all()
 
 
+def test_a_folder_without_photos_is_told(tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RestoreError, match="empty"):
+        degrade(tmp_path / "empty", tmp_path / "out")
+
+
 def test_nothing_is_lost(photos, tmp_path) -> None:
     (tmp_path / "out" / "sub").mkdir(parents=True)
     kept = tmp_path / "out" / "sub" / "b.png"

@@ -22,7 +22,8 @@ from restore.commands.options import (
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from restore.folders import Failure, Record
+    from restore.folders import Record
+    from restore.outputs import Failure
 
 EXAMPLES = """\b
 Examples:
@@ -263,7 +264,7 @@ def fix(
 
 def _print_results(results: "Iterable[Record | Failure]", as_json: bool, finds: bool) -> list[int]:
     """Tell of each result; return the exit codes of those that failed."""
-    from restore.folders import Failure
+    from restore.outputs import Failure
 
     codes = []
     for result in results:

@@ -152,9 +152,11 @@ class Flaking(Damage):
     count: Count = (1, 5)  # cracks
     length: Length = (0.02, 1.2)
     width: Length = (0.004, 0.05)  # of the patches; narrow ones are more common
+    turn: Shares = (0.02, 0.4)
     share: Shares = (0.2, 1)  # share of the way along which it came off
     left: Shares = (0, 0.3)  # share of a patch that stayed on, in crumbs
     opacity: Shares = (0.75, 1)
+    rough: Shares = (0, 0.12)  # how much the fibres of the paper, and dirt, change its colour
     raised: Share = 0.5  # how often the rims throw a shadow
 
     def draw(self, height: int, width: int, rng: Rng) -> Layer:
@@ -167,14 +169,14 @@ class Flaking(Damage):
         gone = crumbs <= np.quantile(crumbs, 1 - rng.uniform(*self.left))
         opacity = np.clip(inside + 0.5, 0, 1) * gone
         opacity = np.asarray(opacity * rng.uniform(*self.opacity), np.float32)
-        color = draw_bare_paper(size, 0.03, rng)
+        color = draw_bare_paper(size, rng.uniform(*self.rough), rng)
         if rng.random() < self.raised:
             return _raise_rims(color, opacity, rng)
         return Layer(color, opacity)
 
     def _draw_patches(self, size: tuple[int, int], rng: Rng) -> Plane:
         """Return how far pixels (H, W) lie inside the patches along one crack, in pixels."""
-        line = _draw_trunk(size, self.length, 1, rng.uniform(0.02, 0.4), rng)
+        line = _draw_trunk(size, self.length, 1, rng.uniform(*self.turn), rng)
         even = line._replace(widths=np.ones_like(line.widths))
         away = (draw_lines(size, [even]) < 0.5).astype(np.uint8)
         distance = np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, 5), np.float32)

@@ -63,6 +63,7 @@ class WornRims(Damage):
     depth: Length = (0.002, 0.025)  # of what is rubbed off
     worn: Shares = (0.1, 0.9)  # share of the edges
     torn: Share = 0.4  # how often corners are torn off
+    peeled: Share = 0.3  # how often only their emulsion is gone, and the paper is still there
     corner: Length = (0.03, 0.2)  # of what is torn off, from the corner
     slant: Length = (0, 0.1)  # of the bare paper along a tear; narrow ones are more common
     rough: Shares = (0, 0.1)  # how much the fibres of the paper change its colour
@@ -86,7 +87,7 @@ class WornRims(Damage):
         return Layer(paper, np.clip(inside, 0, 1).astype(np.float32))
 
     def _draw_torn(self, ragged: Plane, rng: Rng) -> Layer:
-        """Return one corner to three that are gone, and what lies behind them."""
+        """Return one corner to three that are gone, or bare, and what lies behind them."""
         height, width = ragged.shape
         behind = np.array(_BACKGROUNDS[rng.integers(len(_BACKGROUNDS))], np.float32)
         paper = draw_bare_paper((height, width), rng.uniform(*self.rough), rng)
@@ -96,10 +97,10 @@ class WornRims(Damage):
         # A tear is slanting: the emulsion ends before the paper does.
         slant = draw_width(self.slant, min(height, width), rng)
         bare = gone + slant * np.exp2(0.7 * draw_smooth(height, width, 0.05, rng))
-        return stack_layers(
-            Layer(paper, np.clip(bare, 0, 1).astype(np.float32)),
-            Layer(behind, np.clip(gone, 0, 1).astype(np.float32)),
-        )
+        peeled = Layer(paper, np.clip(bare, 0, 1).astype(np.float32))
+        if rng.random() < self.peeled:
+            return peeled
+        return stack_layers(peeled, Layer(behind, np.clip(gone, 0, 1).astype(np.float32)))
 
     def _tear(self, ragged: Plane, corner: int, rng: Rng) -> Plane:
         """Return how far pixels lie behind the tear of one of four corners, in pixels."""

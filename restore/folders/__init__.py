@@ -8,7 +8,7 @@ from restore.folders.folder import fix_folder
 from restore.folders.photo import FixOptions, Job, Opened, Record, fix_job, open_photo, write_result
 from restore.folders.plan import check_mask, plan_jobs
 from restore.folders.report import Entry
-from restore.folders.run import Failure, fix_photos
+from restore.folders.run import fix_photos
 from restore.folders.shard import Shard
 from restore.folders.tree import Plan, Tree, plan_folder
 from restore.folders.watch import LOOK_SECONDS
@@ -16,7 +16,6 @@ from restore.folders.watch import LOOK_SECONDS
 __all__ = [
     "LOOK_SECONDS",
     "Entry",
-    "Failure",
     "FixOptions",
     "Job",
     "Opened",

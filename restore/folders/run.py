@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,20 +9,13 @@ from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
 from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_job
 from restore.folders.plan import check_mask, is_whole, plan_jobs
+from restore.outputs import Failure
 
 if TYPE_CHECKING:
     from restore.folders.repairer import Repairer
     from restore.restorer import Restorer
 
 Warn = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A photo that could not be fixed, and why."""
-
-    photo: Path
-    error: Exception
 
 
 def fix_photos(

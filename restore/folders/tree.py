@@ -1,7 +1,6 @@
 """A folder of photos: which files are photos, which mask belongs to which, where results go."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +20,7 @@ from restore.folders.plan import (
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, compose, drop_extension, real_path
-
-_STARTS = re.compile(  # of files that are pictures by content
-    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
-    rb"|.{4}ftyp(?:heic|heix|avif|mif1)",
-    re.DOTALL,
-)
-_NOT_OURS = ("._", ".restore-")  # notes of a Mac's Finder; files that a killed run left unfinished
+from restore.listing import is_photo, list_files
 
 
 @dataclass(frozen=True)
@@ -132,7 +125,7 @@ def part_of(plan: Plan) -> Plan:
 
 def pair_folder(tree: Tree) -> Plan:
     """Find photos and their masks, and name the results; nothing is refused."""
-    listing = _list_files(tree.folder, _left_out(tree))
+    listing = list_files(tree.folder, _left_out(tree))
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
     photos = [name for name in files if is_photo(tree.folder / name)]
@@ -169,7 +162,7 @@ def _find_masks(tree: Tree, names: Sequence[str]) -> dict[str, list[Path]]:
     if folder is None:
         return {}
     if folder != tree.folder:
-        names = _list_files(folder, [tree.out, tree.folder]).files  # which it may hold
+        names = list_files(folder, [tree.out, tree.folder]).files  # which it may hold
     owner_of = read_pattern(pattern)
     masks: dict[str, list[Path]] = {}
     for name in names:
@@ -218,55 +211,6 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
         names = " and ".join(str(path) for path in chosen)
         raise UsageError(f"{photo} has several masks, {names}; leave one.")
     return chosen[0]
-
-
-# Files -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Listing:
-    files: list[str]  # relative paths with "/", in order
-    links: list[str]
-    failures: list[tuple[str, str]]
-
-
-def _list_files(folder: Path, left_out: Sequence[Path]) -> _Listing:
-    """List the files in a folder and the folders in it, but for those left out."""
-    listing = _Listing([], [], [])
-    hidden = {real_path(path) for path in left_out}
-
-    def relative(path: Path) -> str:
-        return path.relative_to(folder).as_posix()
-
-    def note(error: OSError) -> None:
-        name = relative(Path(error.filename))
-        listing.failures.append((name, f"Can't look into {error.filename}: {error.strerror}."))
-
-    for parent, folders, files in os.walk(folder, onerror=note):
-        here = Path(parent)
-        listing.links.extend(
-            relative(here / name) for name in folders if (here / name).is_symlink()
-        )
-        folders[:] = [name for name in folders if real_path(here / name) not in hidden]
-        listing.files.extend(
-            relative(here / name) for name in files if not name.startswith(_NOT_OURS)
-        )
-    for part in (listing.files, listing.links, listing.failures):
-        part.sort()
-    return listing
-
-
-def is_photo(path: Path) -> bool:
-    """Return whether a file is a photo by its extension or its first bytes."""
-    if path.suffix.lower() in PICTURES:
-        return True
-    try:
-        if not path.is_file():  # reading a pipe would wait for ever
-            return False
-        with path.open("rb") as file:
-            return _STARTS.match(file.read(16)) is not None
-    except OSError:
-        return False
 
 
 def _left_out(tree: Tree) -> list[Path]:
@@ -378,4 +322,4 @@ def _holds_pictures_of_others(out: Path) -> bool:
     """Tell whether a folder holds pictures, but no report of a run that wrote them."""
     if not out.is_dir() or find_reports(out):
         return False
-    return any(is_photo(out / name) for name in _list_files(out, []).files)
+    return any(is_photo(out / name) for name in list_files(out, []).files)

@@ -244,6 +244,23 @@ def test_a_photo_of_a_folder_that_can_not_be_read_does_not_stop_the_others(
     assert [path.name for path in (tmp_path / "marks").rglob("*.png")] == ["b.png"]
 
 
+def test_what_fix_takes_for_a_photo_gets_a_mask(run, photos, fake_restorer, tmp_path) -> None:
+    (photos / "a.jpg").rename(photos / "scan.1")
+    (photos / "sub").rename(photos / ".sub")
+    (photos / "notes.txt").write_text("no picture")
+    ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
+    assert ran.out.count("\n") == 2
+    assert run("fix", photos, "--mask", tmp_path / "marks", "--out", tmp_path / "fixed").code == 0
+    assert {path.name for path in (tmp_path / "fixed").rglob("*")} >= {"scan.1", "b.png"}
+
+
+def test_a_folder_without_photos_has_no_masks(run, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = run("mask", tmp_path / "empty", "--box", "1,1,5,5", "--out", tmp_path / "marks")
+    assert ran.code == 1
+    assert "no photos in" in ran.sentence
+
+
 def test_photos_of_a_folder_get_random_holes_of_their_own(run, photos, tmp_path) -> None:
     words = ["mask", photos, "--preset", "wide", "--seed", 3, "--out"]
     assert run(*words, tmp_path / "a").code == run(*words, tmp_path / "b").code == 0
@@ -257,6 +274,8 @@ def test_photos_of_a_folder_get_random_holes_of_their_own(run, photos, tmp_path)
         ([], "name it with --out"),
         (["--out", "photos/marks"], "among the photos"),
         (["--out", "marks", "--preview", "marks"], "name two folders"),
+        (["--out", "marks", "--preview", "marks/sub"], "name two folders"),
+        (["--out", "marks/sub", "--preview", "marks"], "name two folders"),
         (["--out", "marks", "--size", "9x9"], "leave out --size"),
         (["--out", "old"], "old/a.png exists"),
         (["--out", "marks", "--preview", "old"], "old/a.png exists"),

@@ -79,10 +79,15 @@ def test_a_photo_of_one_pixel_can_be_worn_and_mounted(rng) -> None:
         assert kind(pixel, rng).shape == (1, 1, 3)
 
 
-def draw_tear(slant: float, rough: float = 0) -> np.ndarray:
+def draw_tear(slant: float, rough: float = 0, peeled: float = 0) -> np.ndarray:
     """Return the colours of a torn corner (H, W, 3), NaN where the photo shows."""
     kind = WornRims(
-        torn=1, worn=(0, 0), corner=(0.2, 0.2), slant=(slant, slant), rough=(rough, rough)
+        torn=1,
+        peeled=peeled,
+        worn=(0, 0),
+        corner=(0.2, 0.2),
+        slant=(slant, slant),
+        rough=(rough, rough),
     )
     layer = kind.draw(200, 300, np.random.default_rng(4))
     return np.where(layer.opacity[..., None] == 1, layer.color, np.nan)
@@ -98,6 +103,14 @@ def test_paper_shows_along_a_slanting_tear() -> None:
     assert (bare >= np.min(PAPERS, axis=0) - 1).all() and (bare <= np.max(PAPERS, axis=0) + 1).all()
     wide = ~np.isnan(draw_tear(0.1)).any(axis=2)
     assert wide.sum() > gone.sum() + 3 * len(bare)
+
+
+def test_a_peeled_corner_is_bare_where_a_torn_one_is_gone() -> None:
+    torn, peeled = draw_tear(0.02), draw_tear(0.02, peeled=1)
+    assert np.array_equal(np.isnan(torn), np.isnan(peeled))
+    bare = peeled[~np.isnan(peeled).any(axis=2)]
+    assert (bare >= np.min(PAPERS, axis=0) - 1).all() and (bare <= np.max(PAPERS, axis=0) + 1).all()
+    assert len(np.unique(bare, axis=0)) > 10, "paper is not even"
 
 
 def test_fibres_show_in_rough_paper() -> None:

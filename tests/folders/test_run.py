@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from restore.errors import RestoreError, UsageError
-from restore.folders import Failure, FixOptions, fix_photos
+from restore.folders import FixOptions, fix_photos
+from restore.outputs import Failure
 
 
 def read(path: Path) -> np.ndarray:

@@ -1,0 +1,70 @@
+"""Which files of a folder are photos."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore.image import PICTURES, real_path
+
+_STARTS = re.compile(  # of files that are pictures by content
+    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
+    rb"|.{4}ftyp(?:heic|heix|avif|mif1)",
+    re.DOTALL,
+)
+_NOT_OURS = ("._", ".restore-")  # notes of a Mac's Finder; files that a killed run left unfinished
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder of photos holds.
+
+    Attributes:
+        files: relative paths with "/", in order.
+        links: folders that are links and are not followed.
+        failures: folders that can't be read as a path and a sentence.
+    """
+
+    files: list[str]
+    links: list[str]
+    failures: list[tuple[str, str]]
+
+
+def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
+    """List the files in a folder and the folders in it, but for those left out."""
+    listing = Listing([], [], [])
+    hidden = {real_path(path) for path in left_out}
+
+    def relative(path: Path) -> str:
+        return path.relative_to(folder).as_posix()
+
+    def note(error: OSError) -> None:
+        name = relative(Path(error.filename))
+        listing.failures.append((name, f"Can't look into {error.filename}: {error.strerror}."))
+
+    for parent, folders, files in os.walk(folder, onerror=note):
+        here = Path(parent)
+        listing.links.extend(
+            relative(here / name) for name in folders if (here / name).is_symlink()
+        )
+        folders[:] = [name for name in folders if real_path(here / name) not in hidden]
+        listing.files.extend(
+            relative(here / name) for name in files if not name.startswith(_NOT_OURS)
+        )
+    for part in (listing.files, listing.links, listing.failures):
+        part.sort()
+    return listing
+
+
+def is_photo(path: Path) -> bool:
+    """Return whether a file is a photo by its extension or its first bytes."""
+    if path.suffix.lower() in PICTURES:
+        return True
+    try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return _STARTS.match(file.read(16)) is not None
+    except OSError:
+        return False
