@@ -10,13 +10,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import cv2
 import numpy as np
 
-from restore.degradations import find_fading
 from restore.errors import RestoreError, UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo
 from restore.folders.repairer import GROW, Repairer
+from restore.folders.tones import is_unfaded
 from restore.image import (
     MAX_PIXELS,
     Mask,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2**30  # of a photo's file or a mask's
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
-TONES = (32, 32)  # cells whose tones are compared
-OTHER_TONE = 5  # levels by which that of most cells has changed
 MUCH_DAMAGE = 0.2  # share of the photo: more is seldom found in old ones, so it should be looked at
 
 MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
@@ -152,6 +149,7 @@ class Opened:
         hole: (H, W) {0, 1}, 1 is the hole; None where the whole photo is to be mended.
         warnings: sentences that tell where the result should be looked at.
         share: of the photo that is filled; None where it is only mended.
+        damage: (H, W) {0, 1}, 1 is what was found and is filled; None where nothing was looked for.
     """
 
     job: Job
@@ -159,6 +157,7 @@ class Opened:
     hole: Mask | None
     warnings: tuple[str, ...]
     share: float | None = None
+    damage: Mask | None = None
 
 
 def fix_job(
@@ -258,7 +257,7 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
             f"{fixer.share:.0%} of {path} is taken for damage and filled; look at that with "
             f"restore mask {path} --find {options.find} --preview look.png.",
         )
-    return fixer, replace(opened, warnings=sentences, share=fixer.share)
+    return fixer, replace(opened, warnings=sentences, share=fixer.share, damage=fixer.damage)
 
 
 def tell_of_fading(
@@ -269,17 +268,13 @@ def tell_of_fading(
     Returns:
         The photo with the warning among its own.
     """
-    if options.keep_fading or opened.hole is not None or find_fading(opened.photo.pixels) is None:
+    if options.keep_fading or opened.hole is not None:
         return opened
-    before, after = (
-        cv2.resize(photo.pixels, TONES, interpolation=cv2.INTER_AREA).astype(np.int16)
-        for photo in (opened.photo, fixed)
-    )
     sentence = (
         f"{opened.job.photo} looked faded and got its colour and depth back; --keep-fading leaves "
         "it as pale as it is."
     )
-    if np.median(abs(after - before)) <= OTHER_TONE or sentence in opened.warnings:
+    if sentence in opened.warnings or not is_unfaded(opened.photo, fixed, opened.damage):
         return opened
     tell(sentence)
     return replace(opened, warnings=(*opened.warnings, sentence))
