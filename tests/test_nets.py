@@ -130,6 +130,21 @@ def test_an_untrained_generator_returns_its_base(name: str) -> None:
     assert torch.equal(_run(whole, photo, torch.ones_like(mask)), photo)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (96, 160), (256, 320)])
+def test_push_pull_is_the_same_on_any_number_of_threads(size: tuple[int, int]) -> None:
+    rng, usual = torch.Generator().manual_seed(1), torch.get_num_threads()
+    photo = torch.rand(2, 3, *size, generator=rng)
+    mask = (torch.rand(2, 1, *size, generator=rng) > 0.2).float()
+    fills = []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            fills.append(push_pull(photo, mask))
+    finally:
+        torch.set_num_threads(usual)
+    assert all(torch.equal(fill, fills[0]) for fill in fills)
+
+
 def test_push_pull_keeps_what_is_known_and_blends_what_is_not() -> None:
     mask = _hole(50, 70)
     flat = torch.full((1, 3, 50, 70), 0.3)

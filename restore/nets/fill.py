@@ -1,5 +1,7 @@
 """Push-pull: a smooth first fill of a hole, without learning, in a few milliseconds."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,9 +33,20 @@ def push_pull(damaged: Tensor, mask: Tensor) -> Tensor:
     colour, share = colour.mean((2, 3), keepdim=True), share.mean((2, 3), keepdim=True)
     fill = torch.where(share > 0, colour / share.clamp_min(1e-8), 0.5)
     for colour, share in reversed(pyramid):
-        above = F.interpolate(fill, size=colour.shape[-2:], mode="bilinear", align_corners=False)
+        above = _enlarge(fill, colour.shape[-2:])
         own = colour / share.clamp_min(1e-8)
         # A cell with any share of known pixels trusts them more than its own size would say.
         trust = share.sqrt()
         fill = above + trust * (own - above)
     return fill
+
+
+def _enlarge(fill: Tensor, size: Sequence[int]) -> Tensor:
+    """Return a fill (N, C, H, W) enlarged bilinearly to (height, width).
+
+    Each channel goes by itself: of three together PyTorch rounds otherwise on one thread than on
+    several, and a photo would not come out the same beside others.
+    """
+    planes = fill.flatten(0, 1).unsqueeze(1)
+    large = F.interpolate(planes, size=size, mode="bilinear", align_corners=False)
+    return large.squeeze(1).unflatten(0, fill.shape[:2])
