@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
+from numbers import Real
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,7 @@ THRESHOLD = 0.5  # probability from which on a pixel counts as damaged
 LARGEST_SIDE = 640  # pixels; see `largest_side`, of a checkpoint that does not tell
 SMALLEST_SIDE = 256  # pixels; real scratches of a photo of this size are found best as it is
 LARGEST = 2**24  # pixels that a small photo is enlarged to
+MOST_ENLARGED = 8  # times; in smaller ones nothing is found, and strips would become huge
 LARGEST_TILE = 1024  # pixels, side, without the overlap
 
 
@@ -71,8 +73,8 @@ class Detector:
             RestoreError: there is not enough memory.
         """
         threshold = THRESHOLD if threshold is None else threshold
-        if not 0 <= threshold <= 1:
-            raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold}.")
+        if not isinstance(threshold, Real) or not 0 <= threshold <= 1:
+            raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold!r}.")
         return grow_mask(mask_from_chances(self.rate(photo), threshold), grow)
 
     def rate(self, photo: Pixels) -> Plane:
@@ -111,7 +113,7 @@ class Detector:
         """Return a photo, enlarged where it is smaller than all that were learned from."""
         height, width = photo.shape[:2]
         side = min(SMALLEST_SIDE, self.settings.size)
-        factor = min(side / min(height, width), sqrt(LARGEST / (height * width)))
+        factor = min(side / min(height, width), MOST_ENLARGED, sqrt(LARGEST / (height * width)))
         if factor <= 1:
             return photo
         size = (round(factor * width), round(factor * height))

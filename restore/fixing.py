@@ -5,17 +5,19 @@ from typing import Protocol
 
 import numpy as np
 
+from restore.errors import UsageError
 from restore.image import (
     AnyPixels,
     Mask,
     Photo,
     Pixels,
+    check_alpha,
     cover_hidden,
     encode_finely,
     enlarge,
     replace_pixels,
 )
-from restore.masks import grow_mask
+from restore.masks import grow_mask, hole_share
 
 LARGEST_HOLE = 0.95  # share of a photo: above it there is nothing to go by
 UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
@@ -36,6 +38,22 @@ class Fixer(Protocol):
         """See `restore.restorer.Restorer.fix`."""
 
 
+class Finder(Protocol):
+    """What finds damage: a `Detector`."""
+
+    def find(self, photo: Pixels, *, threshold: float | None = None, grow: int = 0) -> Mask:
+        """See `restore.detector.Detector.find`."""
+
+
+def find_damage(
+    finder: Finder, photo: Photo, *, threshold: float | None = None, grow: int = 0
+) -> Mask:
+    """Return the damage of what is visible of a photo, (H, W) {0, 1}, 1 is the hole."""
+    shown = cover_hidden(photo.pixels, photo.alpha)
+    found = finder.find(shown, threshold=threshold, grow=grow)
+    return found if photo.alpha is None else found & (photo.alpha > 0)
+
+
 def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 0) -> Photo:
     """Return the photo fixed, ready to be written; itself where there is nothing to do.
 
@@ -50,10 +68,20 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         seed: of the fill.
 
     Raises:
-        UsageError, RestoreError: as `restore.restorer.Restorer.fix`.
+        UsageError: nearly everything is hole, or as `restore.restorer.Restorer.fix`.
+        RestoreError: as that.
     """
-    if mask is not None and not mask.any():
-        return photo
+    check_alpha(photo.alpha, photo.pixels.shape)
+    if mask is None and photo.alpha is not None and not photo.alpha.any():
+        return photo  # of which nothing is visible
+    if mask is not None:
+        if not (share := hole_share(mask)):
+            return photo
+        if share > LARGEST_HOLE:
+            raise UsageError(
+                f"The hole is {share:.1%} of the photo, and at most {LARGEST_HOLE:.0%} can be "
+                "filled."
+            )
     pixels = _take_pixels(fixer, photo)
     shown = cover_hidden(pixels, photo.alpha)
     unknown = mask if mask is None else find_unknown(mask, photo.alpha)

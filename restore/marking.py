@@ -12,12 +12,12 @@ import numpy as np
 
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
+from restore.fixing import find_damage
 from restore.image import (
     Mask,
     Photo,
     check_held,
     check_target,
-    cover_hidden,
     format_of,
     read_image,
     real_path,
@@ -93,8 +93,7 @@ class Damage(Marker):
 
     def mark(self, photo: Photo, name: str) -> Mask:
         """Return a mask of the damage."""
-        shown = cover_hidden(photo.pixels, photo.alpha)
-        return self._loaded.find(shown, threshold=self.threshold)
+        return find_damage(self._loaded, photo, threshold=self.threshold)
 
 
 @dataclass(frozen=True)

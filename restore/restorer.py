@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from operator import index
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,14 @@ from torch import Tensor
 from restore.adapting import adapt_generator
 from restore.assets import checkpoint_path, is_natural, natural_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, free_memory, memory_errors, one_thread, pick_device
+from restore.device import autocast, free_memory, memory_errors, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
 from restore.fixing import fix_photo
 from restore.image import AnyPixels, Photo, Pixels, check_pixels, to_tensor
 from restore.mending import Mender, check_scale
 from restore.nets import RESTORERS, RestorerGenerator
+from restore.seeded import read_seed
 from restore.windows import Steps, Window, follow
 
 # What is flipped to mend a photo more than once: nothing, left and right, up and down, both.
@@ -143,7 +144,7 @@ class Restorer:
                 f"fix_photo takes what read_image returns, not {type(photo).__name__}; fix takes "
                 "arrays."
             )
-        _read_seed(seed)
+        read_seed(seed)
         hole = None if mask is None else _read_mask(photo.pixels, mask)
         return fix_photo(self, photo, hole, seed)
 
@@ -166,15 +167,16 @@ class Restorer:
             RestoreError: the network that LPIPS measures with is not on disk, or there is not
                 enough memory.
         """
-        if not 0 < seconds < inf:
+        if not isinstance(seconds, Real) or not 0 < seconds < inf:
             raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
-        if next(self.steps(photo, mask, seed), None) is None:
-            return self  # nothing is asked of the generator
+        steps = self.steps(photo, mask, seed)
         hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
         pixels = to_tensor(photo).to(self.device)
         try:
+            if next(steps, None) is None:
+                return self  # nothing is asked of the generator
             with memory_errors():
                 adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
         except MemoryError:
@@ -188,7 +190,7 @@ class Restorer:
 
         So the windows of several photos can be restored side by side.
         """
-        seed = _read_seed(seed)
+        seed = read_seed(seed)
         if self.settings.task == "mend":
             check_pixels(photo, deep=True)
             if mask is None:
@@ -211,9 +213,7 @@ class Restorer:
             )
         )
         with memory_errors(), torch.inference_mode(), autocast(self.device):
-            # Interpolation on a CPU rounds in another way on one thread than on several.
-            with one_thread():
-                base = self.generator.make_base(pixels, bare)
+            base = self.generator.make_base(pixels, bare)
             restored = self._improve(base, unknown, noise)
         return list(restored.float().cpu().split(1))
 
@@ -243,8 +243,8 @@ def _mix(
     path: Path, settings: Header, faithful: RestorerGenerator, natural: float
 ) -> RestorerGenerator:
     """Return a generator whose weights lie between those of two checkpoints."""
-    if not 0 <= natural <= 1:
-        raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural:g}.")
+    if not isinstance(natural, Real) or not 0 <= natural <= 1:
+        raise UsageError(f"'natural' goes from 0 (faithful) to 1, not {natural!r}.")
     if is_natural(path):
         raise UsageError(f"{settings.name} is natural already; leave out 'natural'.")
     other = natural_path(path)
@@ -260,16 +260,6 @@ def _mix(
         for weight, end in zip(faithful.parameters(), generator.parameters(), strict=True):
             weight.lerp_(end, natural)
     return faithful
-
-
-def _read_seed(seed: int) -> int:
-    try:
-        seed = index(seed)  # PyTorch takes no integers of NumPy
-    except TypeError:
-        raise UsageError(f"A seed is a whole number, not {seed!r}.") from None
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"A seed is a whole number from 0 to 2**63 - 1, not {seed}.")
-    return seed
 
 
 def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:

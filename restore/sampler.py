@@ -17,6 +17,7 @@ from restore.image import Pixels, to_pixels, to_tensor
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import Growing
 from restore.nets.levels import level_sizes
+from restore.seeded import read_seed
 from restore.tables import look_up
 
 BATCH = 64  # pictures drawn at once
@@ -24,7 +25,7 @@ REACH = 3.0  # of N(0, 1): a traversal goes this far to both sides
 Label = str | int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sampler:
     """A generator that is ready to use: `Sampler.load("digits").draw(count=8, label=7)`.
 
@@ -205,12 +206,10 @@ class Sampler:
 
     def draw_noise(self, seed: int, number: int = 0) -> Tensor:
         """Return the noise (1, D) of a sample, N(0, 1), from the seed and its number alone."""
-        if not 0 <= seed < 2**32 or number < 0:  # else another seed would have the same numbers
-            raise UsageError(
-                f"A seed is 0 to {2**32 - 1}, a number 0 or more, not {seed} and {number}."
-            )
+        if number < 0:
+            raise UsageError(f"A number of a sample is 0 or more, not {number}.")
         shape = self.generator.noise_shape(1)
-        values = np.random.default_rng([seed, number]).standard_normal(shape, np.float32)
+        values = np.random.default_rng([read_seed(seed), number]).standard_normal(shape, np.float32)
         return torch.from_numpy(values)
 
     def _between(self, start: Tensor, end: Tensor, share: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 import os
 from math import inf
+from operator import index
 from typing import Annotated
 
 import cv2
@@ -14,6 +15,7 @@ from restore.image import Plane
 Rng = np.random.Generator
 
 WIDEST_LINE = 32_767  # pixels; OpenCV draws no wider one
+SEEDS = 2**32  # as many as NumPy keeps apart
 MOST = 100_000  # strokes, boxes, specks or letters; more would take hours
 
 
@@ -39,6 +41,21 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[tuple[float, float], within(0, 1)]
 
 
+def read_seed(seed: int) -> int:
+    """Return a seed as a plain integer, also of NumPy's.
+
+    Raises:
+        UsageError: it is no whole number, or not 0 to 2³² - 1; above, another would draw the same.
+    """
+    try:
+        number = index(seed)
+    except TypeError:
+        raise UsageError(f"A seed is a whole number, not {seed!r}.") from None
+    if not 0 <= number < SEEDS:
+        raise UsageError(f"A seed is a whole number from 0 to {SEEDS - 1}, not {number}.")
+    return number
+
+
 def make_rng(seed: int, name: str) -> Rng:
     """Return the generator of one photo, from the seed and its relative path with "/".
 
@@ -46,11 +63,9 @@ def make_rng(seed: int, name: str) -> Rng:
     its name, so that it gets what it gets at the top of a folder, but not in a sub-folder of one.
 
     Raises:
-        UsageError: the seed is not 0 to 2³² - 1; others would draw what one of these does.
+        UsageError: see `read_seed`.
     """
-    if not 0 <= seed < 2**32:
-        raise UsageError(f"A seed is 0 to {2**32 - 1}, not {seed}.")
-    return np.random.default_rng([seed, *os.fsencode(name)])
+    return np.random.default_rng([read_seed(seed), *os.fsencode(name)])
 
 
 def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:

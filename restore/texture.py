@@ -38,7 +38,7 @@ ALONG, INWARDS = 0.7, 2.0  # pixels that a step at the rim is evened out over, s
 CHUNK = 65536  # pixels compared at a time, for the sake of memory
 
 # What would take more time or memory than a fill is worth is left alone.
-LARGEST = 2**22  # pixels of the photo
+LARGEST = 2**22  # pixels of what is looked at
 LARGEST_HOLE = 2**20  # pixels
 MOST_PAIRS = 2**25  # of a pixel and a source, compared at the smallest size
 

@@ -112,8 +112,28 @@ def test_a_jpeg_is_compressed_finely_only_where_it_was_mended(
     coarse = Photo(pixels, format="JPEG", encoding={"qtables": [[99] * 64, [99] * 64]})
     write_image(path, pixels, coarse, overwrite=True)
     photo = read_image(path)
-    fixed = fix_photo(Inverter(mends), photo, np.ones((40, 30), np.uint8))
+    hole = np.ones((40, 30), np.uint8)
+    hole[:8] = 0
+    fixed = fix_photo(Inverter(mends), photo, hole)
     assert ("qtables" not in fixed.encoding) == mends
+
+
+def test_a_photo_of_which_nothing_is_visible_is_itself(pixels: np.ndarray) -> None:
+    photo = Photo(pixels, alpha=np.zeros((40, 30), np.uint8))
+    assert fix_photo(Inverter(mends=True), photo) is photo
+
+
+def test_a_hole_of_nearly_everything_is_refused(pixels: np.ndarray) -> None:
+    hole = np.ones((40, 30), np.uint8)
+    hole[0, 0] = 0
+    with pytest.raises(UsageError, match=r"99\.9% of the photo, and at most 95%"):
+        fix_photo(Inverter(), Photo(pixels), hole)
+
+
+@pytest.mark.parametrize("alpha", [np.ones((3, 4), np.uint8), np.ones((40, 30)), [1]])
+def test_what_is_no_transparency_is_refused(pixels: np.ndarray, alpha: object) -> None:
+    with pytest.raises(UsageError, match="transparency of a photo"):
+        fix_photo(Inverter(), Photo(pixels, alpha=alpha))
 
 
 def test_what_is_invisible_near_a_hole_is_unknown() -> None:

@@ -157,7 +157,7 @@ def test_what_can_not_be_drawn_is_told(faces: Sampler, digits: Sampler) -> None:
         faces.draw(1, truncation=1.5)
     with pytest.raises(UsageError, match="not -1"):
         faces.draw(-1)
-    with pytest.raises(UsageError, match="0 or more, not -2"):
+    with pytest.raises(UsageError, match="from 0 to 4294967295, not -2"):
         faces.draw(1, seed=-2)
     with pytest.raises(UsageError, match="5 dimensions, 0 to 4; there is no 5"):
         faces.traverse(5, 3)
@@ -234,6 +234,12 @@ def test_a_sampler_stopped_while_pictures_grew_draws_what_it_learned(
 
 
 def test_no_seed_draws_the_pictures_of_another(faces: Sampler) -> None:
-    for seed, number in ((2**32, 0), (-1, 0), (0, -1)):
-        with pytest.raises(UsageError, match="A seed is 0 to 4294967295"):
-            faces.draw_noise(seed, number)
+    for seed in (2**32, -1):
+        with pytest.raises(UsageError, match="from 0 to 4294967295"):
+            faces.draw_noise(seed)
+    with pytest.raises(UsageError, match="A number of a sample is 0 or more"):
+        faces.draw_noise(0, -1)
+
+
+def test_a_sampler_is_a_key(faces: Sampler) -> None:
+    assert {faces: 1}[faces] == 1

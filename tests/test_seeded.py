@@ -5,7 +5,7 @@ import pytest
 
 from restore.config import Settings, validate
 from restore.errors import UsageError
-from restore.seeded import Length, draw_count, draw_smooth, make_rng
+from restore.seeded import Length, draw_count, draw_smooth, make_rng, read_seed
 
 
 class Widths(Settings):
@@ -38,5 +38,12 @@ def test_smooth_noise_has_the_grain_that_was_asked_for() -> None:
 
 
 def test_no_seed_draws_as_another() -> None:
-    with pytest.raises(UsageError, match="A seed is 0 to"):
+    with pytest.raises(UsageError, match="from 0 to 4294967295"):
         make_rng(1 + 97 * 2**32, "b")
+
+
+def test_seeds_are_whole_numbers_of_any_kind() -> None:
+    assert read_seed(np.uint32(7)) == 7
+    for seed in (1.5, "2"):
+        with pytest.raises(UsageError, match="whole number, not"):
+            read_seed(seed)

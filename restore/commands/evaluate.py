@@ -127,7 +127,8 @@ def evaluate(
     if sheet is not None:
         from restore.draw import check_sheet
 
-        check_sheet(sheet, data, *([Path(mask)] if mask else []), overwrite=overwrite)
+        inputs = [Path(path) for path in (data, mask, damaged) if path]
+        check_sheet(sheet, *inputs, overwrite=overwrite)
     reading: dict[str, Any] = {"seed": seed, "limit": limit, "last": last, "warn": say}
     if task == "generate":
         from restore.resemblance import score

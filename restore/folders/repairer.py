@@ -1,23 +1,15 @@
 """Old photos without a mask: their damage is found and filled, and then the whole is mended."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from restore.errors import UsageError
-from restore.fixing import LARGEST_HOLE, Fixer
-from restore.image import AnyPixels, Mask, Photo, Pixels, cover_hidden, to_eight_bits
+from restore.fixing import LARGEST_HOLE, Finder, Fixer, find_damage
+from restore.image import AnyPixels, Mask, Photo, to_eight_bits
 from restore.masks import hole_share
 
 GROW = 2  # pixels by which what is found is widened, since damage has soft rims
-
-
-class Finder(Protocol):
-    """What finds damage: a `Detector`."""
-
-    def find(self, photo: Pixels, *, threshold: float | None = None, grow: int = 0) -> Mask:
-        """See `restore.detector.Detector.find`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +44,8 @@ class Repairer:
         Raises:
             UsageError: nearly everything is damage.
         """
-        return replace(self, damage=self._find(cover_hidden(photo.pixels, photo.alpha)))
+        damage = find_damage(self.finder, photo, threshold=self.threshold, grow=self.grow)
+        return replace(self, damage=self._check(damage))
 
     @property
     def share(self) -> float:
@@ -80,16 +73,18 @@ class Repairer:
     def _fill_damage(self, photo: AnyPixels, seed: int) -> AnyPixels:
         """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
-        hole = self._find(shown) if self.damage is None else self.damage
+        hole = self.damage
+        if hole is None:
+            found = self.finder.find(shown, threshold=self.threshold, grow=self.grow)
+            hole = self._check(found)
         if not hole.any():
             return photo
         filled = self.filler.fix(shown, hole, seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
         return np.where(hole[..., None] == 1, filled * scale, photo)
 
-    def _find(self, photo: Pixels) -> Mask:
-        """Return the damage of a photo as a mask; refuse what can't be filled."""
-        hole = self.finder.find(photo, threshold=self.threshold, grow=self.grow)
+    def _check(self, hole: Mask) -> Mask:
+        """Return the damage of a photo; refuse what can't be filled."""
         if (share := hole_share(hole)) > LARGEST_HOLE:
             less = "widen it by less, or " if self.grow else ""
             raise UsageError(

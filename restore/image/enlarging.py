@@ -50,6 +50,7 @@ def cover_hidden(samples: AnyPixels, alpha: Pixels | None) -> AnyPixels:
         hidden, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     visible = np.flatnonzero(hidden == 0)
-    place = np.empty(len(visible) + 1, np.int64)  # of the pixel that a label, from 1 on, is for
+    # Of the pixel that a label is for; 0 is what lies too far off for OpenCV, over 65,000 pixels.
+    place = np.full(len(visible) + 1, visible[0], np.int64)
     place[labels.ravel()[visible]] = visible
     return samples.reshape(-1, samples.shape[2])[place[labels]]

@@ -74,9 +74,29 @@ def check_pixels(photo: AnyPixels, *, deep: bool = False) -> None:
         )
 
 
+def check_alpha(alpha: Pixels | None, shape: tuple[int, ...]) -> None:
+    """Refuse what is no transparency of pixels (H, W, ...): (H, W) uint8, or None.
+
+    Raises:
+        UsageError: another shape or type.
+    """
+    if alpha is None:
+        return
+    if not isinstance(alpha, np.ndarray) or alpha.shape != shape[:2] or alpha.dtype != np.uint8:
+        given = f"{alpha.shape} {alpha.dtype}" if isinstance(alpha, np.ndarray) else repr(alpha)
+        raise UsageError(
+            f"The transparency of a photo of {shape[:2]} must be (height, width) uint8 of its "
+            f"size, not {given}."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo as displayed, and what its file must keep."""
+    """A photo as displayed, and what its file must keep.
+
+    Its arrays are not to be written to, and those of most files can't be: change a copy, and take
+    that for a photo like this one (`dataclasses.replace`).
+    """
 
     pixels: Pixels  # (H, W, 3) uint8 RGB, orientation applied
     alpha: Pixels | None = None  # (H, W) uint8, 0 is transparent

@@ -47,6 +47,7 @@ from restore.image.photo import (
     DeepPixels,
     Photo,
     Pixels,
+    check_alpha,
     check_pixels,
     check_sides,
     format_of,
@@ -91,6 +92,13 @@ def write_image(
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
+    if not isinstance(like, Photo):
+        raise UsageError(
+            f"'like' is what read_image returns, not a {type(like).__name__}; for pixels of no "
+            "file take Photo(pixels)."
+        )
+    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
+        raise UsageError(f"A quality is a whole number from 1 to 100, not {quality!r}.")
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
@@ -112,11 +120,7 @@ def write_image(
 def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
     """Refuse arrays that would be written as something else than they show."""
     check_pixels(pixels, deep=True)
-    if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != np.uint8):
-        raise UsageError(
-            f"The transparency of a photo of {pixels.shape[:2]} must be (height, width) uint8 of "
-            f"its size, not {alpha.shape} {alpha.dtype}."
-        )
+    check_alpha(alpha, pixels.shape)
 
 
 def check_held(path: Path, shape: tuple[int, ...], like: Photo, alpha: Pixels | None) -> None:

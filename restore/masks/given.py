@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import reduce
+from numbers import Real
 from pathlib import Path
 
 import cv2
@@ -250,8 +251,8 @@ def grow_mask(mask: Mask, pixels: int) -> Mask:
     Raises:
         UsageError: a negative number.
     """
-    if pixels < 0:
-        raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels}.")
+    if not isinstance(pixels, Real) or not pixels >= 0:
+        raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels!r}.")
     if pixels == 0 or not mask.any():
         return mask
     distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -1,13 +1,14 @@
 """From a photo's file to the page on which it is painted, and back to files."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 
 from restore.assets import checkpoint_path
 from restore.errors import UsageError
+from restore.fixing import find_damage
 from restore.folders import (
     FixOptions,
     Opened,
@@ -17,7 +18,7 @@ from restore.folders import (
     write_result,
 )
 from restore.folders.report import hash_file
-from restore.image import Mask, Photo, cover_hidden, drop_extension
+from restore.image import Mask, Photo, drop_extension, real_path
 from restore.masks import read_mask, write_mask
 from restore.web.retouching import Retouching
 from restore.web.server import PaintServer
@@ -81,7 +82,7 @@ def open_page(
         Retouching(restorer, opened.photo, options.seed),
         name=photo.name,
         save=_Saver(opened, options),
-        save_mask=_MaskSaver(photo, options.overwrite),
+        save_mask=_MaskSaver(photo, [*job.results, options.mask], options.overwrite),
         painted=painted if painted is not None and painted.any() else None,
         port=port,
     )
@@ -92,8 +93,7 @@ def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
 
     assert options.find is not None
     detector = Detector.load(options.find, device=device)
-    shown = cover_hidden(photo.pixels, photo.alpha)
-    return detector.find(shown, threshold=options.threshold, grow=options.margin)
+    return find_damage(detector, photo, threshold=options.threshold, grow=options.margin)
 
 
 class _Saver:
@@ -112,24 +112,29 @@ class _Saver:
 
 
 class _MaskSaver:
-    """Writes a mask beside the photo to a name that is free, or that it has written to itself."""
+    """Writes a mask beside the photo to a name that is free, or that it has written to itself.
 
-    def __init__(self, photo: Path, overwrite: bool) -> None:
+    What is `taken`, the fixed photo's file and the mask that was given, it never replaces.
+    """
+
+    def __init__(self, photo: Path, taken: Iterable[Path | None], overwrite: bool) -> None:
         self.photo, self.overwrite = photo, overwrite
-        self.path = self._name("")
+        self.taken = {real_path(path) for path in taken if path is not None}
+        self.path = next(path for path in self._names() if real_path(path) not in self.taken)
         self.digest: str | None = None  # of what was written
 
     def __call__(self, mask: Mask) -> str:
         overwrite = self.overwrite or _is_still(self.path, self.digest)
         if not overwrite:
-            numbers = chain([""], (f"-{number}" for number in count(2)))
-            self.path = next(path for path in map(self._name, numbers) if not path.exists())
+            free = (path for path in self._names() if real_path(path) not in self.taken)
+            self.path = next(path for path in free if not path.exists())
         write_mask(self.path, mask, overwrite=overwrite)
         self.digest = hash_file(self.path)
         return str(self.path)
 
-    def _name(self, number: str) -> Path:
-        return self.photo.with_name(f"{drop_extension(self.photo.name)}-mask{number}.png")
+    def _names(self) -> Iterator[Path]:
+        for number in chain([""], (f"-{number}" for number in count(2))):
+            yield self.photo.with_name(f"{drop_extension(self.photo.name)}-mask{number}.png")
 
 
 def _is_still(path: Path, digest: str | None) -> bool:

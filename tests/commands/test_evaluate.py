@@ -122,6 +122,8 @@ def test_a_mender_is_scored_on_photos_that_were_damaged(run, photos: Path, tmp_p
     assert [line["method"] for line in means] == ["damaged", "ours"]
     assert means[0]["count"] == len(list(damaged.iterdir())) > 0
     words = ["--damaged", damaged, "--degrade", "noisy"]
+    ran = run("evaluate", "mend", photos, *words[:2], "--sheet", damaged / "sheet.png")
+    assert ran.code == 2 and "sheet" in ran.sentence
     assert "--damaged FOLDER" in run("evaluate", "mend", photos, *words).sentence
     assert "leave out" in run("evaluate", "inpaint", photos, *words[:2]).sentence
 

@@ -124,7 +124,7 @@ def bright_detector(monkeypatch) -> None:
     """A detector that takes what is white for damage stands in for every checkpoint."""
 
     class Bright:
-        def find(self, photo: np.ndarray, *, threshold: float | None) -> np.ndarray:
+        def find(self, photo: np.ndarray, *, threshold: float | None, grow: int) -> np.ndarray:
             return (photo.min(axis=2) >= 255 * (threshold or 0.5)).view(np.uint8)
 
     monkeypatch.setattr("restore.assets.checkpoint_path", lambda name: name)
@@ -151,9 +151,10 @@ def test_damage_is_not_looked_for_in_what_is_invisible(
     pixels[..., 3] = 255
     pixels[10:20] = (255, 255, 255, 0)
     pixels[30] = 255
+    pixels[30, 40:] = 0  # what covers it goes on, as bright as the rest of the line
     assert run("mask", write_picture("p.png", pixels), "--find", "scratches").code == 0
     found = read(tmp_path / "p-mask.png")
-    assert (found[30] == 255).all() and not found[:30].any()
+    assert (found[30, :40] == 255).all() and not found[30, 40:].any() and not found[:30].any()
 
 
 def test_no_mask_is_left_where_its_preview_has_no_folder(run, write_picture, tmp_path) -> None:

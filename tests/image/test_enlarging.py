@@ -33,3 +33,9 @@ def test_a_cut_out_is_enlarged_without_a_dark_fringe(square) -> None:
     larger = enlarge(Photo(pixels, alpha=alpha), 2)
     assert larger.alpha is not None
     assert (larger.pixels[larger.alpha > 0] == 230).all()
+
+
+def test_what_is_very_far_from_the_visible_is_covered() -> None:
+    pixels, alpha = np.zeros((2, 66_000, 3), np.uint8), np.zeros((2, 66_000), np.uint8)
+    pixels[:, :9], alpha[:, :9] = 200, 255
+    assert (cover_hidden(pixels, alpha) == 200).all()

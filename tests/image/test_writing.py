@@ -383,3 +383,17 @@ def test_the_size_in_the_exif_is_that_of_the_pixels(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.png") as picture:
         inner = picture.getexif().get_ifd(0x8769)
     assert (inner[40962], inner[40963]) == (10, 8)
+
+
+@pytest.mark.parametrize("quality", [0, 101, -5, "high", 80.5])
+def test_what_is_no_quality_is_refused(tmp_path, quality: object) -> None:
+    pixels = np.zeros((8, 9, 3), np.uint8)
+    with pytest.raises(UsageError, match="from 1 to 100"):
+        write_image(tmp_path / "a.jpg", pixels, Photo(pixels), quality=quality)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("like", [None, np.zeros((8, 9, 3), np.uint8)])
+def test_a_photo_is_written_like_a_photo(tmp_path, like: object) -> None:
+    with pytest.raises(UsageError, match=r"Photo\(pixels\)"):
+        write_image(tmp_path / "a.png", np.zeros((8, 9, 3), np.uint8), like)

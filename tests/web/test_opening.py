@@ -92,6 +92,22 @@ def test_masks_get_names_that_are_free(open_it, photo: Path) -> None:
     assert np.array_equal(np.asarray(Image.open(taken)), HOLE * 255)
 
 
+@pytest.mark.parametrize("taken", ["result", "mask"])
+def test_a_saved_mask_replaces_neither_the_result_nor_the_mask_given(
+    open_it, photo: Path, write_picture, taken: str
+) -> None:
+    path = str(photo.with_name("photo-mask.png"))
+    options: dict[str, Any] = {"out": path}
+    if taken == "mask":
+        options = {"mask": write_picture("photo-mask.png", HOLE * 255)}
+    page = open_it(overwrite=True, **options)
+    page.retouching.fill(HOLE)
+    page.save_photo()
+    before = Path(path).read_bytes()
+    assert page.save_mask(HOLE * 0) == str(photo.with_name("photo-mask-2.png"))
+    assert Path(path).read_bytes() == before
+
+
 def test_a_mask_to_begin_with_is_painted(open_it, mask_file: Path) -> None:
     assert open_it().painted is None
     assert np.array_equal(open_it(mask=mask_file).painted, HOLE)
