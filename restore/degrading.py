@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restore.degradations import Degradation
 from restore.image import cover_hidden, encode_finely, read_image, write_image
-from restore.outputs import Failure, Job, plan_outputs
+from restore.outputs import Failure, Job, list_photos, plan_outputs
 from restore.seeded import make_rng
 
 
@@ -33,21 +33,20 @@ def degrade_photos(
         degradation: a kind or a chain.
         seed: another one spoils otherwise.
         overwrite: whether results that exist are replaced.
-        warn: is told what a file will not be again, as CMYK.
+        warn: is told what a file will not be again, as CMYK, and of folders that are passed over.
 
     Yields:
-        A job for each result as soon as it is written, and a failure for each photo without one.
+        A job for each result as soon as it is written, and a failure for each photo without one and
+        each folder that can't be looked into.
 
     Raises:
         UsageError: a result exists, or would lie among the photos; then nothing has been written.
-        RestoreError: no such folder, or no photo in it.
+        RestoreError: no photo in the folder.
     """
-    photos = None
-    if source.is_dir():
-        from restore.data import list_photos  # brings torch, which takes seconds
-
-        photos = list_photos(source, warn)
-    for job in plan_outputs(source, out, photos, overwrite=overwrite):
+    photos, failures = list_photos(source, warn) if source.is_dir() else (None, [])
+    jobs = plan_outputs(source, out, photos, overwrite=overwrite)
+    yield from failures
+    for job in jobs:
         try:
             photo = read_image(job.photo)
             if photo.warning:

@@ -13,6 +13,7 @@ _STARTS = re.compile(  # of files that are pictures by content
     rb"|.{4}ftyp(?:heic|heix|avif|mif1)",
     re.DOTALL,
 )
+REPORT = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")  # in a folder of results
 _NOT_OURS = ("._", ".restore-")  # notes of a Mac's Finder; files that a killed run left unfinished
 
 
@@ -23,17 +24,19 @@ class Listing:
     Attributes:
         files: relative paths with "/", in order.
         links: folders that are links and are not followed.
+        results: folders that hold the results of an earlier run, which are no photos to fix.
         failures: folders that can't be read as a path and a sentence.
     """
 
     files: list[str]
     links: list[str]
+    results: list[str]
     failures: list[tuple[str, str]]
 
 
 def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
-    """List the files in a folder and the folders in it, but for those left out."""
-    listing = Listing([], [], [])
+    """List the files in a folder and the folders in it, but for those left out and results."""
+    listing = Listing([], [], [], [])
     hidden = {real_path(path) for path in left_out}
 
     def relative(path: Path) -> str:
@@ -45,6 +48,10 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
 
     for parent, folders, files in os.walk(folder, onerror=note):
         here = Path(parent)
+        if here != folder and any(REPORT.fullmatch(name) for name in files):
+            listing.results.append(relative(here))
+            folders.clear()
+            continue
         listing.links.extend(
             relative(here / name) for name in folders if (here / name).is_symlink()
         )
@@ -52,7 +59,7 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
         listing.files.extend(
             relative(here / name) for name in files if not name.startswith(_NOT_OURS)
         )
-    for part in (listing.files, listing.links, listing.failures):
+    for part in (listing.files, listing.links, listing.results, listing.failures):
         part.sort()
     return listing
 

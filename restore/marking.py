@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore.draw import draw_mask
-from restore.errors import RestoreError, UsageError
+from restore.errors import UsageError
 from restore.fixing import find_damage
 from restore.image import (
     Mask,
     Photo,
     check_held,
     check_target,
+    compose,
+    drop_extension,
     format_of,
     read_image,
     real_path,
     write_image,
 )
-from restore.listing import is_photo, list_files
 from restore.masks import (
     TOLERANCE,
     Preset,
@@ -33,7 +34,7 @@ from restore.masks import (
     mask_from_color,
     write_mask,
 )
-from restore.outputs import Failure, plan_outputs
+from restore.outputs import Failure, list_photos, plan_outputs
 from restore.seeded import make_rng
 
 if TYPE_CHECKING:
@@ -222,21 +223,18 @@ def mark_photos(
         previews: a folder for the photos with the masks laid over them, or None.
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
-        warn: is told of linked folders, which are not followed.
+        warn: is told of folders that are passed over: links, and results of an earlier run.
 
     Yields:
         What was written for each photo as soon as it is, and a failure for each without a mask
-        and each folder that can't be looked into.
+        of its own and each folder that can't be looked into.
 
     Raises:
-        UsageError: a file exists, would lie among the photos, or would be the mask of two photos;
-            then nothing has been written.
+        UsageError: a file exists or would lie among the photos; then nothing has been written.
         RestoreError: no photo in it.
     """
-    listing = list_files(folder, [])
-    photos = [folder / name for name in listing.files if is_photo(folder / name)]
-    if not photos and not listing.failures:
-        raise RestoreError(f"There are no photos in {folder}.")
+    photos, failures = list_photos(folder, warn)
+    photos, doubles = _part_doubles(photos)
     plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
     jobs = plan(str(out))
     shown: list[Path | None] = [None] * len(jobs)
@@ -249,10 +247,7 @@ def mark_photos(
             )
         shown = [job.out for job in plan(str(previews))]
     marker.prepare()  # what is wrong with it is told once, not for each photo
-    if listing.links:
-        warn(f"Linked folders, not followed: {len(listing.links)}; first {listing.links[0]}.")
-    for name, sentence in listing.failures:
-        yield Failure(folder / name, RestoreError(sentence))
+    yield from (*failures, *doubles)
     for job, preview in zip(jobs, shown, strict=True):
         try:
             for path in filter(None, (job.out, preview)):
@@ -270,3 +265,15 @@ def mark_photos(
             yield Failure(job.photo, error)
         else:
             yield marked
+
+
+def _part_doubles(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
+    """Part photos whose mask would be that of one before, as a.png beside a.jpg, from the rest."""
+    owners: dict[str, Path] = {}
+    failures = []
+    for photo in photos:
+        owner = owners.setdefault(compose(drop_extension(str(photo))).casefold(), photo)
+        if owner != photo:
+            sentence = f"{photo} would have the mask of {owner}; rename one of them."
+            failures.append(Failure(photo, UsageError(sentence)))
+    return list(owners.values()), failures

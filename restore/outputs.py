@@ -1,12 +1,13 @@
 """A photo or a folder of photos, and the file that each becomes: decided before the work begins."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.image import compose, drop_extension, real_path
+from restore.listing import is_photo, list_files
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,30 @@ class Failure:
 
     photo: Path
     error: Exception
+
+
+def list_photos(folder: Path, warn: Callable[[str], None]) -> tuple[list[Path], list[Failure]]:
+    """Return the photos in a folder and the folders in it, and what can't be looked into.
+
+    Args:
+        folder: of any depth.
+        warn: is told of folders that are passed over: links, and results of an earlier run.
+
+    Raises:
+        RestoreError: there are none.
+    """
+    listing = list_files(folder, [])
+    photos = [folder / name for name in listing.files if is_photo(folder / name)]
+    failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
+    if not photos and not failures:
+        raise RestoreError(f"There are no photos in {folder}.")
+    for names, what in (
+        (listing.links, "Linked folders, not followed"),
+        (listing.results, "Folders of results, passed over"),
+    ):
+        if names:
+            warn(f"{what}: {len(names)}; the first is {names[0]}.")
+    return photos, failures
 
 
 def plan_outputs(

@@ -17,13 +17,17 @@ MARGIN = 64  # pixels at the rim of a tile that are left to its neighbour
 RAMP = 32  # pixels over which a tile fades into its neighbour
 OVERLAP = 2 * MARGIN + RAMP
 LEAST_SIDE = 3 * OVERLAP
-MOST_SIDE = 1280  # of a tile; larger ones save little and need memory
+SIDES = (LEAST_SIDE, 640, 960, 1280)  # of tiles; larger ones save little and need memory
 PIXEL_BYTES = 1024  # that a pixel of a tile takes while it is mended, at most
 
 
 def pick_side(memory: int) -> int:
-    """Return the longest side of a tile for so many free bytes, of which it may take a third."""
-    return min(MOST_SIDE, max(LEAST_SIDE, isqrt(memory // (3 * PIXEL_BYTES))))
+    """Return the longest side of a tile for so many free bytes, of which it may take a third.
+
+    It is one of few, so that a photo comes out the same where a little more memory is taken.
+    """
+    side = isqrt(memory // (3 * PIXEL_BYTES))
+    return max((known for known in SIDES if known <= side), default=LEAST_SIDE)
 
 
 @dataclass(frozen=True, eq=False)

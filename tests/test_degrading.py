@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,21 +50,20 @@ def test_a_folder_that_can_not_be_looked_into_is_told(photos, tmp_path, monkeypa
         return original(path)
 
     monkeypatch.setattr(os, "scandir", scan)
-    with pytest.raises(RestoreError, match=r"Can't look into .*sub: Permission denied; change"):
-        degrade(photos, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    failure, job = degrade(photos, tmp_path / "out")
+    assert isinstance(failure, Failure) and isinstance(job, Job)
+    assert re.match(r"Can't look into .*sub: Permission denied", str(failure.error))
 
 
-def test_hidden_folders_are_not_looked_into(photos, tmp_path, monkeypatch) -> None:
-    (photos / ".Trash").mkdir()
-    original = os.scandir
-
-    def scan(path: str) -> object:
-        assert Path(path).name != ".Trash"
-        return original(path)
-
-    monkeypatch.setattr(os, "scandir", scan)
-    assert len(degrade(photos, tmp_path / "out")) == 2
+def test_what_fix_takes_for_a_photo_is_spoiled(photos, tmp_path) -> None:
+    (photos / "sub/b.png").rename(photos / "sub/scan")
+    told: list[str] = []
+    degrade(photos, photos.parent / "first")
+    (photos.parent / "first" / "report.jsonl").write_text("{}")
+    (photos.parent / "first").rename(photos / "old")
+    done = degrade(photos, tmp_path / "out", warn=told.append)
+    assert [job.name for job in done] == ["a.png", "sub/scan"]
+    assert told == ["Folders of results, passed over: 1; the first is old."]
 
 
 def test_what_a_file_will_not_be_again_is_told(tmp_path) -> None:

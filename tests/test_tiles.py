@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restore.tiles import MARGIN, OVERLAP, Blend, Span, split_side
+from restore.tiles import MARGIN, OVERLAP, SIDES, Blend, Span, pick_side, split_side
 
 
 @pytest.mark.parametrize("length", [1, 512, 513, 700, 1001, 1999, 6000])
@@ -61,3 +61,10 @@ def test_a_seam_is_a_gentle_slope() -> None:
         return joined[0, :, 0]
 
     assert np.abs(np.diff(step_at(split_side(1000, 600, 8)))).max() < 0.06
+
+
+def test_tiles_have_one_of_few_sides() -> None:
+    sides = [pick_side(memory) for memory in range(0, 8 * 2**30, 2**27)]
+    assert sides == sorted(sides)
+    assert sorted(set(sides)) == [*SIDES]
+    assert pick_side(6 * 2**30) == pick_side(60 * 2**30) == 1280

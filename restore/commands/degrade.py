@@ -41,7 +41,7 @@ def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> 
     chain = load_chain(preset)
     for result in degrade_photos(source, out, chain, seed=seed, overwrite=overwrite, warn=say):
         if isinstance(result, Failure):
-            codes.append(report(result.error))
+            codes.append(report(result.error, result.photo))
         else:
             click.echo(to_printable(f"{result.photo} -> {result.out}"))
     return codes[0] if codes and not source.is_dir() else int(bool(codes))

@@ -1,7 +1,7 @@
 """`restore fix`: mend photos, or a folder of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from restore.commands.folder import fix_plan
-from restore.commands.messages import report, say, tell_share, to_printable
+from restore.commands.messages import Sign, report, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     FiniteRange,
@@ -19,7 +19,7 @@ from restore.commands.options import (
     seed_option,
     threshold_option,
 )
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 
 if TYPE_CHECKING:
     from restore.folders import Record
@@ -252,24 +252,31 @@ def fix(
             ray=ray,
             as_json=as_json,
         )
-    if any(option is not None for option in (mask_pattern, jobs, shard, ray)) or resume or watch:
+    several = any(option is not None for option in (mask_pattern, jobs, shard, ray))
+    several = several or resume or watch
+    if not photos[0].exists() and (several or (mask is not None and mask.is_dir())):
+        raise RestoreError(f"There is no folder {photos[0]}.")
+    if several:
         raise UsageError(
             "--mask-pattern, --resume, --watch, --jobs, --shard and --ray are for a folder of "
             "photos."
         )
-    results = fix_photos(photos, out, options, model=model, device=device, warn=say)
-    codes = _print_results(results, as_json, find is not None)
+    sign = Sign(f"Fixing {photos[0]} …" if len(photos) == 1 else f"Fixing {len(photos)} photos …")
+    results = fix_photos(photos, out, options, model=model, device=device, warn=sign.say)
+    codes = _print_results(results, sign, as_json, find is not None)
     return codes[0] if codes and len(photos) == 1 else bool(codes)
 
 
-def _print_results(results: "Iterable[Record | Failure]", as_json: bool, finds: bool) -> list[int]:
+def _print_results(
+    results: "Iterable[Record | Failure]", sign: Sign, as_json: bool, finds: bool
+) -> list[int]:
     """Tell of each result; return the exit codes of those that failed."""
     from restore.outputs import Failure
 
     codes = []
-    for result in results:
+    for result in _under(sign, results):
         if isinstance(result, Failure):
-            codes.append(report(result.error))
+            codes.append(report(result.error, result.photo))
         elif as_json:
             click.echo(json.dumps(asdict(result), default=str))
         else:
@@ -277,6 +284,18 @@ def _print_results(results: "Iterable[Record | Failure]", as_json: bool, finds: 
             line = f"{result.photo} -> {result.out} ({found}{result.seconds:.1f} s)"
             click.echo(to_printable(line))
     return codes
+
+
+def _under(sign: Sign, results: "Iterable[Record | Failure]") -> "Iterator[Record | Failure]":
+    """Yield results as they come, with the sign shown in between."""
+    try:
+        sign.show()
+        for result in results:
+            sign.clear()
+            yield result
+            sign.show()
+    finally:
+        sign.clear()
 
 
 def _tell_found(share: float) -> str:

@@ -1,5 +1,6 @@
 """`restore mask`: draw a mask, or find one."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,15 +93,13 @@ class Numbers(click.ParamType):
 )
 @click.option(
     "--preview",
-    metavar="FILE|FOLDER",
-    type=FILE,
+    metavar="FILE|FOLDER/",
     help="Also write the photo with the mask laid over it.",
 )
 @device_option
 @click.option(
     "--out",
-    metavar="FILE|FOLDER",
-    type=FILE,
+    metavar="FILE|FOLDER/",
     help="[default: NAME-mask.png beside the photo; of a folder it has to be named]",
 )
 @overwrite_option
@@ -115,9 +114,9 @@ def mask(
     find: str | None,
     threshold: float | None,
     grow: int,
-    preview: Path | None,
+    preview: str | None,
     device: str,
-    out: Path | None,
+    out: str | None,
     overwrite: bool,
 ) -> int:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole.
@@ -139,6 +138,7 @@ def mask(
     if photo is None:
         _draw_for_size(out, size, holes, seed, boxes, grow, overwrite)
         return 0
+    from restore.image import drop_extension
     from restore.marking import Boxes, Color, Damage, Random, mark_photo, mark_photos
 
     if find:
@@ -151,22 +151,35 @@ def mask(
     else:
         marker = Boxes(boxes)
     if not photo.is_dir():
-        from restore.image import drop_extension
-
-        target = out or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
-        marked = mark_photo(photo, target, marker, preview=preview, grow=grow, overwrite=overwrite)
+        target = _place(photo, out) or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
+        shown = _place(photo, preview)
+        marked = mark_photo(photo, target, marker, preview=shown, grow=grow, overwrite=overwrite)
         _tell_mask(marked.mask, marked.hole)
-        _tell_preview(preview)
+        _tell_preview(shown)
         return 0
     if out is None:
         raise UsageError(f"The masks of {photo} go into a folder; name it with --out.")
+    previews = None if preview is None else Path(preview)
     results = mark_photos(
-        photo, out, marker, previews=preview, grow=grow, overwrite=overwrite, warn=say
+        photo, Path(out), marker, previews=previews, grow=grow, overwrite=overwrite, warn=say
     )
     failed = [_tell(result) for result in results]
     if not all(failed):
-        _tell_preview(preview)
+        _tell_preview(previews)
     return int(any(failed))
+
+
+def _place(photo: Path, named: str | None) -> Path | None:
+    """Return the file that is named for a photo; NAME.png in a folder, which is made."""
+    if named is None:
+        return None
+    from restore.image import drop_extension
+
+    folder = Path(named)
+    if not named.endswith(("/", os.sep)) and not folder.is_dir():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{drop_extension(photo.name)}.png"
 
 
 def _check_kinds(*kinds: object) -> None:
@@ -196,7 +209,7 @@ def _size_of(size: tuple[int, int] | None) -> tuple[int, int]:
 
 
 def _draw_for_size(
-    out: Path | None,
+    out: str | None,
     size: tuple[int, int] | None,
     holes: "Preset | None",
     seed: int,
@@ -218,7 +231,7 @@ def _draw_for_size(
         drawn = holes.draw(height, width, np.random.default_rng(seed))
     drawn = grow_mask(drawn, grow)
     write_mask(out, drawn, overwrite=overwrite)
-    _tell_mask(out, hole_share(drawn))
+    _tell_mask(Path(out), hole_share(drawn))
 
 
 def _tell(result: "Marked | Failure") -> bool:
@@ -226,7 +239,7 @@ def _tell(result: "Marked | Failure") -> bool:
     from restore.outputs import Failure
 
     if isinstance(result, Failure):
-        report(result.error)
+        report(result.error, result.photo)
         return True
     _tell_mask(result.mask, result.hole)
     return False

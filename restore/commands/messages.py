@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from pathlib import Path
 
 import click
 
@@ -18,6 +20,29 @@ def say(sentence: str) -> None:
         click.echo(f"restore: {to_printable(sentence)}", err=True)
 
 
+class Sign:
+    """A line that is shown on stderr, where that is a terminal, while there is nothing to tell."""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = to_printable(sentence) if sys.stderr.isatty() else ""
+
+    def show(self) -> None:
+        """Show it, until `clear`."""
+        if self.sentence:
+            click.echo(self.sentence, nl=False, err=True)
+
+    def clear(self) -> None:
+        """Leave an empty line."""
+        if self.sentence:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above it."""
+        self.clear()
+        say(sentence)
+        self.show()
+
+
 def to_printable(text: str) -> str:
     """Return a text that any terminal in UTF-8 takes, and obeys nothing in.
 
@@ -32,14 +57,17 @@ def tell_share(share: float) -> str:
     return f"{share:.1%}" if share >= 0.0005 or share == 0 else "less than 0.1%"
 
 
-def report(error: Exception) -> int:
+def report(error: Exception, photo: Path | None = None) -> int:
     """Tell the user of an error and return its exit code, 2 for wrong usage and 1 otherwise.
+
+    Of one among many photos its name goes before a sentence that has it not.
 
     With the variable RESTORE_DEBUG set the error is raised again, for its traceback.
     """
     if os.environ.get(DEBUG):
         raise error
-    say(sentence_of(error))
+    sentence = sentence_of(error)
+    say(sentence if photo is None or str(photo) in sentence else f"{photo}: {sentence}")
     return error.exit_code if isinstance(error, RestoreError | click.ClickException) else 1
 
 

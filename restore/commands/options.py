@@ -58,7 +58,8 @@ quality_option = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1-100",
-    help="Of results that are JPEG, WebP, AVIF or HEIC. [default: that of a JPEG itself, or 95]",
+    help="Of results that are JPEG, WebP (but a lossless one), AVIF or HEIC. [default: that of a "
+    "JPEG itself, or 95]",
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that exist.")

@@ -86,9 +86,10 @@ class Repairer:
     def _check(self, hole: Mask) -> Mask:
         """Return the damage of a photo; refuse what can't be filled."""
         if (share := hole_share(hole)) > LARGEST_HOLE:
-            less = "widen it by less, or " if self.grow else ""
+            less = "widen it by less, " if self.grow else ""
             raise UsageError(
                 f"What is taken for damage is {share:.1%} of the photo, and at most "
-                f"{LARGEST_HOLE:.0%} can be filled; {less}mark it with a mask."
+                f"{LARGEST_HOLE:.0%} can be filled; raise --threshold, {less}or mark it with a "
+                "mask."
             )
         return hole

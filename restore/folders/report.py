@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from restore.errors import RestoreError, UsageError
+from restore.listing import REPORT
 from restore.staging import lock
-
-_NAMES = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Entry:
 
 def find_reports(out: Path) -> list[Path]:
     """Return the reports of all earlier runs in a folder of results, whatever part they did."""
-    return sorted(path for path in out.glob("report*.jsonl") if _NAMES.fullmatch(path.name))
+    return sorted(path for path in out.glob("report*.jsonl") if REPORT.fullmatch(path.name))
 
 
 def read_reports(out: Path) -> dict[str, list[Entry]]:
@@ -109,7 +107,7 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
 def _refuse_other_parts(path: Path) -> None:
     """Refuse a run beside one that has the folder divided otherwise, and so may make the same."""
     for other in find_reports(path.parent):
-        alike = _NAMES.sub(r"\1", other.name) == _NAMES.sub(r"\1", path.name)
+        alike = REPORT.sub(r"\1", other.name) == REPORT.sub(r"\1", path.name)
         if not alike and not other.is_symlink():
             with suppress(OSError), other.open("rb", buffering=0) as file:
                 lock(file.fileno(), other.parent, shared=True)

@@ -62,6 +62,7 @@ class Plan:
         idle_masks: masks without a photo.
         skipped: a count of the files that are no photos.
         links: folders that are links and are not followed.
+        results: folders with the results of an earlier run, which are passed over.
     """
 
     tree: Tree
@@ -70,6 +71,7 @@ class Plan:
     idle_masks: tuple[Path, ...]
     skipped: int
     links: tuple[str, ...]
+    results: tuple[str, ...] = ()
 
     def notes(self) -> Iterator[str]:
         """Yield sentences for the user on what is odd about the plan."""
@@ -78,6 +80,7 @@ class Plan:
             (self.idle_masks, "Masks without a photo"),
             (self._shared_masks(), "Masks that serve two photos of one name"),
             (self.links, "Linked folders, not followed"),
+            (self.results, "Folders of results, passed over"),
         ):
             if problems:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
@@ -141,7 +144,15 @@ def pair_folder(tree: Tree) -> Plan:
     owners = {compose(drop_extension(name)) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(photos)
-    return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, tuple(listing.links))
+    return Plan(
+        tree,
+        tuple(jobs),
+        tuple(failures),
+        tuple(idle),
+        skipped,
+        tuple(listing.links),
+        tuple(listing.results),
+    )
 
 
 # Masks -------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What is done for each photo of a folder, in a thread from its reading to its writing.
 
 What the threads have in common is the crew that restores their windows, so that the bytes of a
-result depend on no other photo.
+result depend on no other photo, unless memory is so short that large ones are mended in smaller
+tiles.
 """
 
 import time

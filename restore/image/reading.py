@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import EXTRASAMPLES, SAMPLEFORMAT, TiffImageFile
 
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.image.colours import SRGB, dated_bytes, to_srgb
 from restore.image.deep import (
     count_bits,
@@ -205,6 +205,8 @@ def _set_limit() -> None:
 
 
 def _check_readable(path: Path) -> None:
+    if str(path) == "-":
+        raise UsageError("Pictures are read from files, not from standard input; name a file.")
     if path.is_dir():
         raise RestoreError(f"{path} is a folder, not a picture.")
     if not path.exists():

@@ -83,8 +83,8 @@ def write_image(
         alpha: (H, W) uint8, as large as `pixels`; `like.alpha` by default. A JPEG has none: only an
             opaque one passes.
         overwrite: replace an existing file.
-        quality: of what is lossy, 1 to 100, instead of that of the file, or 95. A lossless WebP
-            becomes lossy by it; PNG, TIFF and BMP have none.
+        quality: of what is lossy, 1 to 100, instead of that of the file, or 95. PNG, TIFF and BMP
+            have none, nor has a lossless WebP that is written as WebP again.
 
     Raises:
         UsageError: the file exists, or the format is none of ours or can't hold transparency or
@@ -239,7 +239,7 @@ def _options_for(mode: str, like: Photo, format: str, quality: int | None) -> di
     """Return Pillow's options: the encoding and the metadata."""
     encoding = like.encoding if format == like.format else _default_encoding(like, format)
     options: dict[str, Any] = dict(encoding)
-    if quality is not None and format in LOSSY:
+    if quality is not None and format in LOSSY and not _stays_lossless(like, format):
         options = _set_quality(options, quality)
     if like.icc and (mode in {"L", "LA"} or like.icc[16:20] not in {b"GRAY", b"CMYK"}):
         options["icc_profile"] = like.icc
@@ -251,6 +251,11 @@ def _options_for(mode: str, like: Photo, format: str, quality: int | None) -> di
     if like.resources and (format == "TIFF" or (format == "JPEG" != like.format)):
         return hold_resources(options, like.resources, format)
     return options
+
+
+def _stays_lossless(like: Photo, format: str) -> bool:
+    """Return whether a photo was lossless in a format that may be lossy, and is written in it."""
+    return format == like.format and bool(like.encoding.get("lossless"))
 
 
 def _set_quality(options: dict[str, Any], quality: int) -> dict[str, Any]:

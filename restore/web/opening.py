@@ -1,7 +1,7 @@
 """From a photo's file to the page on which it is painted, and back to files."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -39,7 +39,7 @@ def open_page(
     """Return the page of a photo, on which holes are painted and filled; `serve_forever` shows it.
 
     What is saved goes to files that are decided now: the photo to `out`, a mask to NAME-mask.png
-    beside the photo, or NAME-mask-2.png and so on where that exists.
+    beside it, or NAME-mask-2.png and so on where that exists.
 
     Args:
         photo: its file.
@@ -58,6 +58,8 @@ def open_page(
         RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
     """
     check_mask(options)
+    if photo.is_dir():
+        raise UsageError(f"{photo} is a folder, and one photo at a time is painted; name one.")
     (job,) = plan_jobs([photo], out, options)
     for name in filter(None, (model, options.find)):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
@@ -82,7 +84,7 @@ def open_page(
         Retouching(restorer, opened.photo, options.seed),
         name=photo.name,
         save=_Saver(opened, options),
-        save_mask=_MaskSaver(photo, [*job.results, options.mask], options.overwrite),
+        save_mask=_MaskSaver(photo, job.results[0], options),
         painted=painted if painted is not None and painted.any() else None,
         port=port,
     )
@@ -112,14 +114,14 @@ class _Saver:
 
 
 class _MaskSaver:
-    """Writes a mask beside the photo to a name that is free, or that it has written to itself.
+    """Writes a mask beside the result to a name that is free, or that it has written to itself.
 
-    What is `taken`, the fixed photo's file and the mask that was given, it never replaces.
+    What is `taken`, the result's file and the mask that was given, it never replaces.
     """
 
-    def __init__(self, photo: Path, taken: Iterable[Path | None], overwrite: bool) -> None:
-        self.photo, self.overwrite = photo, overwrite
-        self.taken = {real_path(path) for path in taken if path is not None}
+    def __init__(self, photo: Path, result: Path, options: FixOptions) -> None:
+        self.name, self.folder, self.overwrite = photo.name, result.parent, options.overwrite
+        self.taken = {real_path(path) for path in (result, options.mask) if path is not None}
         self.path = next(path for path in self._names() if real_path(path) not in self.taken)
         self.digest: str | None = None  # of what was written
 
@@ -128,13 +130,14 @@ class _MaskSaver:
         if not overwrite:
             free = (path for path in self._names() if real_path(path) not in self.taken)
             self.path = next(path for path in free if not path.exists())
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_mask(self.path, mask, overwrite=overwrite)
         self.digest = hash_file(self.path)
         return str(self.path)
 
     def _names(self) -> Iterator[Path]:
         for number in chain([""], (f"-{number}" for number in count(2))):
-            yield self.photo.with_name(f"{drop_extension(self.photo.name)}-mask{number}.png")
+            yield self.folder / f"{drop_extension(self.name)}-mask{number}.png"
 
 
 def _is_still(path: Path, digest: str | None) -> bool:

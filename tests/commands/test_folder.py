@@ -31,6 +31,12 @@ def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
     assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
 
 
+@pytest.mark.parametrize("words", [["--mask", "masks"], ["--mask-pattern", "{stem}_m"], []])
+def test_a_folder_that_is_misspelt_is_told(run, album, words: list[str]) -> None:
+    ran = run("fix", "phtos", "--out", "out", "--resume", *words)
+    assert (ran.code, ran.sentence) == (1, "There is no folder phtos.")
+
+
 def test_a_bad_checkpoint_is_one_sentence(run, album, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RestoreError("It is broken.")

@@ -255,6 +255,27 @@ def test_what_fix_takes_for_a_photo_gets_a_mask(run, photos, fake_restorer, tmp_
     assert {path.name for path in (tmp_path / "fixed").rglob("*")} >= {"scan.1", "b.png"}
 
 
+def test_a_mask_may_go_into_a_folder(run, write_picture, tmp_path) -> None:
+    words = ["--box", "1,1,5,5", "--out", f"{tmp_path}/marks/", "--preview", f"{tmp_path}/look/"]
+    assert run("mask", write_picture("p.jpg"), *words).code == 0
+    assert (read(tmp_path / "marks/p.png") == 255).sum() == 25
+    assert (tmp_path / "look/p.png").is_file()
+
+
+def test_a_photo_that_would_share_its_mask_is_told(run, photos, write_picture, tmp_path) -> None:
+    write_picture("photos/A.png")
+    ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1 and "would have the mask of" in ran.err
+    assert ran.out.count("\n") == 2
+
+
+def test_of_many_photos_each_that_fails_is_named(run, photos, tmp_path) -> None:
+    ran = run("mask", photos, "--box", "500,1,5,5", "--out", tmp_path / "marks")
+    lines = ran.err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [f"{photos}/a.jpg", f"{photos}/sub/b.png"]
+
+
 def test_a_folder_without_photos_has_no_masks(run, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     ran = run("mask", tmp_path / "empty", "--box", "1,1,5,5", "--out", tmp_path / "marks")

@@ -93,9 +93,11 @@ def test_damage_is_looked_for_once_for_all_seeds_and_told(write_picture, tmp_pat
 
 def test_what_is_all_damage_is_refused() -> None:
     photo = np.full((20, 30, 3), 255, np.uint8)
-    with pytest.raises(UsageError, match=r"100.0% of the photo, and at most 95%.*; mark it"):
+    with pytest.raises(
+        UsageError, match=r"100.0% of the photo, and at most 95%.*; raise --threshold, or mark"
+    ):
         Repairer(White(), Filler(), grow=0).fix(photo)
-    with pytest.raises(UsageError, match="; widen it by less, or mark it"):
+    with pytest.raises(UsageError, match="--threshold, widen it by less, or mark"):
         Repairer(White(), Filler(), grow=1).fix(photo)
 
 

@@ -126,6 +126,17 @@ def test_a_mask_of_two_photos_is_told(make_album, write_picture) -> None:
     assert not list(plan().notes())
 
 
+def test_the_results_of_an_earlier_run_among_the_photos_are_no_photos(
+    make_album, write_picture
+) -> None:
+    make_album("a.png")
+    write_picture("photos/fixed/a.png")
+    (PHOTOS / "fixed/report-1-of-2.jsonl").write_text("{}")
+    found = plan_folder(Tree(PHOTOS, OUT, FixOptions(mask=MASKS)))
+    assert [job.photo for job in found.jobs] == [PHOTOS / "a.png"]
+    assert list(found.notes()) == ["Folders of results, passed over: 1; the first is fixed."]
+
+
 def test_what_is_no_photo_is_counted_and_hidden_photos_are_found(make_album, write_picture) -> None:
     make_album("a.png", "no-extension.png")
     (PHOTOS / "no-extension.png").rename(PHOTOS / "no-extension")

@@ -172,8 +172,7 @@ def test_a_quality_that_is_asked_for_is_that_of_what_is_lossy(
 ) -> None:
     if name.endswith(".avif") and not features.check("avif"):
         pytest.skip("this Pillow writes no AVIF")
-    lossless = {"lossless": True} if source == "a.webp" else {}
-    Image.fromarray(data.chelsea()).save(tmp_path / source, **lossless)
+    Image.fromarray(data.chelsea()).save(tmp_path / source)
     photo = read_image(tmp_path / source)
     sizes = []
     for quality in (20, 60, 98):
@@ -182,6 +181,15 @@ def test_a_quality_that_is_asked_for_is_that_of_what_is_lossy(
         write_image(target, photo.pixels, photo, overwrite=True, quality=quality)
         sizes.append(target.stat().st_size)
     assert 1.3 * sizes[0] < sizes[1] < sizes[2] / 1.3, sizes
+
+
+def test_a_lossless_webp_stays_lossless_whatever_quality_is_asked_for(tmp_path: Path) -> None:
+    Image.fromarray(data.chelsea()).save(tmp_path / "a.webp", lossless=True)
+    photo = read_image(tmp_path / "a.webp")
+    write_image(tmp_path / "b.webp", photo.pixels, photo, quality=20)
+    assert np.array_equal(read_image(tmp_path / "b.webp").pixels, photo.pixels)
+    write_image(tmp_path / "b.avif", photo.pixels, photo, quality=20)
+    assert (tmp_path / "b.avif").stat().st_size < 0.2 * (tmp_path / "b.webp").stat().st_size
 
 
 def test_what_is_lossless_has_no_quality(tmp_path: Path) -> None:
