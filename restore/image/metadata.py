@@ -185,9 +185,13 @@ def _read_exif_dpi(picture: Image.Image) -> tuple[float, float] | None:
     return sides[0] * inch, sides[1] * inch
 
 
-def make_exif(dpi: tuple[float, float]) -> bytes:
-    """Return EXIF that tells the resolution alone, for formats that have it nowhere else."""
+def add_exif_dpi(known: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """Return EXIF that tells the resolution, too, for formats that have it nowhere else."""
     exif = Image.Exif()
+    if known:
+        exif.load(EXIF_HEADER + known)
+    if X_RESOLUTION in exif:
+        return EXIF_HEADER + (known or b"")
     exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = *dpi, 2
     return exif.tobytes()
 

@@ -35,8 +35,8 @@ from restore.image.metadata import (
     PNG_XMP,
     STORED_ORIENTATION,
     add_exif,
+    add_exif_dpi,
     decode_xmp,
-    make_exif,
     set_exif_size,
     set_nclx,
     set_orientation,
@@ -278,10 +278,10 @@ def _default_encoding(like: Photo, format: str) -> dict[str, Any]:
 
 def _add_metadata(options: dict[str, Any], like: Photo, format: str) -> None:
     """Put EXIF and XMP where the format has them; the EXIF of a TIFF is added afterwards."""
-    if like.exif and format != "TIFF":
+    if like.dpi and format in ONLY_EXIF:
+        options["exif"] = add_exif_dpi(like.exif, like.dpi)
+    elif like.exif and format != "TIFF":
         options["exif"] = EXIF_HEADER + like.exif
-    elif like.dpi and format in ONLY_EXIF:
-        options["exif"] = make_exif(like.dpi)
     if not like.xmp:
         return
     match format:

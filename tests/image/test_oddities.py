@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, features
+from PIL import ExifTags, Image, features
 from skimage import data
 
 from restore.errors import RestoreError
@@ -88,6 +88,19 @@ def test_a_tag_of_a_wrong_type_is_left_out(tmp_path: Path) -> None:
 def test_the_resolution_of_a_png_reaches_every_format(tmp_path: Path, name: str) -> None:
     RGB.save(tmp_path / "a.png", dpi=(300, 300))
     assert read_image(rewrite(tmp_path / "a.png", name)).dpi == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["b.webp", "b.avif"])
+def test_a_resolution_joins_the_exif_that_lacks_it(tmp_path: Path, name: str) -> None:
+    if name.endswith(".avif") and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Scanner"
+    RGB.save(tmp_path / "a.png", dpi=(600, 600), exif=exif)
+    again = read_image(rewrite(tmp_path / "a.png", name))
+    assert again.dpi == pytest.approx((600, 600), abs=0.1)
+    with Image.open(tmp_path / name) as picture:
+        assert picture.getexif()[ExifTags.Base.Make] == "Scanner"
 
 
 @pytest.mark.parametrize("dpi", [0.3, 70_000])
