@@ -70,8 +70,8 @@ class Marker(ABC):
         """Load what takes long, once; else it is loaded for the first photo."""
 
     @abstractmethod
-    def mark(self, photo: Photo, name: str) -> Mask:
-        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; the name tells photos apart."""
+    def mark(self, photo: Photo, name: str | None) -> Mask:
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; one of many photos has a name."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Damage(Marker):
         """Load the detector."""
         _ = self._loaded
 
-    def mark(self, photo: Photo, name: str) -> Mask:
+    def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of the damage."""
         return find_damage(self._loaded, photo, threshold=self.threshold)
 
@@ -104,7 +104,7 @@ class Color(Marker):
     color: str
     tolerance: int = TOLERANCE
 
-    def mark(self, photo: Photo, name: str) -> Mask:
+    def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of what has the colour."""
         marked = mask_from_color(photo.pixels, self.color, self.tolerance)
         return marked if photo.alpha is None else marked & (photo.alpha > 0)
@@ -116,22 +116,21 @@ class Boxes(Marker):
 
     boxes: Sequence[tuple[int, int, int, int]]
 
-    def mark(self, photo: Photo, name: str) -> Mask:
+    def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of the boxes."""
         return mask_from_boxes(_size_of(photo), self.boxes)
 
 
 @dataclass(frozen=True)
 class Random(Marker):
-    """Holes as a preset draws them; kept apart, each name has holes of its own."""
+    """Holes as a preset draws them; of many photos each has its own."""
 
     preset: Preset
     seed: int = 0
-    apart: bool = False
 
-    def mark(self, photo: Photo, name: str) -> Mask:
+    def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of random holes."""
-        rng = make_rng(self.seed, name) if self.apart else np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.seed) if name is None else make_rng(self.seed, name)
         return self.preset.draw(*_size_of(photo), rng)
 
 
@@ -161,18 +160,18 @@ def mark_photo(
         preview: a file for the photo with the mask laid over it, or None.
         grow: pixels by which the mask is widened.
         overwrite: whether files that exist are replaced, but never the photo.
-        name: of the photo among others, None is that of the file.
+        name: of one of many photos, its relative path with "/"; None for one alone.
 
     Raises:
         UsageError: a file exists or is the photo, both are one, or a format isn't written.
         RestoreError: the photo can't be read, or a file not be written.
     """
     targets = [path for path in (mask, preview) if path is not None]
-    check_targets(photo, mask, preview, overwrite=overwrite)
+    _check_targets(photo, mask, preview, overwrite=overwrite)
     read = read_image(photo)
     for path in targets:
         check_held(path, read.pixels.shape, _PLAIN, None)
-    marked = grow_mask(marker.mark(read, photo.name if name is None else name), grow)
+    marked = grow_mask(marker.mark(read, name), grow)
     write_mask(mask, marked, overwrite=overwrite)
     if preview is not None:
         shown = draw_mask(read.pixels, marked)
@@ -181,19 +180,12 @@ def mark_photo(
     return Marked(photo, mask, preview, hole_share(marked))
 
 
-def check_targets(
-    photo: Path | None, mask: Path, preview: Path | None = None, *, overwrite: bool = False
-) -> None:
-    """Refuse what can't be written, or would replace something, before work begins.
-
-    Raises:
-        UsageError: a file exists or is the photo, both are one, or a format isn't written.
-        RestoreError: there is no folder to write into.
-    """
+def _check_targets(photo: Path, mask: Path, preview: Path | None, *, overwrite: bool) -> None:
+    """Refuse what can't be written, or would replace something, before work begins."""
     for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):
         if path is None:
             continue
-        if photo is not None and path.exists() and photo.exists() and path.samefile(photo):
+        if path.exists() and photo.exists() and path.samefile(photo):
             raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
         check_target(path, overwrite=overwrite)
         format_of(path, _PLAIN)

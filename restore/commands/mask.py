@@ -147,7 +147,7 @@ def mask(
     elif color:
         marker = Color(color, TOLERANCE if tolerance is None else tolerance)
     elif holes is not None:
-        marker = Random(holes, seed, apart=photo.is_dir())
+        marker = Random(holes, seed)
     else:
         marker = Boxes(boxes)
     if not photo.is_dir():
