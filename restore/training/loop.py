@@ -4,14 +4,13 @@ It knows no losses and no task.
 """
 
 import copy
-import json
 import signal
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 import torch
@@ -26,7 +25,8 @@ from restore.nets import DISCRIMINATORS
 from restore.staging import alone_in
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
-from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
+from restore.training.recipe import Recipe, load_recipe, to_plain
+from restore.training.resuming import check_same_recipe
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
@@ -138,6 +138,7 @@ class Training:
         self.number, self.images, self.seconds, self.falls = 0, 0, 0.0, 0
         self.asked = False  # this process to stop
         self.stopping = False  # all of them, which they have agreed on
+        self.before: dict[str, str] = {}  # what is known of the weights that it began with
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -149,6 +150,8 @@ class Training:
         states = list_states(self.run / "state")
         if states:
             check_same_recipe(self.recipe, self.run / RECIPE)
+            if start is not None:
+                self.progress.say(f"{self.run} goes on from its own state, not from {start} anew.")
             self._load(states[-1])
             self._tell_stage(load_recipe(self.run / RECIPE))
         elif start is not None:
@@ -179,10 +182,12 @@ class Training:
             match_layout(optimizer)
         self.number, self.images = facts["step"], facts["images"]
         self.seconds, self.falls = facts["seconds"], facts["falls"]
+        self.before = facts.get("before", {})
 
     def _start_from(self, start: Path) -> None:
         check_task(start, *list_related(self.task))
         header, generator = load_network(start, self.task.networks)
+        self.before = {"name": header.name, "data": header.data, "licence": header.licence}
         if header.network != self.recipe.generator:
             raise UsageError(
                 f"{start} holds another generator ({header.network}) than the recipe names "
@@ -191,7 +196,11 @@ class Training:
         for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
         beside = discriminator_path(start)
-        if "discriminator" in self.step.networks and beside.is_file():
+        if "discriminator" not in self.step.networks:
+            return
+        if not beside.is_file():
+            self.progress.say(f"{start} has no discriminator beside it: a new one is trained.")
+        else:
             header, discriminator = load_network(beside, DISCRIMINATORS)
             if header.network == self.recipe.discriminator:
                 adversary = self.step.networks["discriminator"]
@@ -294,8 +303,8 @@ class Training:
         """Save the state and both checkpoints."""
         if not self.team.is_first:
             return
-        facts: dict[str, float] = {"step": self.number, "images": self.images}
-        facts |= {"seconds": self.seconds, "falls": self.falls}
+        facts: dict[str, Any] = {"step": self.number, "images": self.images}
+        facts |= {"seconds": self.seconds, "falls": self.falls, "before": self.before}
         save_state(self.run / "state", self.number, self.parts, facts)
         header = self._header()
         save_checkpoint(self.checkpoint, self.average, header)
@@ -330,10 +339,16 @@ class Training:
             zoom=self.task.zoom,
             steps=self.number,
             images=self.images,
-            data=recipe.data,
-            licence=recipe.licence,
+            data=self._describe("data"),
+            licence=self._describe("licence"),
             labels=self.task.labels,
         )
+
+    def _describe(self, fact: Literal["data", "licence"]) -> str:
+        """Return what the recipe says of its photos, and what is known of those before them."""
+        own, before = getattr(self.recipe, fact), self.before.get(fact)
+        told = f"before, as {self.before['name']}: {before}" if before else ""
+        return "; ".join(filter(None, (own, told)))
 
 
 def discriminator_path(checkpoint: Path) -> Path:
@@ -341,32 +356,9 @@ def discriminator_path(checkpoint: Path) -> Path:
     return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)
 
 
-def check_same_recipe(recipe: Recipe, path: Path) -> None:
-    """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
-    defaults = {key: field.default for key, field in type(recipe).model_fields.items()}
-    old, new = (_forget_rates(plain) for plain in (read_toml(path), to_plain(recipe)))
-    for key in sorted(old.keys() | new.keys()):
-        if key not in old and new[key] == defaults.get(key):
-            continue  # which an older version did not know
-        before, now = (json.dumps(plain.get(key), sort_keys=True) for plain in (old, new))
-        if key not in FREE_KEYS and before != now:
-            raise UsageError(
-                f"{path.parent} is a run with another '{key}' ({old.get(key)!r}, not "
-                f"{new.get(key)!r}); give the same recipe or another --out."
-            )
-
-
-def _forget_rates(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables of a recipe without what a resumed run may change in its optimiser."""
-    optimizer = plain.get("optimizer", {})
-    return plain | {
-        "optimizer": {key: value for key, value in optimizer.items() if key not in FREE_RATES}
-    }
-
-
 @contextmanager
 def _stop_on_signals(training: Training) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run after the step in hand."""
+    """Let Ctrl-C, SIGTERM and a closed terminal end the run after the step in hand."""
     if current_thread() is not main_thread():  # only there can signals be handled
         yield
         return
@@ -374,12 +366,21 @@ def _stop_on_signals(training: Training) -> Iterator[None]:
     def stop(*_: Any) -> None:
         training.asked = True
 
-    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, stop) for number in _list_signals()}
     try:
         yield
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def _list_signals() -> list[signal.Signals]:
+    """Return what shall end a run: also a terminal that is closed, unless that is ignored."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    closed = getattr(signal, "SIGHUP", None)  # which Windows has not
+    if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
+        numbers.append(closed)
+    return numbers
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Progress:
         self.spent += spent
         self.photos += photos
         self.steps += 1
+        self.bar.update(self.task, completed=number)
         for name, value in logs.items():
             self.sums[name] = self.sums.get(name, 0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
@@ -101,7 +102,7 @@ class Progress:
         # What does not fit would cost the steps and the time left their places.
         while len(", ".join(facts)) > self.console.width - OTHERS and len(facts) > 1:
             facts.pop()
-        self.bar.update(self.task, completed=number, facts=", ".join(facts))
+        self.bar.update(self.task, facts=", ".join(facts))
         self._forget()
 
     def log(self, facts: dict[str, Any]) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from restore.assets import recipe_path
+from restore.assets import CLASSIFIER, DISCRIMINATOR, recipe_path
 from restore.checkpoint import NetworkSettings
 from restore.config import Settings, apply_overrides, read_toml, validate
 from restore.errors import UsageError
@@ -63,6 +63,14 @@ class Recipe(Settings):
     optimizer: OptimizerSettings = OptimizerSettings()  # type: ignore[call-arg]
     losses: dict[str, Loss]
 
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        for ending in (DISCRIMINATOR, CLASSIFIER):
+            if f"{name}.safetensors".endswith(ending):
+                raise ValueError(f"ends with {ending}, as files beside a checkpoint do")
+        return name
+
     @model_validator(mode="before")
     @classmethod
     def _pick_losses(cls, data: Any) -> Any:
@@ -111,7 +119,21 @@ class Recipe(Settings):
                 "'adversarial' is due in every step; 'discriminator_steps' says how many of them "
                 "are the discriminator's alone"
             )
+        self._check_slope()
         return self
+
+    def _check_slope(self) -> None:
+        """Refuse a critic whose slope nothing bounds."""
+        settings = {} if self.discriminator is None else self.discriminator.arguments
+        penalties = [
+            name for name, loss in self.losses.items() if loss.weight and isinstance(loss, Penalty)
+        ]
+        kind = getattr(self.losses["adversarial"], "kind", None)
+        if kind == "wasserstein" and not penalties and not settings.get("spectral"):
+            raise ValueError(
+                "'wasserstein' needs the loss 'gradient_penalty' or 'r1', or a discriminator with "
+                "'spectral'; without, its critic grows without end"
+            )
 
     @property
     def needs_discriminator(self) -> bool:

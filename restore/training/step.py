@@ -206,20 +206,31 @@ class AdversarialStep(Step[B]):
             if isinstance(other, Played) and other is not adversarial:
                 loss = loss + other.weight * other.every * other.discriminator(outputs)
         penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
-        whole = loss + self.weigh(penalties) if penalties else loss
-        weights = self.discriminator_weights
-        # Weights of levels that a growing network has not reached yet have a gradient of 0.
-        gradients = torch.autograd.grad(whole, weights, retain_graph=True, materialize_grads=True)
-        self.team.average(gradients)
-        for weight, gradient in zip(weights, gradients, strict=True):
+        for weight, gradient in zip(
+            self.discriminator_weights, self._derive_for_discriminator(loss), strict=True
+        ):
             weight.grad = gradient
-        norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        norm = nn.utils.clip_grad_norm_(self.discriminator_weights, self.recipe.clip)
+        if penalties:
+            # Not clipped: a lazy one is rare and so much the longer, and would lose all its weight.
+            steep = self._derive_for_discriminator(self.weigh(penalties))
+            for weight, gradient in zip(self.discriminator_weights, steep, strict=True):
+                weight.grad = gradient if weight.grad is None else weight.grad + gradient
         # How far it tells them apart; where the boundary lies depends on the game.
         logits = {
             "real_logit": outputs.real_logits.mean(),
             "fake_logit": outputs.fake_logits.mean(),
         }
         return {"discriminator": game, "discriminator_gradient": norm, **logits, **penalties}
+
+    def _derive_for_discriminator(self, loss: Tensor) -> tuple[Tensor, ...]:
+        """Return the gradients of a loss by the discriminator's weights, the mean of the team's."""
+        # Weights of levels that a growing network has not reached yet have a gradient of 0.
+        gradients = torch.autograd.grad(
+            loss, self.discriminator_weights, retain_graph=True, materialize_grads=True
+        )
+        self.team.average(gradients)
+        return gradients
 
     def move_discriminator(self) -> None:
         """Update the discriminator by the gradients that were set."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from restore.checkpoint import read_header
 from restore.errors import UsageError
 from restore.training import load_recipe, train
 from restore.training.state import list_states
@@ -29,6 +30,44 @@ def test_a_run_of_an_older_version_goes_on_at_another_rate(photos: Path, tmp_pat
     slower = ("steps=2", "optimizer.lr=1e-4", "optimizer.discriminator_lr=1e-4")
     train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
     assert list_states(tmp_path / "state")[-1].name == "00000002"
+
+
+def test_what_differs_is_named_and_nothing_else(photos: Path, tmp_path: Path) -> None:
+    train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path, device="cpu")
+    for other, words in (
+        (
+            "losses.reconstruction.weight=3",
+            r"another 'losses\.reconstruction\.weight' \(1\.0, not 3",
+        ),
+        ("losses.total_variation.weight=3", r"another 'losses\.\w+' \(none, not"),
+        ("optimizer.betas=[0.1, 0.9]", r"another 'optimizer\.betas'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            train(load_recipe("mend", (*MEND, other)), photos, tmp_path, device="cpu")
+
+
+def test_a_run_that_goes_on_says_that_it_does_not_start_from_another(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
+    train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path / "a", device="cpu")
+    for steps in ("steps=1", "steps=2"):
+        recipe = load_recipe("mend", (*MEND, steps))
+        train(recipe, photos, tmp_path / "b", device="cpu", start=tmp_path / "a")
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("goes on from its own state, not from") == 1
+
+
+def test_what_is_known_of_the_photos_before_goes_with_the_weights(
+    photos: Path, tmp_path: Path
+) -> None:
+    first = load_recipe("mend", (*MEND, "steps=1", "data=birds", "licence=free", "name=old"))
+    train(first, photos, tmp_path / "a", device="cpu")
+    for steps in ("steps=1", "steps=2"):
+        own = load_recipe("mend", (*MEND, steps, "data=fish"))
+        train(own, photos, tmp_path / "b", device="cpu", start=tmp_path / "a")
+        header = read_header(tmp_path / "b/mend.safetensors")
+        assert header.data == "fish; before, as old: birds"
+        assert header.licence == "before, as old: free"
 
 
 def test_files_that_no_run_goes_on_from_are_not_replaced(photos: Path, tmp_path: Path) -> None:

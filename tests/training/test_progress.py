@@ -22,6 +22,14 @@ def test_the_log_holds_means_speed_and_waiting(tmp_path: Path) -> None:
     assert line["reconstruction"] == 0.5
 
 
+def test_each_step_moves_the_line(tmp_path: Path) -> None:
+    progress = Progress(100, tmp_path)
+    with progress:
+        progress.begin(3)
+        progress.add(4, 8, 2, 1.0, {})
+        assert progress.bar.tasks[0].completed == 4
+
+
 def test_a_process_that_is_not_the_first_writes_nothing(tmp_path: Path) -> None:
     progress = Progress(100, tmp_path / "run", shown=False)
     _count(progress)

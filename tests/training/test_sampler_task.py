@@ -51,6 +51,24 @@ def _update(task: SamplerTask, steps: int = 20) -> dict[str, torch.Tensor]:
     return logs
 
 
+def test_a_penalty_keeps_its_weight_however_short_gradients_are_cut(monkeypatch) -> None:
+    lengths = []
+    for weight in (0, 1, 2):
+        task = _make_step(
+            SMALL["dcgan"], "clip=1e-6", f"losses.r1.weight={weight}", "losses.r1.every=1"
+        )
+        weights = task.step.discriminator_weights
+
+        def measure(of: list[torch.nn.Parameter] = weights) -> None:
+            lengths.append(torch.stack([w.grad.norm() for w in of if w.grad is not None]).norm())
+
+        monkeypatch.setattr(task.step, "move_discriminator", measure)
+        _update(task, 1)
+    game, once, twice = (length.item() for length in lengths)
+    assert game == pytest.approx(1e-6, rel=0.01)
+    assert once > 1e-4 and twice == pytest.approx(2 * once, rel=0.05)
+
+
 @pytest.mark.parametrize("kind", [*GAMES, "relativistic"])
 @pytest.mark.parametrize("generator", SMALL)
 def test_every_sampler_learns_20_steps_by_every_game(generator: str, kind: str) -> None:

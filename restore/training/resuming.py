@@ -1,0 +1,42 @@
+"""Whether a run may go on by a recipe: what is learned has to be the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from restore.config import read_toml
+from restore.errors import UsageError
+from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, to_plain
+
+
+def check_same_recipe(recipe: Recipe, path: Path) -> None:
+    """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
+    defaults = {key: field.default for key, field in type(recipe).model_fields.items()}
+    old, new = (_forget_free(plain) for plain in (read_toml(path), to_plain(recipe)))
+    for key, before, now in _find_changes(old, new):
+        if before is None and key in defaults and now == defaults[key]:
+            continue  # which an older version did not know
+        was = "none" if before is None else repr(before)
+        raise UsageError(
+            f"{path.parent} is a run with another '{key}' ({was}, not "
+            f"{'none' if now is None else repr(now)}); give the same recipe or another --out."
+        )
+
+
+def _forget_free(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a recipe without what a resumed run may change."""
+    kept = {key: value for key, value in plain.items() if key not in FREE_KEYS}
+    rates = plain.get("optimizer", {})
+    return kept | {"optimizer": {key: rates[key] for key in rates if key not in FREE_RATES}}
+
+
+def _find_changes(
+    old: dict[str, Any], new: dict[str, Any], place: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each dotted key whose value differs, with both; None where there is none."""
+    for key in sorted(old.keys() | new.keys()):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _find_changes(before, now, f"{place}{key}.")
+        elif before != now:
+            yield f"{place}{key}", before, now
