@@ -15,7 +15,7 @@ from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
 from restore.image import Mask, Pixels, read_image, real_path
 from restore.lpips import LEAST_SIDE
-from restore.masks import hole_share, load_preset, read_whole_mask
+from restore.masks import fit_mask, hole_share, is_shaped_as, load_preset, read_whole_mask
 
 DRAWS = 50  # of a preset until it changes a photo
 BLANK = 127  # gray in the hole, so that no method sees what was there
@@ -55,10 +55,10 @@ def read_cases(
 
     `masks`: a preset (shipped name or TOML file), drawn from (seed, index of the photo); or a
     folder of masks, white = hole, that the photos take in turn, both sorted by name; a folder of
-    masks among the photos holds no photos; of a mask that is larger than its photo the top left
-    counts. `last` and `limit`: only so many photos from the
-    end, and of these from the start. Photos that can't be read or that a mask covers whole or not
-    at all are left out, with a warning.
+    masks among the photos holds no photos; a mask of its photo's shape is scaled to it, as for
+    filling, and of a larger one of another shape the top left counts. `last` and `limit`: only so
+    many photos from the end, and of these from the start. Photos that can't be read or that a mask
+    covers whole or not at all are left out, with a warning.
 
     Raises:
         RestoreError: no photos or no masks there.
@@ -197,7 +197,12 @@ def _mask_source(
 ) -> Callable[[int, tuple[int, int]], Mask]:
     if _is_folder(masks):
         paths = list_photos(Path(masks), warn)
-        return lambda index, size: crop_mask(read_whole_mask(paths[index % len(paths)]), size)
+
+        def draw(index: int, size: tuple[int, int]) -> Mask:
+            mask = read_whole_mask(paths[index % len(paths)])
+            return fit_mask(mask, size) if is_shaped_as(mask, size) else crop_mask(mask, size)
+
+        return draw
     if Path(masks).is_file() and Path(masks).suffix != ".toml":
         raise UsageError(f"{masks} is one file; name a folder of masks, or a preset.")
     preset = load_preset(masks)

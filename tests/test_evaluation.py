@@ -219,6 +219,15 @@ def test_photos_take_the_masks_of_a_folder_in_turn(tmp_path: Path) -> None:
     assert all((a.mask == b.mask).all() for a, b in zip(last, cases[1:], strict=True))
 
 
+def test_a_mask_of_the_shape_of_its_photo_is_scaled_to_it(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", [coffee()[:64, :80], chelsea()[:64, :80]])
+    large, square = np.zeros((128, 160), np.uint8), np.zeros((128, 128), np.uint8)
+    large[96:, 120:] = square[16:32, 16:32] = 255
+    scaled, cropped = read_cases(photos, write(tmp_path / "masks", [large, square]))
+    assert scaled.mask[48:, 60:].all() and scaled.mask.sum() == 16 * 20
+    assert cropped.mask[16:32, 16:32].all() and cropped.mask.sum() == 16**2
+
+
 def test_masks_of_a_preset_depend_on_the_seed_alone(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", [coffee()[:64, :80], chelsea()[:80, :64]])
     first, again, other = (
@@ -251,7 +260,7 @@ def test_masks_are_read_as_for_fixing(tmp_path: Path) -> None:
 
 def test_a_photo_that_its_mask_covers_or_misses_is_left_out_with_a_warning(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", 3 * [coffee()[:64, :64]])
-    mask = np.zeros((3, 96, 96), np.uint8)
+    mask = np.zeros((3, 96, 64), np.uint8)
     mask[0], mask[1, :9], mask[2, 64:] = 255, 255, 255
     masks = write(tmp_path / "masks", mask)
     warnings: list[str] = []

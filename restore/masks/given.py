@@ -66,14 +66,22 @@ def read_mask(
     if len(size) != 2 or min(size) < 1:
         raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
     mask = read_whole_mask(path, mask_is, max_pixels=max_pixels, data=data)
-    (height, width), (tall, broad) = mask.shape, size
-    rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
-    if abs(width * tall / (height * broad) - 1) > 0.01 and not rounded:
+    if not is_shaped_as(mask, size):
         raise UsageError(
-            f"The mask {path} is {width} x {height} and the photo {broad} x {tall} pixels; "
-            "a mask needs the shape of the photo as displayed, at any size."
+            f"The mask {path} is {mask.shape[1]} x {mask.shape[0]} and the photo {size[1]} x "
+            f"{size[0]} pixels; a mask needs the shape of the photo as displayed, at any size."
         )
     return fit_mask(mask, size)
+
+
+def is_shaped_as(mask: Mask, size: tuple[int, int]) -> bool:
+    """Return whether a mask has the shape of a photo (height, width), at any size.
+
+    It may differ by 1 %, or by what rounding a side does.
+    """
+    (height, width), (tall, broad) = mask.shape, size
+    rounded = min(abs(width * tall / broad - height), abs(height * broad / tall - width)) <= 0.5
+    return rounded or abs(width * tall / (height * broad) - 1) <= 0.01
 
 
 def read_whole_mask(
