@@ -5,10 +5,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import torch
-from pydantic import Field
+from pydantic import Field, create_model
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -63,19 +63,52 @@ def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings)
     """Build the network that `settings` describe, in channels_last.
 
     Raises:
-        UsageError: no such kind, or no such argument of it. RestoreError: the class does not take
-            these values.
+        UsageError: no such kind, or no such argument of it, or one of another type. RestoreError:
+            the class does not take these values.
     """
     kind = look_up(table, settings.kind, "network")
-    known = inspect.signature(kind).parameters
-    if all(each.kind != each.VAR_KEYWORD for each in known.values()):  # else it knows best
-        for name in settings.arguments:
-            look_up(known, name, f"argument of the network '{settings.kind}'")
     try:
-        network = kind(**settings.arguments)
+        network = kind(**read_arguments(kind, settings))
     except (TypeError, ValueError, RuntimeError) as error:
         raise RestoreError(f"The network '{settings.kind}' can't be built: {error}.") from None
     return network.to(memory_format=torch.channels_last)
+
+
+def read_arguments(kind: type[nn.Module], settings: NetworkSettings) -> dict[str, Any]:
+    """Return all arguments of a network's class, those that are not given by their defaults.
+
+    Of a class that hands arguments on (`**`) those that are given come as they are: it knows best.
+
+    Raises:
+        UsageError: there is no such argument, or its class takes another type or choice.
+    """
+    known = inspect.signature(kind).parameters
+    if any(each.kind == each.VAR_KEYWORD for each in known.values()):
+        return settings.arguments
+    for name in settings.arguments:
+        look_up(known, name, f"argument of the network '{settings.kind}'")
+    types = get_type_hints(kind.__init__)
+    fields: dict[str, Any] = {
+        name: (types[name], ... if each.default is each.empty else each.default)
+        for name, each in known.items()
+    }
+    model = create_model("Arguments", __base__=Settings, **fields)
+    whole = validate(model, settings.arguments, f"The network '{settings.kind}'")
+    return {name: getattr(whole, name) for name in fields}
+
+
+def find_difference(
+    table: Mapping[str, type[nn.Module]], one: NetworkSettings, other: NetworkSettings
+) -> str | None:
+    """Return in words what tells two networks apart, None where nothing does."""
+    if one.kind != other.kind:
+        return f"the kind is {one.kind}, not {other.kind}"
+    kind = look_up(table, one.kind, "network")
+    first, second = read_arguments(kind, one), read_arguments(kind, other)
+    for name in sorted(first.keys() | second.keys()):
+        if first.get(name) != second.get(name):
+            return f"its {name} is {first.get(name)}, not {second.get(name)}"
+    return None
 
 
 def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:

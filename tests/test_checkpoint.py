@@ -14,7 +14,9 @@ from restore.checkpoint import (
     Header,
     NetworkSettings,
     build_network,
+    find_difference,
     load_network,
+    read_arguments,
     read_header,
     save_checkpoint,
 )
@@ -193,7 +195,7 @@ def test_an_unknown_argument_suggests_the_nearest() -> None:
     ],
 )
 def test_settings_of_a_network_are_looked_up(table: dict, key: str, word: object) -> None:
-    with pytest.raises(UsageError, match="Did you mean" if isinstance(word, str) else "known: "):
+    with pytest.raises(UsageError, match="Did you mean" if isinstance(word, str) else f"'{key}'"):
         build_network(table, NetworkSettings(kind="dcgan", arguments={key: word}))
 
 
@@ -201,3 +203,39 @@ def test_settings_of_a_network_are_looked_up(table: dict, key: str, word: object
 def test_a_path_that_is_no_utf_8_is_told() -> None:
     with pytest.raises(UsageError, match="no UTF-8"):
         read_header(Path(os.fsdecode(b"run\xe9/a.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "words"),
+    [
+        ("gated", {"base": "filled"}, "'base' must be 'fill' or 'damaged', not 'filled'"),
+        ("gated", {"context": "many"}, "'context'"),
+        ("gated", {"channels": [8]}, "'channels"),
+        ("gated", {"chanels": [8, 8]}, "Did you mean 'channels'"),
+        ("patch", {"spectral": "perhaps"}, "'spectral'"),
+    ],
+)
+def test_an_argument_of_another_type_or_choice_is_refused(
+    kind: str, arguments: dict[str, object], words: str
+) -> None:
+    settings = NetworkSettings(kind=kind, arguments=arguments)
+    with pytest.raises(UsageError) as caught:
+        build_network(DISCRIMINATORS if kind == "patch" else RESTORERS, settings)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["False", "no", "0", False])
+def test_what_is_off_in_words_is_off(word: object) -> None:
+    settings = NetworkSettings(kind="patch", arguments={"spectral": word})
+    assert read_arguments(DISCRIMINATORS["patch"], settings)["spectral"] is False
+
+
+def test_a_default_that_is_named_is_no_difference() -> None:
+    plain, named, other = (
+        NetworkSettings(kind="gated", arguments=arguments)
+        for arguments in ({}, {"base": "fill", "channels": [96, 224]}, {"context": 8})
+    )
+    assert find_difference(RESTORERS, plain, named) is None
+    assert find_difference(RESTORERS, plain, other) == "its context is 0, not 8"
+    kind = NetworkSettings(kind="unet")
+    assert find_difference(RESTORERS, plain, kind) == "the kind is gated, not unet"

@@ -4,19 +4,24 @@ It knows no losses and no task.
 """
 
 import copy
-import signal
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from threading import current_thread, main_thread
 from typing import Any, Literal
 
 import tomli_w
 import torch
 
 from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
-from restore.checkpoint import Header, check_name, check_task, load_network, save_checkpoint
+from restore.checkpoint import (
+    Header,
+    check_name,
+    check_task,
+    find_difference,
+    load_network,
+    save_checkpoint,
+)
 from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
@@ -27,6 +32,7 @@ from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import Recipe, load_recipe, to_plain
 from restore.training.resuming import check_same_recipe
+from restore.training.signals import stop_on_signals
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
@@ -74,7 +80,7 @@ def train(
         training.resume_or_start(start)
         if team.is_first:
             task.remember(run)
-        with _stop_on_signals(training), _told_of_workers():
+        with stop_on_signals(training.ask), _told_of_workers():
             training.run_all()
     team.leave()
     return training.checkpoint
@@ -188,10 +194,10 @@ class Training:
         check_task(start, *list_related(self.task))
         header, generator = load_network(start, self.task.networks)
         self.before = {"name": header.name, "data": header.data, "licence": header.licence}
-        if header.network != self.recipe.generator:
+        if other := find_difference(self.task.networks, header.network, self.recipe.generator):
             raise UsageError(
-                f"{start} holds another generator ({header.network}) than the recipe names "
-                f"({self.recipe.generator}); take the recipe that it was trained with."
+                f"{start} holds another generator than the recipe names: {other}; take the recipe "
+                "that it was trained with."
             )
         for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
@@ -202,11 +208,16 @@ class Training:
             self.progress.say(f"{start} has no discriminator beside it: a new one is trained.")
         else:
             header, discriminator = load_network(beside, DISCRIMINATORS)
-            if header.network == self.recipe.discriminator:
+            assert self.recipe.discriminator is not None, "or the step would have none"
+            if not find_difference(DISCRIMINATORS, header.network, self.recipe.discriminator):
                 adversary = self.step.networks["discriminator"]
                 adversary.load_state_dict(discriminator.state_dict())
             else:
                 self.progress.say(f"{beside.name} is another discriminator: a new one is trained.")
+
+    def ask(self) -> None:
+        """Ask the run to stop after the step in hand."""
+        self.asked = True
 
     def run_all(self) -> None:
         """Train until all steps are done or someone wants it to stop, then save."""
@@ -354,33 +365,6 @@ class Training:
 def discriminator_path(checkpoint: Path) -> Path:
     """Return where the discriminator of a generator's checkpoint lies: beside it."""
     return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)
-
-
-@contextmanager
-def _stop_on_signals(training: Training) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end the run after the step in hand."""
-    if current_thread() is not main_thread():  # only there can signals be handled
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        training.asked = True
-
-    old = {number: signal.signal(number, stop) for number in _list_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-def _list_signals() -> list[signal.Signals]:
-    """Return what shall end a run: also a terminal that is closed, unless that is ignored."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    closed = getattr(signal, "SIGHUP", None)  # which Windows has not
-    if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
-        numbers.append(closed)
-    return numbers
 
 
 @contextmanager
