@@ -13,6 +13,7 @@ import pytest
 from restore.errors import RestoreError
 from restore.training import load_recipe, train
 from restore.training.restorer_step import RestorerStep
+from restore.training.signals import stop_on_signals
 from restore.training.state import list_states
 
 TINY = (
@@ -48,6 +49,26 @@ def test_a_worker_that_is_gone_is_told_in_a_sentence_and_its_mistakes_are_not(
     monkeypatch.setattr(RestorerStep, "update", update)
     with pytest.raises(error, match=words):
         train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_asks_a_run_to_stop(name: str) -> None:
+    number, asked = getattr(signal, name), []
+    before = signal.getsignal(number)
+    with stop_on_signals(lambda: asked.append(name)):
+        signal.raise_signal(number)
+    assert asked == [name] and signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_closed_terminal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(pytest.fail):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.slow
