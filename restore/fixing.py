@@ -72,8 +72,6 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         RestoreError: as that.
     """
     check_alpha(photo.alpha, photo.pixels.shape)
-    if mask is None and photo.alpha is not None and not photo.alpha.any():
-        return photo  # of which nothing is visible
     if mask is not None:
         if not (share := hole_share(mask)):
             return photo
@@ -90,8 +88,7 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         return photo
     factor = len(fixed) // len(pixels)
     like = photo if factor == 1 else enlarge(photo, factor)
-    if shown is not pixels or unknown is not mask:
-        assert like.alpha is not None, "or all of it would have been shown as it is"
+    if like.alpha is not None and not like.alpha.all():
         stays = like.alpha == 0 if mask is None else mask == 0
         fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
     result = replace_pixels(like, fixed)

@@ -118,9 +118,13 @@ def test_a_jpeg_is_compressed_finely_only_where_it_was_mended(
     assert ("qtables" not in fixed.encoding) == mends
 
 
-def test_a_photo_of_which_nothing_is_visible_is_itself(pixels: np.ndarray) -> None:
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_photo_of_which_nothing_is_visible_stays(pixels: np.ndarray, factor: int) -> None:
     photo = Photo(pixels, alpha=np.zeros((40, 30), np.uint8))
-    assert fix_photo(Inverter(mends=True), photo) is photo
+    fixed = fix_photo(Inverter(mends=True, factor=factor), photo)
+    assert fixed.pixels.shape == (40 * factor, 30 * factor, 3)
+    assert np.array_equal(fixed.pixels[::factor, ::factor], pixels) or factor > 1
+    assert abs(fixed.pixels.mean() - pixels.mean()) < 3
 
 
 def test_a_hole_of_nearly_everything_is_refused(pixels: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from restore.commands.options import (
     seed_option,
     threshold_option,
 )
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 
 if TYPE_CHECKING:
     from restore.marking import Marked, Marker
@@ -153,6 +153,11 @@ def mask(
     if not photo.is_dir():
         target = _place(photo, out) or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
         shown = _place(photo, preview)
+        if not photo.exists():
+            raise RestoreError(f"There is no file {photo}.")
+        for path, named in ((target, out), (shown, preview)):
+            if path is not None and named is not None and path != Path(named):
+                path.parent.mkdir(parents=True, exist_ok=True)
         marked = mark_photo(photo, target, marker, preview=shown, grow=grow, overwrite=overwrite)
         _tell_mask(marked.mask, marked.hole)
         _tell_preview(shown)
@@ -170,7 +175,7 @@ def mask(
 
 
 def _place(photo: Path, named: str | None) -> Path | None:
-    """Return the file that is named for a photo; NAME.png in a folder, which is made."""
+    """Return the file that is named for a photo; NAME.png in a folder."""
     if named is None:
         return None
     from restore.image import drop_extension
@@ -178,7 +183,8 @@ def _place(photo: Path, named: str | None) -> Path | None:
     folder = Path(named)
     if not named.endswith(("/", os.sep)) and not folder.is_dir():
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder, or a file without a / at its end.")
     return folder / f"{drop_extension(photo.name)}.png"
 
 
@@ -224,6 +230,8 @@ def _draw_for_size(
 
     if out is None:
         raise UsageError("A mask without a photo has no name of its own; name it with --out.")
+    if out.endswith(("/", os.sep)):
+        raise UsageError(f"A mask without a photo has no name of its own; name a file in {out}.")
     height, width = _size_of(size)
     if holes is None:
         drawn = mask_from_boxes((height, width), boxes)

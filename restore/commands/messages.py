@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ class Sign:
     """A line that is shown on stderr, where that is a terminal, while there is nothing to tell."""
 
     def __init__(self, sentence: str) -> None:
-        self.sentence = to_printable(sentence) if sys.stderr.isatty() else ""
+        room = shutil.get_terminal_size().columns - 1  # one line can be cleared
+        self.sentence = to_printable(sentence)[:room] if sys.stderr.isatty() else ""
 
     def show(self) -> None:
         """Show it, until `clear`."""

@@ -316,27 +316,29 @@ def _to_batch(stacked: _Stacked) -> Batch:
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Let processes that are started here not see Ctrl-C and SIGTERM until they are ready for them.
+    """Let processes that are started here see no signal that ends them until they are ready for it.
 
-    A terminal sends these to all of them, as `timeout` does, and the process that started them
-    saves then. A child begins with the signals blocked that its parent has blocked. Windows has
-    none of this.
+    A terminal sends Ctrl-C to all of them, as one that is closed does SIGHUP and `timeout` SIGTERM,
+    and the process that started them saves then. A child begins with the signals blocked that its
+    parent has blocked. Windows has none of this.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # its start, with the first process, would unblock them again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # also for the tracker
     try:
+        resource_tracker.ensure_running()  # its start, with the first process, unblocks the others
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _calm_worker(_: int) -> None:
-    """Let a worker never end by Ctrl-C, and by SIGTERM only after `PATIENCE`."""
+    """Let a worker never end by Ctrl-C or SIGHUP, and by SIGTERM only after `PATIENCE`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: signal.alarm(PATIENCE))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     cv2.setNumThreads(1)

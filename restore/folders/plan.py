@@ -7,6 +7,7 @@ from pathlib import Path
 from restore.errors import RestoreError, UsageError
 from restore.folders.photo import MENDING_FLAGS, FixOptions, Job
 from restore.image import drop_extension
+from restore.seeded import SEEDS
 
 
 def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> list[Job]:
@@ -127,11 +128,16 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
     """Refuse a request that says twice what the hole is, or something of it where there is none.
 
     Raises:
-        UsageError: settings of a mask without one; settings of
-            mending whole photos beside a mask.
+        UsageError: settings of a mask without one; settings of mending whole photos beside a mask;
+            more results than there are seeds.
         RestoreError: the mask doesn't exist.
     """
     mask = options.mask
+    if options.seed + options.count > SEEDS:
+        raise UsageError(
+            f"Seeds count up from --seed for each of --count results, to {SEEDS - 1} at most; "
+            "begin lower."
+        )
     if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
         raise UsageError("With --find damage is found, not given; leave out --mask and --mask-is.")
     if options.threshold is not None and options.find is None:

@@ -36,6 +36,9 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(0.01, ge=0)
 
 
+SPECTRAL_KINDS = ("patch", "multi-scale")  # discriminators that are so unless told otherwise
+
+
 class Recipe(Settings):
     """Everything that a training run is made of, whatever it trains."""
 
@@ -124,12 +127,15 @@ class Recipe(Settings):
 
     def _check_slope(self) -> None:
         """Refuse a critic whose slope nothing bounds."""
-        settings = {} if self.discriminator is None else self.discriminator.arguments
+        assert self.discriminator is not None, "which is checked before"
+        spectral = self.discriminator.arguments.get(
+            "spectral", self.discriminator.kind in SPECTRAL_KINDS
+        )
         penalties = [
             name for name, loss in self.losses.items() if loss.weight and isinstance(loss, Penalty)
         ]
         kind = getattr(self.losses["adversarial"], "kind", None)
-        if kind == "wasserstein" and not penalties and not settings.get("spectral"):
+        if kind == "wasserstein" and not penalties and not spectral:
             raise ValueError(
                 "'wasserstein' needs the loss 'gradient_penalty' or 'r1', or a discriminator with "
                 "'spectral'; without, its critic grows without end"

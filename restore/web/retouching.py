@@ -10,6 +10,7 @@ from restore.errors import UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, fix_photo
 from restore.image import AnyPixels, Mask, Photo, Pixels
 from restore.masks import hole_share
+from restore.seeded import SEEDS
 from restore.windows import Box
 
 
@@ -72,7 +73,7 @@ class Retouching:
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
         try:
-            return self._fill(hole, last.seed + 1)
+            return self._fill(hole, (last.seed + 1) % SEEDS)
         except BaseException:  # then the fill that was there stays
             self.photo, self.fills = filled, [*self.fills, last]
             raise

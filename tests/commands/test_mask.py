@@ -61,6 +61,8 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
         (["--preset", "wide", "--box", "1,2,3,4"], "one of --preset, --box, --color and --find"),
         (["--preset", "wide"], "name it with --out"),
         (["--preset", "wide", "--out", "m.png"], "or else its --size"),
+        (["--preset", "wide", "--size", "9x9", "--out", "m/"], "name a file in m/"),
+        (["p.png", "--box", "1,1,5,5", "--out", "old.png/"], "old.png is a file"),
         (["p.png", "--preset", "wide", "--size", "9x9"], "photo says how large the mask is"),
         (["--color", "red", "--size", "9x9", "--out", "m.png"], "name the photo"),
         (["--preset", "wide", "--size", "99999x99999", "--out", "m.png"], "at most 179 megapixels"),
@@ -105,9 +107,10 @@ def test_wrong_usage_is_told_in_one_sentence(
 
 
 def test_a_missing_photo_is_a_failure(run, tmp_path) -> None:
-    ran = run("mask", tmp_path / "p.png", "--box", "1,1,5,5")
+    ran = run("mask", tmp_path / "p.png", "--box", "1,1,5,5", "--out", f"{tmp_path}/new/")
     assert ran.code == 1
     assert "no file" in ran.sentence
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_mask_draws_fix_fills(run, write_picture, fake_restorer, tmp_path) -> None:

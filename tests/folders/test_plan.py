@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restore.errors import UsageError
-from restore.folders import FixOptions, Job, plan_jobs
+from restore.folders import FixOptions, Job, check_mask, plan_jobs
 
 Write = Callable[..., Path]
 
@@ -138,3 +138,9 @@ def test_no_plan_ever_has_two_results_in_one_place(photos, out, count, tmp_path_
     results = [result.resolve() for job in jobs for result in job.results]
     assert len(set(results)) == len(results) == count * len(photos)
     assert not set(results) & {path.resolve() for path in paths}
+
+
+def test_more_results_than_seeds_are_refused(write_picture: Write) -> None:
+    check_mask(FixOptions(seed=2**32 - 2, count=2))
+    with pytest.raises(UsageError, match="to 4294967295 at most; begin lower"):
+        check_mask(FixOptions(seed=2**32 - 1, count=2))

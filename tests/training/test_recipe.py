@@ -51,6 +51,10 @@ def test_what_makes_no_sense_is_told_by_its_key(
     assert sentence.casefold() in str(caught.value).casefold()
 
 
+def test_a_critic_that_is_spectral_by_default_needs_no_penalty() -> None:
+    assert load_recipe("inpaint", ["losses.adversarial.kind=wasserstein"]).discriminator
+
+
 @pytest.mark.parametrize(("decay", "quarter"), [("linear", 0.25), ("cosine", 0.5 - 0.5**1.5)])
 def test_the_rate_rises_stays_and_falls(decay: str, quarter: float) -> None:
     changes = ["steps=100", "warmup=9", "cooldown=0.4", f"decay={decay}"]

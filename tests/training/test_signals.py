@@ -73,7 +73,10 @@ def test_a_closed_terminal_that_is_ignored_stays_so() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_signal_to_all_processes_of_a_run_saves_it(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_all_processes_of_a_run_saves_it(
+    photos: Path, tmp_path: Path, name: str
+) -> None:
     settings = [word for s in (*TINY, "workers=2", "steps=100000") for word in ("--set", s)]
     command = [sys.executable, "-m", "restore", "train", str(photos), "--recipe", "mend"]
     process = subprocess.Popen(
@@ -85,7 +88,8 @@ def test_a_signal_to_all_processes_of_a_run_saves_it(photos: Path, tmp_path: Pat
     deadline = time.monotonic() + 120
     while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, getattr(signal, name))
     _, told = process.communicate(timeout=60)
+    assert "Traceback" not in told, told
     assert re.search(r"Stopped at step \d+ of 100000", told), told
     assert list_states(tmp_path / "state")
