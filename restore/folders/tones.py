@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 
 from restore.degradations import find_fading
-from restore.image import Mask, Photo, Pixels, cover_hidden
+from restore.draw import shrink
+from restore.image import Mask, Photo, cover_hidden
 
-_SIDE = 1024  # pixels; larger photos are looked at so small
+_SIDES = 256, 1024  # pixels; photos are looked at no smaller and, as a rule, no larger
 _CELLS = (32, 32)  # whose tones are compared
 _OTHER_TONE = 5  # levels by which that of most cells has changed
 
@@ -19,10 +20,12 @@ def is_unfaded(photo: Photo, fixed: Photo, damage: Mask | None = None) -> bool:
         fixed: the result, of any size.
         damage: (H, W) {0, 1}, 1 is what was filled: white scratches are none of the photo's whites.
     """
+    height, width = photo.pixels.shape[:2]
+    side = max(_SIDES[1], _SIDES[0] * max(height, width) // min(height, width))
     seen = _find_seen(photo, damage)
     if seen is not None:
-        seen = np.where(_shrink(seen) == 255, np.uint8(255), np.uint8(0))  # of all of a pixel
-    shown = cover_hidden(_shrink(photo.pixels), seen)
+        seen = np.where(shrink(seen, side) == 255, np.uint8(255), np.uint8(0))  # of all of a pixel
+    shown = cover_hidden(shrink(photo.pixels, side), seen)
     if find_fading(shown) is None:
         return False
     before, after = (
@@ -34,16 +37,6 @@ def is_unfaded(photo: Photo, fixed: Photo, damage: Mask | None = None) -> bool:
         cells = cv2.resize(seen, _CELLS, interpolation=cv2.INTER_AREA) > 127
         change = change[cells] if cells.any() else change
     return bool(np.median(change) > _OTHER_TONE)
-
-
-def _shrink(pixels: Pixels) -> Pixels:
-    """Return pixels (H, W) or (H, W, 3), of a large photo smaller, since covering is slow."""
-    height, width = pixels.shape[:2]
-    scale = _SIDE / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _find_seen(photo: Photo, damage: Mask | None) -> Mask | None:

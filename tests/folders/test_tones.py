@@ -21,6 +21,11 @@ def test_a_faded_photo_that_got_another_tone_is_unfaded(clean: Pixels) -> None:
     assert not is_unfaded(Photo(clean), Photo(clean // 2))
 
 
+def test_a_long_photo_is_not_looked_at_too_small(clean: Pixels) -> None:
+    long = np.tile(clean, (1, 16, 1))
+    assert is_unfaded(Photo(fade(long, 0.4)), Photo(long))
+
+
 def test_white_scratches_are_none_of_its_whites(clean: Pixels) -> None:
     pixels, damage = fade(clean, 0.4), np.zeros((256, 256), np.uint8)
     damage[::32, :] = 1
