@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,16 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
     for part in (listing.files, listing.links, listing.results, listing.failures):
         part.sort()
     return listing
+
+
+def tell_passed_over(links: Sequence[str], results: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for the user on each kind of folders that are not looked into."""
+    for names, what in (
+        (links, "Linked folders, not followed"),
+        (results, "Folders of results, passed over"),
+    ):
+        if names:
+            yield f"{what}: {len(names)}; the first is {names[0]}."
 
 
 def is_photo(path: Path) -> bool:

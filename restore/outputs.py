@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.image import compose, drop_extension, real_path
-from restore.listing import is_photo, list_files
+from restore.listing import is_photo, list_files, tell_passed_over
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,8 @@ def list_photos(folder: Path, warn: Callable[[str], None]) -> tuple[list[Path], 
     failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
     if not photos and not failures:
         raise RestoreError(f"There are no photos in {folder}.")
-    for names, what in (
-        (listing.links, "Linked folders, not followed"),
-        (listing.results, "Folders of results, passed over"),
-    ):
-        if names:
-            warn(f"{what}: {len(names)}; the first is {names[0]}.")
+    for sentence in tell_passed_over(listing.links, listing.results):
+        warn(sentence)
     return photos, failures
 
 

@@ -44,8 +44,15 @@ class Repairer:
         Raises:
             UsageError: nearly everything is damage.
         """
-        damage = find_damage(self.finder, photo, threshold=self.threshold, grow=self.grow)
-        return replace(self, damage=self._check(damage))
+        hole = find_damage(self.finder, photo, threshold=self.threshold, grow=self.grow)
+        if (share := hole_share(hole)) > LARGEST_HOLE:
+            less = "widen it by less, " if self.grow else ""
+            raise UsageError(
+                f"What is taken for damage is {share:.1%} of the photo, and at most "
+                f"{LARGEST_HOLE:.0%} can be filled; raise --threshold, {less}or mark it with a "
+                "mask."
+            )
+        return replace(self, damage=hole)
 
     @property
     def share(self) -> float:
@@ -73,23 +80,10 @@ class Repairer:
     def _fill_damage(self, photo: AnyPixels, seed: int) -> AnyPixels:
         """Return the photo with its damage filled; what that took is freed before it is mended."""
         shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
-        hole = self.damage
-        if hole is None:
-            found = self.finder.find(shown, threshold=self.threshold, grow=self.grow)
-            hole = self._check(found)
+        hole = self.look_at(Photo(shown)).damage if self.damage is None else self.damage
+        assert hole is not None, "since it has looked"
         if not hole.any():
             return photo
         filled = self.filler.fix(shown, hole, seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
         return np.where(hole[..., None] == 1, filled * scale, photo)
-
-    def _check(self, hole: Mask) -> Mask:
-        """Return the damage of a photo; refuse what can't be filled."""
-        if (share := hole_share(hole)) > LARGEST_HOLE:
-            less = "widen it by less, " if self.grow else ""
-            raise UsageError(
-                f"What is taken for damage is {share:.1%} of the photo, and at most "
-                f"{LARGEST_HOLE:.0%} can be filled; raise --threshold, {less}or mark it with a "
-                "mask."
-            )
-        return hole

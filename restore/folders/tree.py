@@ -20,7 +20,7 @@ from restore.folders.plan import (
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, compose, drop_extension, real_path
-from restore.listing import is_photo, list_files
+from restore.listing import is_photo, list_files, tell_passed_over
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,10 @@ class Plan:
             ([name for name, _ in self.failures], "Can't be fixed, see the report"),
             (self.idle_masks, "Masks without a photo"),
             (self._shared_masks(), "Masks that serve two photos of one name"),
-            (self.links, "Linked folders, not followed"),
-            (self.results, "Folders of results, passed over"),
         ):
             if problems:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
+        yield from tell_passed_over(self.links, self.results)
 
     def _shared_masks(self) -> list[Path]:
         uses = Counter(job.mask for job in self.jobs if job.mask is not None)
