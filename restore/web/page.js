@@ -2,6 +2,7 @@
 // The photo stays with the server; what is shown here is never sent.
 
 import { Lost, ask } from "./server.js";
+import { Steps } from "./steps.js";
 import { draw } from "./strokes.js";
 
 const BRUSHES = { least: 2, most: 200, step: 1.25 }; // diameters on the screen
@@ -15,15 +16,13 @@ const before = find("before");
 const cursor = find("cursor");
 const width = find("width");
 const brush = paint.getContext("2d");
+const steps = new Steps();
 
 let state = null; // what the server tells of the photo
-let painted = null; // a mask that the server begins with
 let tool = "brush";
 let scale = 1; // pixels of the screen for one of the photo
 let fitted = true; // whether the scale follows the window
 let busy = false;
-let strokes = []; // since the last fill
-let fills = []; // each keeps the strokes, and the mask to begin with, that it took
 let current = null; // the stroke that is being drawn
 let panned = null; // two fingers that move the photo
 let unsaved = false;
@@ -80,20 +79,17 @@ async function load() {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   unsaved = state.unsaved;
-  fills = fills.slice(0, state.fills);
-  while (fills.length < state.fills) fills.push({ strokes: [], painted: null });
+  steps.recount(state.fills);
 }
 
 // ---- what the buttons do
 
 function fill() {
-  if (!isPainted()) return;
+  if (!steps.isPainted) return;
   work("Filling …", async () => {
     const begun = performance.now();
     await showPatch(await ask("fill", await toBlob(paint)));
-    fills.push({ strokes, painted });
-    strokes = [];
-    painted = null;
+    steps.fill();
     repaint();
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     return `Filled in ${seconds} s. Another gives a different fill; Save writes the photo.`;
@@ -104,22 +100,33 @@ function fillAgain() {
   if (find("again").disabled) return;
   work("Filling again …", async () => {
     await showPatch(await ask("again", ""));
+    steps.change();
     return "Filled otherwise.";
   });
 }
 
 function undo() {
   if (find("undo").disabled || current) return;
-  if (strokes.length) {
-    strokes.pop();
+  step(steps.last, "undo", "Taken back.");
+}
+
+function redo() {
+  if (find("redo").disabled || current) return;
+  step(steps.next, "redo", "Put back.");
+}
+
+// Go a step back or forth; fills are the server's, strokes are ours.
+function step(kind, name, sentence) {
+  if (kind === "stroke") {
+    steps[name]();
     repaint();
     return;
   }
-  work("Taking back …", async () => {
-    await showPatch(await ask("undo", ""));
-    ({ strokes, painted } = fills.pop());
+  work("One moment …", async () => {
+    await showPatch(await ask(name, ""));
+    steps[name]();
     repaint();
-    return "Taken back.";
+    return sentence;
   });
 }
 
@@ -159,16 +166,15 @@ function resizeBrush(factor) {
   width.value = Math.min(BRUSHES.most, Math.max(BRUSHES.least, size));
 }
 
-const isPainted = () => strokes.length > 0 || painted !== null;
-
 function update() {
-  const filled = fills.length > 0;
-  find("fill").disabled = busy || !isPainted();
-  find("again").disabled = busy || strokes.length > 0 || !filled;
-  find("undo").disabled = busy || !(filled || strokes.length);
+  const filled = steps.fills.length > 0;
+  find("fill").disabled = busy || !steps.isPainted;
+  find("again").disabled = busy || steps.last !== "fill";
+  find("undo").disabled = busy || !steps.last;
+  find("redo").disabled = busy || !steps.next;
   find("compare").disabled = !filled;
   find("save").disabled = busy || !(filled || unsaved);
-  find("mask").disabled = busy || !(filled || isPainted());
+  find("mask").disabled = busy || !(filled || steps.isPainted);
 }
 
 // ---- painting
@@ -176,8 +182,8 @@ function update() {
 function repaint() {
   brush.globalCompositeOperation = "source-over";
   brush.clearRect(0, 0, paint.width, paint.height);
-  if (painted) brush.drawImage(painted, 0, 0);
-  for (const stroke of strokes) draw(brush, stroke);
+  if (steps.painted) brush.drawImage(steps.painted, 0, 0);
+  for (const stroke of steps.strokes) draw(brush, stroke);
   update();
 }
 
@@ -243,9 +249,7 @@ function end(event) {
   const { pointer, ...stroke } = current;
   current = null;
   const empty = stroke.tool === "box" && stroke.points.length < 2;
-  if (!empty && event.type !== "pointercancel") {
-    strokes.push(stroke);
-  }
+  if (!empty && event.type !== "pointercancel") steps.paint(stroke);
   repaint();
 }
 
@@ -304,17 +308,18 @@ const KEYS = {
   0: fit,
   " ": () => compare(true),
 };
-const CONTROL_KEYS = { z: undo, s: save };
-const CLICKS = { fill, again: fillAgain, undo, save, mask: saveMask, fit };
+const CONTROL_KEYS = { z: undo, y: redo, s: save };
+const SHIFTED_KEYS = { z: redo }; // beside Ctrl
+const CLICKS = { fill, again: fillAgain, undo, redo, save, mask: saveMask, fit };
 
 function pressKey(event) {
   const isBracket = event.key === "[" || event.key === "]"; // Alt is a part of these on some keyboards
   const controlled = (event.ctrlKey || event.metaKey) && !isBracket;
-  if ((event.altKey && !isBracket) || (controlled && event.shiftKey)) return;
+  if (event.altKey && !isBracket) return;
   const pressed = event.key === "Enter" || event.key === " ";
   const button = pressed && event.target instanceof HTMLButtonElement ? event.target.id : "";
   if (button && button !== "compare") return; // it takes these two itself
-  const keys = controlled ? CONTROL_KEYS : KEYS;
+  const keys = !controlled ? KEYS : event.shiftKey ? SHIFTED_KEYS : CONTROL_KEYS;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const deed = button ? () => compare(true) : keys[key];
   if (!deed) return;
@@ -344,7 +349,7 @@ function listen() {
   window.addEventListener("resize", () => fitted && fit());
   window.addEventListener("blur", () => compare(false));
   window.addEventListener("beforeunload", (event) => {
-    if (unsaved || strokes.length) event.preventDefault();
+    if (unsaved || steps.strokes.length) event.preventDefault();
   });
 }
 
@@ -376,8 +381,8 @@ async function start() {
   document.title = `${state.name} – restore`;
   if (state.painted) {
     const given = await loadPainted();
-    if (state.fills) fills[0].painted = given; // which that fill has taken
-    else painted = given;
+    if (state.fills) steps.fills[0].painted = given; // which that fill has taken
+    else steps.painted = given;
   }
   fit();
   repaint();

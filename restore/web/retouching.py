@@ -8,20 +8,19 @@ import numpy as np
 
 from restore.errors import UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, fix_photo
-from restore.image import AnyPixels, Mask, Photo, Pixels
+from restore.image import Mask, Photo
 from restore.masks import hole_share
 from restore.seeded import SEEDS
 from restore.windows import Box
 
 
 class Fill(NamedTuple):
-    """A hole that has been filled, and what was there before."""
+    """A hole that has been filled, or whose fill was taken back, and what is not shown of it."""
 
     hole: Mask  # (H, W) {0, 1} of the box, 1 is the hole
     box: Box  # around it
     seed: int
-    pixels: Pixels  # of the box
-    deep: AnyPixels | None
+    hidden: Photo  # the box alone: as it was before the fill, or filled where that was taken back
 
 
 class Retouching:
@@ -31,6 +30,7 @@ class Retouching:
         original: the photo as read.
         photo: as it is now.
         fills: what has been filled, in order.
+        undone: what has been taken back since the last fill, in order.
     """
 
     def __init__(self, fixer: Fixer, photo: Photo, seed: int = 0) -> None:
@@ -38,6 +38,7 @@ class Retouching:
         self.fixer, self.seed = fixer, seed
         self.original = self.photo = photo
         self.fills: list[Fill] = []
+        self.undone: list[Fill] = []
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,14 +69,14 @@ class Retouching:
             UsageError: nothing has been filled.
         """
         last = self._last()
-        filled = self.photo
+        kept = self.photo, self.fills, self.undone
         self.undo()
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
         try:
             return self._fill(hole, (last.seed + 1) % SEEDS)
         except BaseException:  # then the fill that was there stays
-            self.photo, self.fills = filled, [*self.fills, last]
+            self.photo, self.fills, self.undone = kept
             raise
 
     def undo(self) -> Box:
@@ -85,17 +86,36 @@ class Retouching:
             UsageError: nothing has been filled.
         """
         last = self._last()
+        self.undone = [*self.undone, self._exchange(last)]
         self.fills = self.fills[:-1]
         if not self.fills:
             self.photo = self.original
-            return last.box
-        pixels, deep = self.photo.pixels.copy(), self.photo.deep
-        pixels[last.box.slices] = last.pixels
-        if deep is not None and last.deep is not None:
-            deep = deep.copy()
-            deep[last.box.slices] = last.deep
-        self.photo = replace(self.photo, pixels=pixels, deep=deep)
         return last.box
+
+    def redo(self) -> Box:
+        """Put the fill back that was last taken back; return the box that it lies in.
+
+        Raises:
+            UsageError: nothing has been taken back since the last fill.
+        """
+        if not self.undone:
+            raise UsageError("Nothing has been taken back.")
+        last = self.undone[-1]
+        self.fills = [*self.fills, self._exchange(last)]
+        self.undone = self.undone[:-1]
+        return last.box
+
+    def _exchange(self, fill: Fill) -> Fill:
+        """Show what is hidden of a fill, and return the fill with what was shown."""
+        rows, hidden = fill.box.slices, fill.hidden
+        shown = _cut_out(self.photo, fill.box)
+        pixels, deep = self.photo.pixels.copy(), self.photo.deep
+        pixels[rows] = hidden.pixels
+        if deep is not None and hidden.deep is not None:
+            deep = deep.copy()
+            deep[rows] = hidden.deep
+        self.photo = replace(self.photo, pixels=pixels, deep=deep, encoding=hidden.encoding)
+        return fill._replace(hidden=shown)
 
     def _last(self) -> Fill:
         if not self.fills:
@@ -112,9 +132,15 @@ class Retouching:
             )
         left, top, width, height = cv2.boundingRect(hole)
         box = Box(top, left, top + height, left + width)
-        before = self.photo
-        self.photo = fix_photo(self.fixer, before, hole, seed)
-        deep = None if before.deep is None else before.deep[box.slices].copy()
-        pixels = before.pixels[box.slices].copy()
-        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, pixels, deep)]
+        hidden = _cut_out(self.photo, box)
+        self.photo = fix_photo(self.fixer, self.photo, hole, seed)
+        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, hidden)]
+        self.undone = []
         return box
+
+
+def _cut_out(photo: Photo, box: Box) -> Photo:
+    """Return a copy of a box's pixels, without what takes memory beside them."""
+    deep = None if photo.deep is None else photo.deep[box.slices].copy()
+    pixels = photo.pixels[box.slices].copy()
+    return Photo(pixels, deep=deep, encoding=photo.encoding)

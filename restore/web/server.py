@@ -29,7 +29,7 @@ HOSTS = {HOST, "localhost"}  # what a browser on this machine may call us
 LARGEST_BODY = 2**26  # bytes of a painted mask
 PIECE = 2**16  # bytes that are sent at once
 IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
-SCRIPTS = ("page.js", "server.js", "strokes.js")
+SCRIPTS = ("page.js", "server.js", "steps.js", "strokes.js")
 FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
@@ -248,6 +248,10 @@ def _undo(server: PaintServer, body: bytes) -> Reply:
     return _changed(server, server.retouching.undo())
 
 
+def _redo(server: PaintServer, body: bytes) -> Reply:
+    return _changed(server, server.retouching.redo())
+
+
 def _save(server: PaintServer, body: bytes) -> Reply:
     return Reply(json.dumps({"saved": server.save_photo()}).encode())
 
@@ -296,6 +300,7 @@ DEEDS: dict[str, Action] = {
     "fill": _fill,
     "again": _fill_again,
     "undo": _undo,
+    "redo": _redo,
     "save": _save,
     "mask": _save_mask,
 }

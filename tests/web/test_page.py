@@ -1,6 +1,9 @@
 """The files of the page: they fit together and ask nobody else."""
 
+import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -34,7 +37,8 @@ def test_every_button_does_something() -> None:
 
 
 def test_what_the_script_asks_for_is_answered() -> None:
-    asked = set(re.findall(r'ask\("(\w+)"', SCRIPT)) | set(re.findall(r'src = "(\w+)"', SCRIPT))
+    asked = set(re.findall(r'ask\("(\w+)"|src = "(\w+)"|step\([\w.]+, "(\w+)"', SCRIPT))
+    asked = {name for names in asked for name in names if name}
     assert asked == {*LOOKS, *DEEDS} - {*FILES}
 
 
@@ -55,3 +59,49 @@ def test_what_a_script_takes_from_another_is_there() -> None:
                 r"export (?:async function|function|class|const) (\w+)", TEXTS[other]
             )
             assert set(wanted.split(", ")) <= set(given)
+
+
+STEPS = [  # deed; then strokes, mask, fills, what undo takes, what redo takes
+    ("a", "a", "mask", 0, "stroke", ""),
+    ("b", "ab", "mask", 0, "stroke", ""),
+    ("fill", "", None, 1, "fill", ""),
+    ("c", "c", None, 1, "stroke", ""),
+    ("undo", "", None, 1, "fill", "stroke"),
+    ("undo", "ab", "mask", 0, "stroke", "fill"),
+    ("undo", "a", "mask", 0, "stroke", "stroke"),
+    ("redo", "ab", "mask", 0, "stroke", "fill"),
+    ("redo", "", None, 1, "fill", "stroke"),
+    ("redo", "c", None, 1, "stroke", ""),
+    ("redo", "c", None, 1, "stroke", ""),
+    ("undo", "", None, 1, "fill", "stroke"),
+    ("undo", "ab", "mask", 0, "stroke", "fill"),
+    ("d", "abd", "mask", 0, "stroke", ""),
+    ("redo", "abd", "mask", 0, "stroke", ""),
+    ("fill", "", None, 1, "fill", ""),
+    ("undo", "abd", "mask", 0, "stroke", "fill"),
+    ("change", "abd", "mask", 0, "stroke", ""),
+]
+PLAY = """
+const steps = new Steps();
+steps.painted = "mask";
+for (const deed of DEEDS) {
+  if (deed in steps) steps[deed]();
+  else steps.paint(deed);
+  const { strokes, painted, fills, last, next } = steps;
+  console.log(JSON.stringify([deed, strokes.join(""), painted, fills.length, last, next]));
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_steps_are_taken_back_and_put_back_in_turn() -> None:
+    deeds = json.dumps([deed for deed, *_ in STEPS])
+    told = subprocess.run(
+        ["node", "--input-type=module"],
+        input=TEXTS["steps.js"] + PLAY.replace("DEEDS", deeds),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert [tuple(json.loads(line)) for line in told.splitlines()] == STEPS

@@ -1,5 +1,7 @@
 """Holes that are filled one after the other, and taken back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,45 @@ def test_fills_are_taken_back_in_turn(retouching: Retouching, photo: Photo) -> N
     assert retouching.photo is photo  # which is saved as a copy of its file
     with pytest.raises(UsageError, match="Nothing has been filled"):
         retouching.undo()
+
+
+def test_what_was_taken_back_is_put_back_in_turn(retouching: Retouching) -> None:
+    first, second = hole_at(5, 20), hole_at(10, 25)
+    retouching.fill(first)
+    retouching.fill(second)
+    filled = retouching.photo
+    retouching.undo()
+    retouching.undo()
+    assert retouching.redo() == Box(5, 20, 15, 30)
+    assert np.array_equal(retouching.filled, first)
+    assert retouching.redo() == Box(10, 25, 20, 35)
+    assert np.array_equal(retouching.photo.pixels, filled.pixels)
+    assert np.array_equal(retouching.photo.deep, filled.deep)
+    with pytest.raises(UsageError, match="Nothing has been taken back"):
+        retouching.redo()
+
+
+def test_a_fill_ends_what_can_be_put_back(retouching: Retouching) -> None:
+    retouching.fill(hole_at(5, 20))
+    retouching.undo()
+    retouching.fill(hole_at(10, 25))
+    with pytest.raises(UsageError, match="Nothing has been taken back"):
+        retouching.redo()
+
+
+def test_a_mended_place_is_put_back_with_how_it_is_saved(
+    fake_restorer, photo: Photo, monkeypatch
+) -> None:
+    coarse = replace(photo, deep=None, format="JPEG", encoding={"qtables": [[99] * 64]})
+    retouching = Retouching(fake_restorer, coarse)
+    monkeypatch.setattr(fake_restorer, "mends", True)
+    retouching.fill(hole_at(5, 20))
+    fine = retouching.photo.encoding
+    assert fine != coarse.encoding
+    retouching.undo()
+    assert retouching.photo.encoding == coarse.encoding
+    retouching.redo()
+    assert retouching.photo.encoding == fine
 
 
 def test_another_fill_takes_the_next_seed(retouching: Retouching, fake_restorer) -> None:

@@ -132,6 +132,9 @@ def test_fills_are_made_otherwise_and_taken_back(page: PaintServer, photo: Photo
     assert np.array_equal(pixels_of(content)[..., :3], photo.pixels[5:15, 20:30])
     answer, content = ask(page, "undo", b"")
     assert answer.status == 400 and "Nothing has been filled" in json.loads(content)["error"]
+    assert (pixels_of(ask(page, "redo", b"")[1])[..., :3] == 10).all()
+    answer, content = ask(page, "redo", b"")
+    assert answer.status == 400 and "Nothing has been taken back" in json.loads(content)["error"]
 
 
 def test_the_photo_is_saved_as_it_is_now(page: PaintServer, saved: Saved) -> None:
@@ -163,7 +166,8 @@ def test_a_page_that_shows_another_photo_can_not_change_it(page: PaintServer) ->
     answer, _ = ask(page, "fill", painted, headers={"X-Version": first})
     second = answer.headers["X-Version"]
     assert answer.status == 200 and second != first
-    for name, body in (("fill", painted), ("again", b""), ("undo", b""), ("save", b"")):
+    for name in ("fill", "again", "undo", "redo", "save"):
+        body = painted if name == "fill" else b""
         answer, content = ask(page, name, body, headers={"X-Version": first})
         assert answer.status == 409 and "meanwhile" in json.loads(content)["error"]
     assert len(page.retouching.fills) == 1
