@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from restore.errors import RestoreError as RestoreError
     from restore.errors import UsageError as UsageError
     from restore.image import Photo as Photo
+    from restore.image import encode_image as encode_image
     from restore.image import read_image as read_image
     from restore.image import write_image as write_image
     from restore.masks import load_preset as load_preset
@@ -27,6 +28,7 @@ _HOME = {
     "Restorer": "restore.restorer",
     "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
+    "encode_image": "restore.image",
     "load_preset": "restore.masks",
     "read_image": "restore.image",
     "read_mask": "restore.masks",
@@ -36,13 +38,15 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the module that holds a public name when the name is first used."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'restore' has no attribute '{name}'")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # which would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Import the module that holds a public name when the name is first used."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'restore' has no attribute '{name}'")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

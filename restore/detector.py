@@ -1,7 +1,7 @@
 """The detector: a photo in, a mask of its scratches, cracks, folds, flakes and spots out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from numbers import Real
 from pathlib import Path
@@ -32,8 +32,8 @@ class Detector:
     """A detector that is ready to use: `Detector.load("scratches").find(photo)`."""
 
     name: str
-    settings: Header
-    network: DetectorNetwork
+    settings: Header = field(repr=False)
+    network: DetectorNetwork = field(repr=False)
     device: torch.device
 
     @property

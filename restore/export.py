@@ -19,7 +19,8 @@ from restore.errors import RestoreError, UsageError
 from restore.image import check_target, write_bytes
 from restore.nets import (
     DETECTORS,
-    GENERATORS,
+    RESTORERS,
+    SAMPLERS,
     DetectorNetwork,
     RestorerGenerator,
     SamplerGenerator,
@@ -82,7 +83,7 @@ def export_onnx(
     path = checkpoint_path(name)
     if read_header(path).task == "classify":
         raise UsageError(f"{name} tells classes apart, and such models are not exported.")
-    header, network = load_network(path, {**GENERATORS, **DETECTORS})
+    header, network = load_network(path, {**RESTORERS, **SAMPLERS, **DETECTORS})
     if isinstance(network, SamplerGenerator):
         grow_as_trained(network, header)
     target = Path(f"{name_of(name)}.onnx" if out is None else out)

@@ -128,7 +128,7 @@ def check_scale(upscale: int) -> None:
         UsageError: it is none of `SCALES`.
     """
     if upscale not in SCALES or not isinstance(upscale, Integral):
-        raise UsageError(f"Photos can be made 1, 2 or 4 times as wide and high, not {upscale}.")
+        raise UsageError(f"Photos can be made 1, 2 or 4 times as wide and high, not {upscale!r}.")
 
 
 def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:

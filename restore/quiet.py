@@ -1,19 +1,40 @@
-"""File descriptor 2, which decoders written in C print to past Python, and our own sentences."""
+"""What decoders tell past our own sentences: printed in C to file descriptor 2, and as warnings.
 
+A program of our own keeps that from its user. One that uses us as a library has its stderr and its
+filters of warnings for itself.
+"""
+
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 _lock = Lock()
+_hushed = False  # whether this process is ours
 _silent = 0  # how many threads are in `stderr_silenced`
 _stderr = -1  # what descriptor 2 was before that
 
 
+def hush_decoders() -> None:
+    """Keep from the user of this process, which is ours, what decoders print and warn of."""
+    global _hushed
+    _hushed = True
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
 @contextmanager
 def stderr_silenced() -> Iterator[None]:
-    """Let nothing be printed to file descriptor 2 meanwhile, by any thread, but what is spoken."""
+    """Let nothing be printed to file descriptor 2 meanwhile, by any thread, but what is spoken.
+
+    In a process that is not ours it does nothing, as others print there, too.
+    """
+    if not _hushed:
+        yield
+        return
     _enter()
     try:
         yield

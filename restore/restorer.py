@@ -1,7 +1,7 @@
 """The restorer: a photo and a mask in, the whole photo out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from numbers import Real
 from pathlib import Path
@@ -18,7 +18,17 @@ from restore.device import autocast, free_memory, memory_errors, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.filling import fill_holes
 from restore.fixing import fix_photo
-from restore.image import AnyPixels, Photo, Pixels, check_pixels, to_tensor
+from restore.image import (
+    AnyPixels,
+    Mask,
+    Photo,
+    Pixels,
+    check_alpha,
+    check_pixels,
+    match_samples,
+    to_tensor,
+)
+from restore.masks import to_mask
 from restore.mending import Mender, check_scale
 from restore.nets import RESTORERS, RestorerGenerator
 from restore.seeded import read_seed
@@ -33,8 +43,8 @@ class Restorer:
     """A generator that is ready to use: `Restorer.load("inpaint").fix(photo, mask)`."""
 
     name: str
-    settings: Header
-    generator: RestorerGenerator
+    settings: Header = field(repr=False)
+    generator: RestorerGenerator = field(repr=False)
     device: torch.device
     ways: int = 1  # of `MIRRORED` that a window is restored in
     upscale: int = 1  # how many times wider and higher a photo that is mended becomes
@@ -131,12 +141,18 @@ class Restorer:
 
         What is invisible is not looked at and stays.
 
+        Args:
+            photo: as `read_image` gives it, or one whose pixels were changed or cut since
+                (`dataclasses.replace`), with its transparency.
+            mask: as in `fix`, but at most 95 % of the photo.
+            seed: as in `fix`.
+
         Returns:
             What `write_image(path, fixed.pixels, like=fixed)` writes; `photo` itself where there
             is nothing to do.
 
         Raises:
-            UsageError: as `fix`, or it is no `Photo`.
+            UsageError: as `fix`, or it is no `Photo`, or nearly everything is hole.
             RestoreError: as `fix`.
         """
         if not isinstance(photo, Photo):
@@ -145,8 +161,10 @@ class Restorer:
                 "arrays."
             )
         read_seed(seed)
+        check_pixels(photo.pixels)
+        check_alpha(photo.alpha, photo.pixels.shape)
         hole = None if mask is None else _read_mask(photo.pixels, mask)
-        return fix_photo(self, photo, hole, seed)
+        return fix_photo(self, match_samples(photo), hole, seed)
 
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
@@ -231,7 +249,7 @@ class Restorer:
         memory = free_memory(self.device)
         return Mender(self.generator, memory, self.upscale, keep_fading).steps(photo, seed)
 
-    def _mend_inside(self, photo: AnyPixels, mask: Pixels, seed: int) -> Steps:
+    def _mend_inside(self, photo: AnyPixels, mask: Mask, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""
         if not mask.any():
             return photo.copy()
@@ -262,20 +280,17 @@ def _mix(
     return faithful
 
 
-def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Pixels:
+def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Mask:
     """Return a mask as (H, W) {0, 1}, 1 is the hole."""
-    if not isinstance(mask, np.ndarray):
-        raise UsageError(f"The mask must be an array (height, width), not a {type(mask).__name__}.")
-    if mask.shape != photo.shape[:2]:
+    hole = to_mask(mask)
+    if hole.shape != photo.shape[:2]:
         raise UsageError(
             f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."
         )
-    if mask.dtype.kind not in "biuf":
-        raise UsageError(f"The mask must hold numbers or truth values, not {mask.dtype}.")
-    return (mask != 0).astype(np.uint8)
+    return hole
 
 
-def _read_hole(photo: Pixels, mask: NDArray[np.generic]) -> Pixels:
+def _read_hole(photo: Pixels, mask: NDArray[np.generic]) -> Mask:
     """Return a mask as `_read_mask` does; refuse what can't be filled."""
     check_pixels(photo)
     hole = _read_mask(photo, mask)

@@ -1,7 +1,7 @@
 """The sampler: noise in, and a label where it knows classes, pictures out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi, sin
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class Sampler:
     """
 
     name: str
-    settings: Header
-    generator: SamplerGenerator
+    settings: Header = field(repr=False)
+    generator: SamplerGenerator = field(repr=False)
     device: torch.device
 
     @classmethod

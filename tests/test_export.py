@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.export import compare, contract_of, export_onnx, find_dimensions, to_onnx
-from restore.nets import DETECTORS, GENERATORS, SAMPLERS, SamplerGenerator
+from restore.nets import DETECTORS, RESTORERS, SAMPLERS, SamplerGenerator
 from restore.restorer import Restorer
 from restore.sampler import Sampler
 
@@ -33,7 +33,7 @@ def _awake(network: nn.Module) -> nn.Module:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    network = _awake(build_network(GENERATORS, SMALL))
+    network = _awake(build_network(RESTORERS, SMALL))
     facts = {"licence": "CC0", "data": "noise"}
     header = Header(name="small", task="inpaint", network=SMALL, size=64, **facts)
     save_checkpoint(path, network, header)
@@ -181,10 +181,10 @@ def test_a_file_for_one_size_only_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [*GENERATORS, *DETECTORS])
+@pytest.mark.parametrize("kind", [*RESTORERS, *SAMPLERS, *DETECTORS])
 def test_every_network_of_the_tables_can_be_exported(kind: str) -> None:
     torch.manual_seed(0)
-    network = {**GENERATORS, **DETECTORS}[kind]().eval().requires_grad_(False)
+    network = {**RESTORERS, **SAMPLERS, **DETECTORS}[kind]().eval().requires_grad_(False)
     for weight in network.parameters():
         if weight.ndim == 4 and not weight.any():
             nn.init.normal_(weight, std=0.02)

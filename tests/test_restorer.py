@@ -8,6 +8,7 @@ import torch
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.filling import SIDE_STEP
+from restore.image import Photo, to_eight_bits
 from restore.nets import RESTORERS
 from restore.restorer import Restorer
 from restore.windows import Window
@@ -271,3 +272,45 @@ def test_with_a_mask_a_mender_mends_inside_it_by_what_is_there(
     assert inside.dtype == photo.dtype
     assert np.array_equal(inside, np.where(mask[..., None] != 0, whole, photo))
     assert np.array_equal(mender.fix(photo, np.ones_like(mask)), whole)
+
+
+def _deep_photo(gray: bool) -> Photo:
+    deep = np.random.default_rng(1).integers(0, 2**16, (64, 96, 2 if gray else 3), np.uint16)
+    alpha = deep[..., 1] | 0x8000 if gray else None  # nothing is hidden
+    if gray:
+        deep[..., 1] = alpha
+    levels = to_eight_bits(deep)
+    pixels = levels[..., :1].repeat(3, axis=2) if gray else levels
+    return Photo(pixels, alpha=levels[..., 1] if gray else None, gray=gray, deep=deep)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_photo_of_16_bits_may_be_changed_before_it_is_fixed(mender: Restorer, gray: bool) -> None:
+    photo, mask = _deep_photo(gray), _mask(64, 96)
+    changed = replace(photo, pixels=255 - photo.pixels)
+    fixed = mender.fix_photo(changed, mask)
+    assert np.array_equal(fixed.pixels[mask == 0], changed.pixels[mask == 0])
+    assert np.array_equal(
+        fixed.deep[mask == 0][:, 0], changed.pixels[mask == 0][:, 0] * np.uint16(257)
+    )
+    same = mender.fix_photo(photo, mask)
+    assert np.array_equal(same.deep[mask == 0], photo.deep[mask == 0])
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_part_of_a_photo_of_16_bits_is_fixed(
+    restorer: Restorer, mender: Restorer, gray: bool
+) -> None:
+    photo = _deep_photo(gray)
+    alpha = None if photo.alpha is None else photo.alpha[:40, :50]
+    part = replace(photo, pixels=photo.pixels[:40, :50], alpha=alpha)
+    for fixer in (restorer, mender):
+        fixed = fixer.fix_photo(part, _mask(40, 50))
+        assert fixed.pixels.shape == (40, 50, 3) and fixed.deep.shape[:2] == (40, 50)
+    with pytest.raises(UsageError, match="transparency"):
+        mender.fix_photo(replace(part, alpha=np.zeros((64, 96), np.uint8)))
+
+
+def test_what_is_loaded_and_read_is_told_in_short(restorer: Restorer) -> None:
+    assert len(repr(restorer)) < 200
+    assert "gray=True" in repr(_deep_photo(gray=True)) and len(repr(_deep_photo(gray=True))) < 200

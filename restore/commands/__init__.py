@@ -23,6 +23,7 @@ from restore.commands.models import models
 from restore.commands.paint import paint
 from restore.commands.train import train
 from restore.errors import DEBUG
+from restore.quiet import hush_decoders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Every error is one sentence on stderr. 130 means stopped by Ctrl-C.
     """
     _open_streams()
+    hush_decoders()
     if not (sys.warnoptions or os.environ.get(DEBUG)):
         warnings.simplefilter("ignore")  # libraries warn their programmers; users can't act on it
     for stream in (sys.stdout, sys.stderr):

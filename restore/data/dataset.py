@@ -22,6 +22,7 @@ from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels
 from restore.masks import Preset
+from restore.quiet import hush_decoders
 
 PATIENCE = 30  # seconds that a worker goes on after SIGTERM, for the process it works for to save
 
@@ -341,5 +342,6 @@ def _calm_worker(_: int) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: signal.alarm(PATIENCE))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    hush_decoders()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from restore.degradations.lettering import Text, Watermark
 from restore.degradations.noise import FilmGrain, GaussianNoise, IsoNoise, PoissonNoise
 from restore.degradations.rims import Mount, WornRims
 from restore.errors import UsageError
-from restore.image import Mask, Pixels, Plane
+from restore.image import Mask, Pixels, Plane, check_pixels
 from restore.seeded import Rng, Share
 from restore.tables import look_up
 
@@ -113,7 +113,8 @@ class Chain(Degradation):
         return any(isinstance(s.degradation, Damage) for stage in self.stages for s in stage.steps)
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
-        """Return the photo after all stages."""
+        """Return the photo after all stages; anything but (H, W, 3) uint8 is a `UsageError`."""
+        check_pixels(pixels)
         spoiled = pixels.copy()
         for step in self._draw_steps(rng):
             spoiled = step(spoiled, rng)
@@ -121,6 +122,7 @@ class Chain(Degradation):
 
     def spoil(self, pixels: Pixels, rng: Rng) -> Plane:
         """Return the photo after all stages, (H, W, 3) float32, the last step as its `spoil`."""
+        check_pixels(pixels)
         values = pixels.astype(np.float32)
         for step in self._draw_steps(rng):
             values = step.spoil(to_levels(values), rng)
@@ -133,6 +135,7 @@ class Chain(Degradation):
         photo without that damage: soft rims that a blur drew out are in it, a white scratch in the
         sky or one that faded away is not.
         """
+        check_pixels(pixels)
         spoiled, whole = pixels.copy(), pixels  # with and without local damage
         damaged = np.zeros(pixels.shape[:2], np.uint8)
         reach = SPREAD

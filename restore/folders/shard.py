@@ -14,10 +14,18 @@ class Shard:
 
     A photo's part goes by its relative path alone, so machines that see the same folder agree, and
     a photo stays in its part when others arrive.
+
+    Raises:
+        UsageError: there is no such part.
     """
 
     number: int = 1
     count: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a part that would hold nothing."""
+        if not 1 <= self.number <= self.count:
+            raise UsageError(f"There is no part {self.number} of {self.count}; parts count from 1.")
 
     @classmethod
     def parse(cls, text: str) -> "Shard":

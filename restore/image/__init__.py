@@ -32,11 +32,12 @@ from restore.image.reading import (
     read_samples,
     to_upright,
 )
-from restore.image.replacing import replace_pixels
+from restore.image.replacing import match_samples, replace_pixels
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     check_held,
     encode_gif,
+    encode_image,
     encode_png,
     write_image,
 )
@@ -64,11 +65,13 @@ __all__ = [
     "drop_extension",
     "encode_finely",
     "encode_gif",
+    "encode_image",
     "encode_png",
     "enlarge",
     "enlarge_samples",
     "format_of",
     "is_inverted",
+    "match_samples",
     "open_picture",
     "part_prefix",
     "read_image",

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from PIL.TiffImagePlugin import (
     TiffImageFile,
 )
 
+from restore.image.content import Content
 from restore.image.jpeg import HALF_HEIGHT
 from restore.image.resources import APP13, IPTC, drop_from_segments
 from restore.image.thumbnails import drop_from_xmp, wipe_in_exif
@@ -204,18 +204,18 @@ def decode_xmp(xmp: bytes) -> str:
     return xmp.decode("latin-1")
 
 
-def read_encoding(picture: Image.Image, path: Path) -> dict[str, Any]:
+def read_encoding(picture: Image.Image, content: Content) -> dict[str, Any]:
     """Return the options with which Pillow writes this format as the file had it."""
     match picture:
         case JpegImageFile():
             return _jpeg_encoding(picture)
         case PngImageFile():
-            return {"pnginfo": _png_chunks(picture, path)}
+            return {"pnginfo": _png_chunks(picture, content)}
         case TiffImageFile():
             return _tiff_encoding(picture)
-    if picture.format == "WEBP" and _is_lossless_webp(path):
+    if picture.format == "WEBP" and _is_lossless_webp(content):
         return {**LOSSLESS_WEBP}
-    if picture.format == "AVIF" and (code := _read_nclx(path)):
+    if picture.format == "AVIF" and (code := _read_nclx(content)):
         return LOSSY["AVIF"] | {NCLX: code}
     return {**LOSSY.get(str(picture.format), {})}
 
@@ -229,9 +229,9 @@ LOSSY: dict[str, dict[str, Any]] = {  # where a file's own settings can't be kep
 LOSSLESS_WEBP = {"lossless": True, "exact": True}  # exact: keep the colour under alpha 0
 
 
-def _is_lossless_webp(path: Path) -> bool:
+def _is_lossless_webp(content: Content) -> bool:
     """Tell VP8L from VP8 data by walking the file's chunks (RFC 9649, section 2)."""
-    with path.open("rb") as file:
+    with content.open() as file:
         file.seek(12)
         while len(header := file.read(8)) == 8:
             if header[:4] in {b"VP8L", b"VP8 "}:
@@ -320,10 +320,10 @@ def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> 
     return 1 if down < 2 else 2
 
 
-def _png_chunks(picture: PngImageFile, path: Path) -> PngInfo:
+def _png_chunks(picture: PngImageFile, content: Content) -> PngInfo:
     """Return the text and the colour description (gamma, primaries, intent, cICP) of a PNG."""
     chunks = PngInfo()
-    if code := _read_cicp(path):
+    if code := _read_cicp(content):
         chunks.add(b"cICP", code)
     info = picture.info
     if "srgb" in info:
@@ -338,9 +338,9 @@ def _png_chunks(picture: PngImageFile, path: Path) -> PngInfo:
     return chunks
 
 
-def _read_cicp(path: Path) -> bytes:
+def _read_cicp(content: Content) -> bytes:
     """Return which colours and curves a PNG has by number (PNG 3, 11.3.2.6), which Pillow omits."""
-    with path.open("rb") as file:
+    with content.open() as file:
         file.seek(8)
         while len(header := file.read(8)) == 8 and header[4:] != b"IDAT":
             length = struct.unpack(">L", header[:4])[0]
@@ -353,8 +353,8 @@ def _read_cicp(path: Path) -> bytes:
 NCLX = "nclx"  # in an AVIF's encoding: which primaries and curve it has, by number (ITU-T H.273)
 
 
-def _read_nclx(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _read_nclx(content: Content) -> bytes:
+    with content.open() as file:
         _, found, code = file.read(65_536).partition(b"colrnclx")
     return code[:4] if found else b""
 

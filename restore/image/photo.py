@@ -98,18 +98,21 @@ class Photo:
     that for a photo like this one (`dataclasses.replace`).
     """
 
-    pixels: Pixels  # (H, W, 3) uint8 RGB, orientation applied
-    alpha: Pixels | None = None  # (H, W) uint8, 0 is transparent
+    pixels: Pixels = field(repr=False)  # (H, W, 3) uint8 RGB, orientation applied
+    alpha: Pixels | None = field(default=None, repr=False)  # (H, W) uint8, 0 is transparent
     gray: bool = False  # the file holds gray; pixels have R = G = B
-    deep: DeepPixels | None = None  # (H, W, C) uint16, all samples, where the file has 16 bits
+    # (H, W, C) uint16, all samples, where the file has 16 bits
+    deep: DeepPixels | None = field(default=None, repr=False)
     format: str = "PNG"  # one of FORMATS, by content
     extension: str = ""  # of the file's name in lower case, ".jpg"
-    icc: bytes = b""
-    exif: bytes = b""  # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
-    xmp: bytes = b""
-    resources: bytes = b""  # Photoshop's, IPTC among them, without thumbnails
+    icc: bytes = field(default=b"", repr=False)
+    # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
+    exif: bytes = field(default=b"", repr=False)
+    xmp: bytes = field(default=b"", repr=False)
+    resources: bytes = field(default=b"", repr=False)  # Photoshop's, without thumbnails
     dpi: tuple[float, float] | None = None
-    encoding: dict[str, Any] = field(default_factory=dict)  # Pillow's save options, same format
+    # Pillow's save options, same format
+    encoding: dict[str, Any] = field(default_factory=dict, repr=False)
     permissions: int = 0o666  # a new file of it gets no more (POSIX)
     warning: str = ""  # a sentence where the file can't be written back as it was
 

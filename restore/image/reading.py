@@ -1,11 +1,8 @@
 """Reading photos: what is accepted, and one sentence for everything that isn't."""
 
-import logging
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -16,6 +13,7 @@ from PIL.TiffImagePlugin import EXTRASAMPLES, SAMPLEFORMAT, TiffImageFile
 
 from restore.errors import RestoreError, UsageError
 from restore.image.colours import SRGB, dated_bytes, to_srgb
+from restore.image.content import Content
 from restore.image.deep import (
     count_bits,
     has_planes,
@@ -29,10 +27,6 @@ from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orie
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.image.resources import read_resources
 from restore.quiet import stderr_silenced
-
-# Pillow tells of odd metadata on stderr, where the user shall see our sentences only.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses
 
@@ -59,21 +53,29 @@ _UPRIGHT = {
 }
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_image(
+    path: str | Path, *, max_pixels: int = MAX_PIXELS, data: bytes | None = None
+) -> Photo:
     """Read a photo in one of FORMATS, recognised by content.
 
     Palette pictures become RGB, or RGBA where an entry is transparent. CMYK becomes sRGB by the
     file's own profile, which `Photo.warning` tells. The orientation is applied.
     Of a JPEG with several pictures (MPO: depth or gain maps) only the photo is read.
 
+    Args:
+        path: the file, or its name where `data` is what it holds.
+        max_pixels: a larger photo is refused, width times height.
+        data: the content of a file that lies nowhere, as one that was sent.
+
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, over `max_pixels` (width times
             height), or of a kind that isn't accepted: 32-bit, CMYK without a profile, animated,
             several pages.
     """
-    with open_picture(path, max_pixels) as picture:
+    content = Content(Path(path), data)
+    with open_picture(path, max_pixels, data) as picture:
         _check_accepted(path, picture)
-        deep = read_samples(Path(path), picture)
+        deep = read_samples(Path(path), picture, data)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
         icc = picture.info.get("icc_profile") or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
@@ -86,9 +88,9 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             xmp=read_xmp(picture),
             resources=read_resources(picture),
             dpi=read_dpi(picture),
-            encoding=read_encoding(picture, Path(path)),
-            permissions=permissions_for(Path(path)),
-            warning=_warning_of(Path(path), picture),
+            encoding=read_encoding(picture, content),
+            permissions=permissions_for(content.path) if data is None else 0o666,
+            warning=_warning_of(content, picture),
         )
 
 
@@ -138,29 +140,32 @@ def open_picture(
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
     """
-    path = Path(path)
+    content = Content(Path(path), data)
     too_large = (
-        f"{path} is larger than the {max_pixels / 1e6:.0f} megapixels that are accepted; "
-        "restore fix takes larger ones with --max-megapixels."
+        f"{path} is larger than the {max_pixels / 1e6:.3g} megapixels that are accepted; "
+        "restore fix takes larger ones with --max-megapixels (max_pixels=)."
     )
     try:
         if data is None:
-            _check_readable(path)
+            _check_readable(content.path)
         elif not data:
             raise RestoreError(f"{path} is empty (0 bytes).")
         accepted = (*dict.fromkeys(FORMATS.values()), "GIF", "PPM")
-        file = path.open("rb") if data is None else BytesIO(data)
-        with _room_for(max_pixels), file, Image.open(file, formats=accepted) as picture:
+        with (
+            _room_for(max_pixels),
+            content.open() as file,
+            Image.open(file, formats=accepted) as picture,
+        ):
             if picture.width * picture.height > max_pixels:
                 raise RestoreError(too_large)
             if picture.format == "PNG":  # whose checksums Pillow skips when it decodes
-                with path.open("rb") if data is None else BytesIO(data) as again:
+                with content.open() as again:
                     Image.open(again).verify()
             yield picture
     except RestoreError:
         raise
     except UnidentifiedImageError:
-        with path.open("rb") if data is None else BytesIO(data) as file:
+        with content.open() as file:
             is_tiff = file.read(4) in {b"II*\0", b"MM\0*"}
         kind = "a TIFF of a kind, as with 32 bits, that can't be" if is_tiff else ""
         message = f"{path} is {kind or 'not a picture that can be'} read; accepted are {ACCEPTED}."
@@ -289,8 +294,9 @@ def _read_rgb(path: str | Path, picture: Image.Image) -> Image.Image:
         raise RestoreError(message) from None
 
 
-def _warning_of(path: Path, picture: Image.Image) -> str:
+def _warning_of(content: Content, picture: Image.Image) -> str:
     """Return what the file will not be again when it is written, "" if nothing."""
+    path = content.path
     if picture.mode == "1":
         return f"{path} has 1 bit per pixel and is written with 8."
     if picture.mode in {"P", "PA"}:
@@ -309,18 +315,18 @@ def _warning_of(path: Path, picture: Image.Image) -> str:
             return f"{path} has channels besides colours and transparency; they are not written."
         if lost := [name for tag, name in _LOST.items() if tag in picture.tag_v2]:
             return f"{path} holds {' and '.join(lost)}, which is not written."
-    if picture.format == "JPEG" and _VIDEO.search(path.read_bytes()):
+    if picture.format == "JPEG" and _VIDEO.search(content.read()):
         return f"{path} holds a video behind the photo; that is not written."
-    if picture.format in {"AVIF", "HEIF"} and _has_more_bits(path, picture):
+    if picture.format in {"AVIF", "HEIF"} and _has_more_bits(content, picture):
         return f"{path} has more than 8 bits per channel and is written with 8."
     return ""
 
 
-def _has_more_bits(path: Path, picture: Image.Image) -> bool:
+def _has_more_bits(content: Content, picture: Image.Image) -> bool:
     """Tell whether an AVIF or HEIC has more than the 8 bits per channel that Pillow gives."""
     if picture.format == "HEIF":
         return bool(picture.info.get("bit_depth", 8) > 8)
-    with path.open("rb") as file:
+    with content.open() as file:
         _, found, settings = file.read(65_536).partition(b"av1C")
     return bool(found) and len(settings) > 2 and bool(settings[2] & 0x40)  # high_bitdepth
 
@@ -351,7 +357,7 @@ def read_samples(path: Path, picture: Image.Image, data: bytes | None = None) ->
     with stderr_silenced():
         if picture.format == "PNG":
             picture.load()  # tells what is cut short, which OpenCV doesn't, and reads late metadata
-        return read_deep(path, data or path.read_bytes(), picture, orientation)
+        return read_deep(path, Content(path, data).read(), picture, orientation)
 
 
 def _split_deep(deep: DeepPixels) -> tuple[Pixels, Pixels | None, bool]:

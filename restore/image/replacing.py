@@ -8,6 +8,8 @@ from PIL import Image
 from restore.image.deep import merge, to_eight_bits, to_luma
 from restore.image.photo import AnyPixels, Photo, Pixels
 
+BAND = 256  # rows that are compared at once, to save memory
+
 
 def replace_pixels(photo: Photo, pixels: AnyPixels) -> Photo:
     """Return a photo with other pixels, in 8 and, where it has them, in 16 bits.
@@ -27,6 +29,26 @@ def replace_pixels(photo: Photo, pixels: AnyPixels) -> Photo:
         colours[:] = merge(_to_gray(pixels) if photo.gray else pixels, colours)
     levels = np.broadcast_to(to_eight_bits(colours), pixels.shape)
     return replace(photo, pixels=np.ascontiguousarray(levels), deep=deep)
+
+
+def match_samples(photo: Photo) -> Photo:
+    """Return a photo whose samples of 16 bits show its pixels; itself where it has none or they do.
+
+    So whoever changes the pixels, or cuts a part out, need not think of these: samples stay where 8
+    bits show them alike, and the others become those of the pixels.
+    """
+    if photo.deep is None:
+        return photo
+    levels = _to_gray(photo.pixels) if photo.gray else photo.pixels
+    if photo.alpha is not None:
+        levels = np.dstack([levels, photo.alpha])
+    deep = photo.deep
+    if levels.shape == deep.shape and all(
+        np.array_equal(to_eight_bits(deep[top : top + BAND]), levels[top : top + BAND])
+        for top in range(0, len(deep), BAND)
+    ):
+        return photo
+    return replace(photo, deep=merge(levels, deep))
 
 
 def _to_gray(pixels: Pixels) -> Pixels:

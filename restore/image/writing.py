@@ -92,13 +92,38 @@ def write_image(
         RestoreError: no such folder, no permission, a full disk, a size the format can't hold.
     """
     path = Path(path)
+    check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
+    data = _encode_for(path, pixels, like, alpha, quality)
+    write_bytes(path, data, overwrite=overwrite, permissions=like.permissions)
+
+
+def encode_image(
+    name: str | Path,
+    pixels: AnyPixels,
+    like: Photo,
+    *,
+    alpha: Pixels | None = None,
+    quality: int | None = None,
+) -> bytes:
+    """Return what `write_image` writes to a file of this name, for what lies nowhere.
+
+    Raises:
+        UsageError: as `write_image`.
+        RestoreError: a size that the format can't hold, or there is not enough memory.
+    """
+    return bytes(_encode_for(Path(name), pixels, like, alpha, quality))
+
+
+def _encode_for(
+    path: Path, pixels: AnyPixels, like: Photo, alpha: Pixels | None, quality: int | None
+) -> memoryview:
+    """Return the bytes of the file, once it is known that it can hold all that."""
     if not isinstance(like, Photo):
         raise UsageError(
             f"'like' is what read_image returns, not a {type(like).__name__}; for pixels of no "
             "file take Photo(pixels)."
         )
-    if quality is not None and not (isinstance(quality, int) and 1 <= quality <= 100):
-        raise UsageError(f"A quality is a whole number from 1 to 100, not {quality!r}.")
+    quality = None if quality is None else _read_quality(quality)
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
     _check_samples(pixels, alpha)
@@ -107,14 +132,20 @@ def write_image(
     check_held(path, pixels.shape, like, alpha)
     if format == "JPEG":
         alpha = None  # an opaque one
-    check_target(path, overwrite=True)  # whether it may be replaced depends on what is there
     try:
-        data = _encode(pixels, alpha, like, format, quality)
+        return _encode(pixels, alpha, like, format, quality)
     except MemoryError:
         raise RestoreError(f"There is not enough memory to write {path}.") from None
     except Exception as error:  # what a format can't hold, Pillow tells with various types
         raise RestoreError(f"Can't write {path} as {format}: {str(error).rstrip('.')}.") from None
-    write_bytes(path, data, overwrite=overwrite, permissions=like.permissions)
+
+
+def _read_quality(quality: int) -> int:
+    """Return a quality as a plain integer, also of NumPy's."""
+    whole = isinstance(quality, int | np.integer) and not isinstance(quality, bool)
+    if not whole or not 1 <= quality <= 100:
+        raise UsageError(f"A quality is a whole number from 1 to 100, not {quality!r}.")
+    return int(quality)
 
 
 def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:

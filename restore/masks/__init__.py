@@ -14,6 +14,7 @@ from restore.masks.given import (
     mask_from_color,
     read_mask,
     read_whole_mask,
+    to_mask,
     write_mask,
 )
 from restore.masks.kinds import MASKS, Blobs, Boxes, FreeForm, Irregular, Kind, Scratches, Strokes
@@ -42,5 +43,6 @@ __all__ = [
     "mask_from_color",
     "read_mask",
     "read_whole_mask",
+    "to_mask",
     "write_mask",
 ]

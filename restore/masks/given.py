@@ -155,14 +155,35 @@ def _cut_softly(levels: Pixels, faint: int) -> Mask:
     return hole.view(np.uint8)
 
 
-def write_mask(path: str | Path, mask: Mask, *, overwrite: bool = False) -> None:
-    """Write a mask (H, W) uint8 {0, 1}, 1 is the hole, as a gray picture: white marks the hole.
+def to_mask(values: NDArray[np.generic]) -> Mask:
+    """Return what marks a hole as a mask (H, W) uint8 {0, 1}, 1 is the hole.
+
+    Args:
+        values: (H, W) numbers or truth values; everything but 0 is the hole, so 255 is, too.
+
+    Raises:
+        UsageError: it is no such array, or holds what is no number (NaN).
+    """
+    if not isinstance(values, np.ndarray):
+        kind = type(values).__name__
+        raise UsageError(f"The mask must be an array (height, width), not a {kind}.")
+    if values.ndim != 2:
+        raise UsageError(f"The mask must be an array (height, width), not {values.shape}.")
+    if values.dtype.kind not in "biuf":
+        raise UsageError(f"The mask must hold numbers or truth values, not {values.dtype}.")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise UsageError("The mask holds NaN, which marks neither a hole nor what is known.")
+    return np.asarray(values != 0).astype(np.uint8)
+
+
+def write_mask(path: str | Path, mask: NDArray[np.generic], *, overwrite: bool = False) -> None:
+    """Write a mask, see `to_mask`, as a gray picture: white marks the hole.
 
     Raises:
         UsageError: the file exists and shall not be replaced, or its format can't be written.
         RestoreError: no permission, a full disk; nothing is left behind.
     """
-    white = (mask * 255)[:, :, None].repeat(3, axis=2)
+    white = (to_mask(mask) * np.uint8(255))[:, :, None].repeat(3, axis=2)
     write_image(path, white, Photo(white, gray=True), overwrite=overwrite)
 
 
@@ -253,15 +274,20 @@ def mask_from_alpha(alpha: Pixels) -> Mask:
     return _cut_softly(255 - alpha, 0)
 
 
-def grow_mask(mask: Mask, pixels: int) -> Mask:
+def grow_mask(mask: NDArray[np.generic], pixels: int) -> Mask:
     """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, with the holes grown by some pixels.
 
+    Args:
+        mask: see `to_mask`.
+        pixels: how far from a hole there is hole then.
+
     Raises:
-        UsageError: a negative number.
+        UsageError: it is no mask, or the number is negative.
     """
+    hole = to_mask(mask)
     if not isinstance(pixels, Real) or not pixels >= 0:
         raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels!r}.")
-    if pixels == 0 or not mask.any():
-        return mask
-    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if pixels == 0 or not hole.any():
+        return hole
+    distance = cv2.distanceTransform(1 - hole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return (distance <= pixels).view(np.uint8)

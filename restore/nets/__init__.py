@@ -1,7 +1,5 @@
 """The networks, by the names that recipes and checkpoints use."""
 
-from torch import nn
-
 from restore.nets.contracts import (
     Autoencoder,
     DetectorNetwork,
@@ -25,7 +23,6 @@ SAMPLERS: dict[str, type[SamplerGenerator]] = {
     "vae": VaeGenerator,
     "style": StyleGenerator,
 }
-GENERATORS: dict[str, type[nn.Module]] = {**RESTORERS, **SAMPLERS}
 DISCRIMINATORS: dict[str, type[Discriminator]] = {
     "patch": PatchDiscriminator,
     "multi-scale": MultiScaleDiscriminator,
@@ -37,7 +34,6 @@ DETECTORS: dict[str, type[DetectorNetwork]] = {"light-unet": UnetDetector}
 __all__ = [
     "DETECTORS",
     "DISCRIMINATORS",
-    "GENERATORS",
     "RESTORERS",
     "SAMPLERS",
     "Autoencoder",

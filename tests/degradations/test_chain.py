@@ -209,3 +209,11 @@ def test_an_unknown_chain_suggests_the_nearest(tmp_path: Path) -> None:
         load_chain("oldphoto")
     with pytest.raises(RestoreError, match="There is no degradation preset file"):
         load_chain(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((8, 8, 3), np.uint16), np.zeros((8, 8), np.uint8)])
+def test_what_is_no_photo_of_8_bits_is_refused(pixels: np.ndarray) -> None:
+    chain, rng = load_chain("old-photo"), np.random.default_rng(0)
+    for spoil in (chain, chain.spoil, chain.damage):
+        with pytest.raises(UsageError, match=r"must be \(height, width, 3\) uint8"):
+            spoil(pixels, rng)

@@ -32,3 +32,9 @@ def test_a_part_and_its_report() -> None:
 def test_anything_else_is_told(text: str) -> None:
     with pytest.raises(UsageError, match=r"K from 1 to N, as 2/8, not '"):
         Shard.parse(text)
+
+
+@pytest.mark.parametrize(("number", "count"), [(0, 2), (3, 2), (-1, 1)])
+def test_a_part_that_would_hold_nothing_is_refused(number: int, count: int) -> None:
+    with pytest.raises(UsageError, match=f"no part {number} of {count}"):
+        Shard(number, count)

@@ -5,6 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
+from restore import quiet
+
+
+@pytest.fixture
+def hushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process be one of ours, which keeps decoders from its user."""
+    monkeypatch.setattr(quiet, "_hushed", True)
+
 
 @pytest.fixture
 def pack_profile() -> Callable[[bytes, bytes, bytes, bytes, bytes], bytes]:

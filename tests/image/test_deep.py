@@ -214,6 +214,7 @@ def test_the_reason_against_a_tiff_of_16_bits_is_told(
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.usefixtures("hushed")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])

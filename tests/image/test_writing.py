@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from restore.errors import RestoreError, UsageError
-from restore.image import FORMATS, Photo, check_target, read_image, write_bytes, write_image
+from restore.image import (
+    FORMATS,
+    Photo,
+    check_target,
+    encode_image,
+    read_image,
+    write_bytes,
+    write_image,
+)
 from restore.image.writing import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
@@ -397,3 +405,17 @@ def test_what_is_no_quality_is_refused(tmp_path, quality: object) -> None:
 def test_a_photo_is_written_like_a_photo(tmp_path, like: object) -> None:
     with pytest.raises(UsageError, match=r"Photo\(pixels\)"):
         write_image(tmp_path / "a.png", np.zeros((8, 9, 3), np.uint8), like)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a"])
+def test_what_is_encoded_is_what_is_written(tmp_path: Path, name: str) -> None:
+    photo = Photo(PIXELS, dpi=(300, 300))
+    write_image(tmp_path / name, PIXELS, photo)
+    assert encode_image(name, PIXELS, photo) == (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("quality", [0, 101, True, "80", 80.0])
+def test_a_quality_is_a_whole_number(quality: object) -> None:
+    with pytest.raises(UsageError, match="whole number from 1 to 100"):
+        encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=quality)
+    assert encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=np.int64(80))

@@ -15,6 +15,8 @@ from restore.masks import (
     mask_from_chances,
     mask_from_color,
     read_mask,
+    to_mask,
+    write_mask,
 )
 from restore.masks.given import FAINT, SOFT_RIM
 
@@ -268,7 +270,7 @@ def test_transparency_marks_pixels() -> None:
 def test_a_mask_grows_all_round() -> None:
     dot = np.zeros((9, 9), np.uint8)
     dot[4, 4] = 1
-    assert grow_mask(dot, 0) is dot
+    assert np.array_equal(grow_mask(dot, 0), dot)
     assert np.array_equal(grow_mask(dot, 1), cv2.dilate(dot, cv2.getStructuringElement(1, (3, 3))))
     grown = grow_mask(dot, 3)
     assert grown.dtype == np.uint8
@@ -335,3 +337,32 @@ def test_a_size_is_a_height_and_a_width(tmp_path: Path, size: tuple[int, ...]) -
     Image.new("L", (30, 20)).save(tmp_path / "m.png")
     with pytest.raises(UsageError, match=r"is \(height, width\)"):
         read_mask(tmp_path / "m.png", size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32])
+def test_a_mask_of_0_and_255_is_that_of_0_and_1(tmp_path: Path, kind: type) -> None:
+    white = HOLE.astype(kind) * 255
+    assert np.array_equal(to_mask(white), HOLE)
+    assert np.array_equal(grow_mask(white, 1), grow_mask(HOLE, 1))
+    write_mask(tmp_path / "mask.png", white)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "mask.png")), HOLE * 255)
+
+
+def test_truth_values_are_a_mask(tmp_path: Path) -> None:
+    assert np.array_equal(grow_mask(HOLE == 1, 1), grow_mask(HOLE, 1))
+    write_mask(tmp_path / "mask.png", HOLE == 1)
+    assert np.array_equal(read_mask(tmp_path / "mask.png", HOLE.shape), HOLE)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (HOLE.tolist(), "not a list"),
+        (HOLE[..., None], r"not \(6, 8, 1\)"),
+        (HOLE.astype(str), "numbers or truth values"),
+        (np.where(HOLE == 1, 1, np.nan), "NaN"),
+    ],
+)
+def test_what_is_no_mask_is_told(values: object, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        to_mask(values)
