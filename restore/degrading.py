@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restore.degradations import Degradation
 from restore.image import cover_hidden, encode_finely, read_image, write_image
-from restore.outputs import Failure, Job, list_photos, plan_outputs
+from restore.outputs import Failure, Job, check_folder_name, list_photos, plan_outputs
 from restore.seeded import make_rng
 
 
@@ -43,6 +43,8 @@ def degrade_photos(
         UsageError: a result exists, or would lie among the photos; then nothing has been written.
         RestoreError: no photo in the folder.
     """
+    if source.is_dir():
+        check_folder_name(out, source)
     photos, failures = list_photos(source, warn) if source.is_dir() else (None, [])
     jobs = plan_outputs(source, out, photos, overwrite=overwrite)
     yield from failures

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
-from restore.image import compose, drop_extension, real_path
+from restore.image import PICTURES, compose, extension_of, real_path, with_extension
 from restore.listing import is_photo, list_files, tell_passed_over
 
 
@@ -71,19 +71,50 @@ def plan_outputs(
     """
     target = Path(out)
     if photos is None:
-        is_folder = out.endswith(("/", os.sep)) or target.is_dir()
+        is_folder = is_folder_name(out, source)
         jobs = [Job(source, source.name, target / source.name if is_folder else target)]
     else:
         _check_folders(source, target)
         names = [photo.relative_to(source) for photo in photos]
         jobs = [
-            Job(source / name, name.as_posix(), _rename(target / name, extension)) for name in names
+            Job(source / name, name.as_posix(), with_extension(target / name, extension))
+            for name in names
         ]
     inputs = {real_path(job.photo) for job in jobs}
     for job in jobs:
         _refuse_loss(job, inputs, overwrite)
     _refuse_equals(jobs)
     return jobs
+
+
+def is_folder_name(out: str, photo: Path | None = None) -> bool:
+    """Return whether what is named for results is a folder: it is one, or ends with "/".
+
+    Raises:
+        UsageError: it may be meant as either: without an extension, which the one photo's name has.
+    """
+    if out.endswith(("/", os.sep)) or Path(out).is_dir():
+        return True
+    extension = "" if photo is None else extension_of(photo.name)
+    if extension and not extension_of(Path(out).name):
+        raise UsageError(
+            f"{out} is no folder yet, and as a file it has no extension that says its format; "
+            f"write {out}/ or {out}{extension}."
+        )
+    return False
+
+
+def check_folder_name(out: str, folder: Path) -> None:
+    """Refuse a name for the results of a folder that looks like that of one picture.
+
+    Raises:
+        UsageError: it is no folder yet, has the extension of a picture and no "/" at its end.
+    """
+    if not is_folder_name(out) and extension_of(Path(out).name).lower() in PICTURES:
+        raise UsageError(
+            f"{out} looks like a picture, and {folder} is a folder; name a folder for its results, "
+            f"or {out}/ if that is what it shall be called."
+        )
 
 
 def _check_folders(source: Path, target: Path) -> None:
@@ -96,10 +127,6 @@ def _check_folders(source: Path, target: Path) -> None:
         raise UsageError(
             f"{target} is a file; a folder of photos needs a folder for what it becomes."
         )
-
-
-def _rename(path: Path, extension: str | None) -> Path:
-    return path if extension is None else path.with_name(drop_extension(path.name) + extension)
 
 
 def _refuse_loss(job: Job, photos: set[Path], overwrite: bool) -> None:

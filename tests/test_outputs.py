@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from restore.errors import UsageError
-from restore.outputs import Job, plan_outputs
+from restore.outputs import Job, check_folder_name, is_folder_name, plan_outputs
 
 
 @pytest.fixture
@@ -44,6 +44,22 @@ def test_results_may_have_another_extension(photos, tmp_path) -> None:
     jobs = plan(photos, tmp_path / "out", extension=".webp")
     assert [job.out for job in jobs] == [tmp_path / "out/a.webp", tmp_path / "out/sub/b.webp"]
     assert [job.name for job in jobs] == ["a.png", "sub/b.png"]
+
+
+def test_a_name_that_may_be_meant_as_two_things_is_refused(photos, tmp_path) -> None:
+    with pytest.raises(UsageError, match=r"write .*new/ or .*new\.png"):
+        plan_outputs(photos / "a.png", str(tmp_path / "new"))
+    with pytest.raises(UsageError, match=r"looks like a picture, and .*photos is a folder"):
+        check_folder_name("new.PNG", photos)
+    (tmp_path / "there.png").mkdir()
+    for name in ("new.png/", "new", "new.2", str(tmp_path / "there.png")):
+        check_folder_name(name, photos)
+    assert [is_folder_name(name, Path("a.png")) for name in ("b.jpg", "b.x", "b/")] == [
+        False,
+        False,
+        True,
+    ]
+    assert not is_folder_name("bare", Path("scan.1"))
 
 
 @pytest.mark.parametrize("other", ["a.jpg", "A.jpg"])

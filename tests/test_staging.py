@@ -61,7 +61,7 @@ def test_an_interruption_leaves_the_old_alone(
 def test_what_has_come_meanwhile_stays_and_nothing_is_replaced(tmp_path: Path) -> None:
     old = _fill(tmp_path, "0.png")
     _fill(tmp_path, "1.png")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
         _replace(tmp_path, old, "0.png", "1.png", "2.png")
     assert _list(tmp_path) == ["0.png", "1.png"]
 
@@ -87,7 +87,7 @@ def test_what_comes_while_files_are_replaced_stays_beside_what_was_there(
         return moved
 
     monkeypatch.setattr(Path, "rename", come)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
         _replace(tmp_path, old, "0.png")
     assert old[0].read_text() == "newcomer"
     (kept,) = tmp_path.glob(".restore-*.part/.old/0.png")

@@ -14,7 +14,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Spoil photos, for training and tests.")
 @click.argument("source", metavar="PHOTO|FOLDER", type=FILE)
 @click.option(
     "--preset",

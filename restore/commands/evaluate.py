@@ -27,7 +27,7 @@ Examples:
 DRAWN = 1000  # pictures of a sampler
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Score a restorer, a detector or a sampler.")
 @click.argument("model", metavar="NAME|FILE|RUN")
 @click.argument("data", metavar="DATA", type=FILE)
 @click.option(

@@ -39,20 +39,21 @@ Examples:
 JOBS = 2  # photos of a folder that are in hand beside those that are filled
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Fill what a mask marks; mend or enlarge whole photos.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
 @click.option(
     "--mask",
     type=FILE,
     metavar="FILE|FOLDER",
-    help="Picture of what to fill, of the photo's shape. For a folder of photos: one for all, or "
-    "a folder of masks under the photos' relative paths. Without one the photo is mended as a "
-    "whole, by the model 'mend'.",
+    help="Picture of what to fill, of the photo's shape; restore mask and restore paint make one. "
+    "For a folder of photos: one for all, or a folder of masks under the photos' relative paths. "
+    "Without one the photo is mended as a whole, by the model 'mend'.",
 )
 @click.option(
     "--mask-pattern",
     metavar="PATTERN",
-    help="For a folder: how masks are called, '{stem}-mask' for photo-mask.png beside photo.jpg.",
+    help="For a folder: how masks are called, '{stem}-mask' for photo-mask.png, beside photo.jpg "
+    "or in the folder that --mask names.",
 )
 @click.option(
     "--mask-is",
@@ -106,6 +107,12 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     metavar="FILE|FOLDER/",
     help="Where the result goes; the file's extension decides the format. "
     "[default: NAME-fixed.EXT beside the photo]",
+)
+@click.option(
+    "--format",
+    "extension",
+    type=click.Choice(["png", "jpg", "webp", "tif", "bmp", "avif", "heic"]),
+    help="Of results in a folder or beside the photo, instead of the photo's own.",
 )
 @quality_option
 @overwrite_option
@@ -189,6 +196,7 @@ def fix(
     tta: bool,
     keep_fading: bool,
     out: str | None,
+    extension: str | None,
     quality: int | None,
     overwrite: bool,
     resume: bool,
@@ -214,6 +222,7 @@ def fix(
     became of each photo; one that can't be fixed does not stop the others.
     """
     from restore.folders import FixOptions, Shard, Tree, fix_photos, plan_folder
+    from restore.outputs import check_folder_name
 
     options = FixOptions(
         mask=mask,
@@ -230,6 +239,7 @@ def fix(
         tta=tta,
         keep_fading=keep_fading,
         quality=quality,
+        extension=extension and f".{extension}",
     )
     if max_megapixels is not None:
         options = replace(options, max_pixels=max_megapixels * 10**6)
@@ -238,6 +248,7 @@ def fix(
     if len(photos) == 1 and photos[0].is_dir():
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
+        check_folder_name(out, photos[0])
         if watch and ray is not None:
             raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         part = Shard.parse("1/1" if shard is None else shard)

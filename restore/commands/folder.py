@@ -36,6 +36,7 @@ def fix_plan(
 
     for note in plan.notes():
         say(note)
+    finds = plan.tree.options.find is not None  # then what has no damage is mended
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
@@ -46,6 +47,7 @@ def fix_plan(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
             ):
                 counts[entry.status] += 1
+                counts["copied"] += entry.status == "done" and entry.hole == 0 and not finds
                 bar.advance(bar.task_ids[0])
                 bar.update(bar.task_ids[0], facts=_facts(bar, counts))
                 if as_json:
@@ -99,7 +101,10 @@ def _say_above(bar: "Progress", sentence: str) -> None:
 
 
 def _summary(plan: "Plan", counts: Counter[str]) -> str:
-    parts = [f"{counts['done']} fixed", f"{counts['failed']} failed"]
+    copied = counts["copied"]
+    parts = [f"{counts['done'] - copied} fixed", f"{counts['failed']} failed"]
+    if copied:
+        parts.append(f"{copied} copied, as nothing was marked")
     if plan.tree.resume:
         parts.append(f"{counts['kept']} kept from before")
     if plan.skipped:

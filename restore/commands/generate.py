@@ -32,7 +32,7 @@ class Seeds(click.ParamType):
         return tuple(self.number.convert(part, param, ctx) for part in str(value).split(","))
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Draw pictures from noise, of a class or of any.")
 @click.argument("model", metavar="NAME|FILE|RUN")
 @click.option(
     "--count",

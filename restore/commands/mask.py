@@ -40,7 +40,7 @@ NEEDS_PHOTO = (
 class Numbers(click.ParamType):
     """Whole numbers with a sign between them, as in 768x512."""
 
-    def __init__(self, form: str, between: str, smallest: int) -> None:
+    def __init__(self, form: str, between: str, smallest: int | None = None) -> None:
         """Take the form that is shown to the user, the sign, and the smallest number."""
         self.name = self.form = form
         self.between = between
@@ -66,7 +66,7 @@ class Numbers(click.ParamType):
 @click.option(
     "--box",
     "boxes",
-    type=Numbers("X,Y,W,H", ",", 0),
+    type=Numbers("X,Y,W,H", ","),
     multiple=True,
     help="Mark a box: left, top, width, height in pixels; repeatable.",
 )
@@ -164,6 +164,10 @@ def mask(
         return 0
     if out is None:
         raise UsageError(f"The masks of {photo} go into a folder; name it with --out.")
+    from restore.outputs import check_folder_name
+
+    for named in filter(None, (out, preview)):
+        check_folder_name(named, photo)
     previews = None if preview is None else Path(preview)
     results = mark_photos(
         photo, Path(out), marker, previews=previews, grow=grow, overwrite=overwrite, warn=say
@@ -179,9 +183,10 @@ def _place(photo: Path, named: str | None) -> Path | None:
     if named is None:
         return None
     from restore.image import drop_extension
+    from restore.outputs import is_folder_name
 
     folder = Path(named)
-    if not named.endswith(("/", os.sep)) and not folder.is_dir():
+    if not is_folder_name(named, photo):
         return folder
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder, or a file without a / at its end.")

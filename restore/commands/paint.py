@@ -25,7 +25,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Paint over what should go, in the browser.")
 @click.argument("photo", metavar="PHOTO", type=FILE)
 @click.option("--mask", type=FILE, metavar="FILE", help="Begin with a mask, to correct it.")
 @click.option(

@@ -20,7 +20,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, short_help="Train a model on pictures, as a recipe says.")
 @click.argument("photos", metavar="[PHOTOS]", required=False, type=FILE)
 @click.option(
     "--pairs",

@@ -27,7 +27,7 @@ def read_pattern(pattern: str) -> Callable[[str], str | None]:
 
 
 def guess_pattern(photos: Iterable[str], names: Iterable[str]) -> str | None:
-    """Return the pattern by which most names go on with - or _ after that of a photo.
+    """Return the pattern by which most names go on with - or _ after or before that of a photo.
 
     What `restore fix` calls its results, NAME-fixed and NAME-fixed-1, is none.
 
@@ -36,10 +36,15 @@ def guess_pattern(photos: Iterable[str], names: Iterable[str]) -> str | None:
         names: those of files that may be masks.
     """
     known = set(photos)
-    rests = Counter(
-        name[found.start() :]
-        for name in names
-        for found in re.finditer("[-_](?!.*/)", name)
-        if name[: found.start()] in known and not re.search(r"-fixed(-\d+)?$", name)
-    )
-    return STEM + max(sorted(rests), key=lambda rest: rests[rest]) if rests else None
+    patterns: Counter[str] = Counter()
+    for name in names:
+        if re.search(r"-fixed(-\d+)?$", name):
+            continue
+        base = name.rpartition("/")[2]
+        folder = name.removesuffix(base)
+        for found in re.finditer("[-_]", base):
+            if folder + base[: found.start()] in known:
+                patterns[STEM + base[found.start() :]] += 1
+            if folder + base[found.end() :] in known:
+                patterns[base[: found.end()] + STEM] += 1
+    return max(sorted(patterns), key=lambda pattern: patterns[pattern]) if patterns else None

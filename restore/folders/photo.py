@@ -24,6 +24,7 @@ from restore.image import (
     cover_hidden,
     format_of,
     read_image,
+    tell_lost,
     write_bytes,
     write_image,
 )
@@ -69,6 +70,7 @@ class FixOptions:
             `restore.restorer.Restorer.load`.
         keep_fading: whether photos that are mended and look faded stay so.
         quality: of results that are lossy, see `restore.image.write_image`.
+        extension: that results get instead of the photo's, as ".png"; None keeps that.
     """
 
     mask: Path | None = None
@@ -87,6 +89,7 @@ class FixOptions:
     tta: bool = False
     keep_fading: bool = False
     quality: int | None = None
+    extension: str | None = None
 
     @property
     def mending(self) -> dict[str, Any]:
@@ -101,7 +104,7 @@ class FixOptions:
     @property
     def settings(self) -> dict[str, object]:
         """What a result depends on beside photo, mask, seed and restorer."""
-        apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes"}
+        apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes", "extension"}
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         return found | {"grow": self.margin}
 
@@ -212,8 +215,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
     is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
     if is_whole:
-        sentences += _check_picture(job.photo, photo)
-        _check_results(job, photo, options)
+        sentences += (*_check_picture(job.photo, photo), *_check_results(job, photo, options))
         return Opened(job, photo, None, sentences)
     hole = _read_hole(job, photo, options)
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
@@ -224,7 +226,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     if photo.alpha is not None and (job.mask or options.mask) is None:
         photo = _show_all(photo, hole)
     if not copied:
-        _check_results(job, photo, options)
+        sentences += _check_results(job, photo, options)
     return Opened(job, photo, hole, sentences, share)
 
 
@@ -280,8 +282,8 @@ def tell_of_fading(
     return replace(opened, warnings=(*opened.warnings, sentence))
 
 
-def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:
-    """Refuse sizes and formats that can't hold what a result of a photo shall hold."""
+def _check_results(job: Job, photo: Photo, options: FixOptions) -> tuple[str, ...]:
+    """Refuse sizes and formats that can't hold what a result has to, and tell what is lost."""
     height, width = (options.upscale * side for side in photo.pixels.shape[:2])
     if height * width > options.max_pixels:
         raise RestoreError(
@@ -290,6 +292,8 @@ def _check_results(job: Job, photo: Photo, options: FixOptions) -> None:
         )
     for result in job.results:
         check_held(result, (height, width), photo, photo.alpha)
+    lost = tell_lost(job.results[0], photo)
+    return (lost,) if lost else ()
 
 
 def write_result(
@@ -341,7 +345,7 @@ def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     if gray and black.any() and white.any() and (black | white).all():
         return (
             f"{path} is black and white and nothing between, like a mask; to fill what it marks, "
-            f"name the photo alone, and --mask {path}.",
+            f"name the photo alone and --mask {path}, or for a folder of photos --mask-pattern.",
         )
     return ()
 
@@ -360,12 +364,9 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
     widened = f", widened by {options.grow} pixels," if options.grow else ""
     marked = f"The mask{widened} marks {share:.1%} of {path} as hole"
     other = {"hole": "known", "known": "hole"}.get(options.mask_is)
-    hint = (
-        f"; if its white and black are the wrong way round, use --mask-is {other}, and where its "
-        "transparent part is the hole, --mask-is alpha"
-        if other
-        else ""
-    )
+    clear = "where its transparent part is the hole, use --mask-is alpha"
+    turned = f"; if its white and black are the wrong way round, use --mask-is {other}; {clear}"
+    hint = turned if other else ""
     if share > LARGEST_HOLE:
         raise UsageError(f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled{hint}.")
     if share > SUSPECT_HOLE:
@@ -376,4 +377,7 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
         "hole": " (what has half of red, green or blue, and is not transparent, counts)",
         "known": " (what has less than half of red, green and blue counts)",
     }.get(options.mask_is, "")
-    return (f"The mask marks nothing in {path}{counts}, so the photo is copied.",)
+    return (
+        f"The mask marks nothing in {path}{counts}, so the photo is copied"
+        f"{f'; {clear}' if other else ''}.",
+    )

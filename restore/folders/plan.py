@@ -6,7 +6,8 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.folders.photo import MENDING_FLAGS, FixOptions, Job
-from restore.image import drop_extension
+from restore.image import drop_extension, with_extension
+from restore.outputs import is_folder_name
 from restore.seeded import SEEDS
 
 
@@ -28,12 +29,13 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
             raise UsageError(
                 f"{photo} is a folder; fix it by itself, with --out FOLDER, or name its photos."
             )
-    is_folder = out is None or out.endswith(("/", os.sep)) or Path(out).is_dir()
-    if not is_folder and len(photos) > 1:
-        folder = drop_extension(str(out))
-        raise UsageError(f"{len(photos)} photos don't fit into one file; write --out {folder}/.")
+    if len(photos) > 1 and out is not None and not is_folder_name(out):
+        raise UsageError(f"{len(photos)} photos don't fit into one file; write --out FOLDER/.")
+    is_folder = out is None or is_folder_name(out, photos[0])
+    if not is_folder and options.extension is not None:
+        raise UsageError(f"The extension of --out {out} says the format; leave out --format.")
     jobs = [
-        Job(photo, number_results(_result_of(photo, out, is_folder), options.count))
+        Job(photo, number_results(_result_of(photo, out, is_folder, options), options.count))
         for photo in photos
     ]
     refuse_losses(jobs, [options.mask] if options.mask else [])
@@ -43,10 +45,11 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
     return jobs
 
 
-def _result_of(photo: Path, out: str | None, is_folder: bool) -> Path:
+def _result_of(photo: Path, out: str | None, is_folder: bool, options: FixOptions) -> Path:
+    named = with_extension(photo, options.extension)
     if out is None:
-        return _add_to_name(photo, "fixed")
-    return Path(out) / photo.name if is_folder else Path(out)
+        return _add_to_name(named, "fixed")
+    return Path(out) / named.name if is_folder else Path(out)
 
 
 def number_results(path: Path, count: int) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
 from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_job
-from restore.folders.plan import check_mask, is_whole, plan_jobs
+from restore.folders.plan import check_mask, identity_of, is_whole, plan_jobs
 from restore.outputs import Failure
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def fix_photos(
     check_mask(options)
     if options.mask is not None and options.mask.is_dir():
         raise UsageError(
-            f"The mask {options.mask} is a folder, which is for a folder of photos; name one "
-            "picture."
+            f"The mask {options.mask} is a folder, which is for a folder of photos; name that "
+            "instead of its photos, or one picture as --mask."
         )
-    jobs = plan_jobs(photos, out, options)
+    jobs = plan_jobs(_without_mask(photos, options.mask, warn), out, options)
     model = pick_model(model, options)
     fixer = load_fixer(model, options, device)
     for job in jobs:
@@ -60,6 +60,17 @@ def fix_photos(
             yield from fix_job(fixer, job, options, warn)
         except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)
+
+
+def _without_mask(photos: Sequence[Path], mask: Path | None, warn: Warn) -> Sequence[Path]:
+    """Return the photos without the mask, which *.png may have named among them."""
+    if mask is None:
+        return photos
+    others = [photo for photo in photos if identity_of(photo) != identity_of(mask)]
+    if not others or len(others) == len(photos):
+        return photos
+    warn(f"{mask} is the mask, so it is not fixed itself.")
+    return others
 
 
 def pick_model(model: str | None, options: FixOptions, pattern: str | None = None) -> str:

@@ -12,6 +12,7 @@ from restore.folders.photo import FixOptions, Job
 from restore.folders.plan import (
     check_mask,
     identity_of,
+    is_whole,
     nearest_place,
     number_results,
     refuse_losses,
@@ -19,7 +20,7 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import PICTURES, compose, drop_extension, real_path
+from restore.image import PICTURES, compose, drop_extension, real_path, with_extension
 from restore.listing import is_photo, list_files, tell_passed_over
 
 
@@ -82,7 +83,18 @@ class Plan:
         ):
             if problems:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
+        pattern = self._guess_masks()
+        if pattern:
+            yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
         yield from tell_passed_over(self.links, self.results)
+
+    def _guess_masks(self) -> str:
+        """Return the pattern of what seem to be masks that nobody has told of, "" for none."""
+        if not is_whole(self.tree.options, self.tree.pattern) or self.tree.options.find:
+            return ""
+        names = [drop_extension(str(job.photo.relative_to(self.tree.folder))) for job in self.jobs]
+        pattern = guess_pattern(names, names) or ""
+        return pattern if "mask" in pattern.lower() else ""
 
     def _shared_masks(self) -> list[Path]:
         uses = Counter(job.mask for job in self.jobs if job.mask is not None)
@@ -103,10 +115,7 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
     _check_tree(tree)
     plan = pair_folder(tree)
     if not plan.jobs and not may_be_empty:
-        reason = f": {plan.failures[0][1]}" if plan.failures else "."
-        raise UsageError(
-            f"There are no photos to fix in {tree.folder}{reason}{_suggest_pattern(plan)}"
-        )
+        raise UsageError(f"{_tell_nothing(plan)}{_suggest_pattern(plan)}")
     refuse_losses(plan.jobs, _masks_of(plan))
     _refuse_like_names(plan)
     plan = part_of(plan)
@@ -115,6 +124,14 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
         for result in job.results:
             refuse_leaving(result, tree.out)
     return plan
+
+
+def _tell_nothing(plan: Plan) -> str:
+    """Return a sentence on a plan without a photo that can be fixed."""
+    if not plan.failures:
+        return f"There are no photos to fix in {plan.tree.folder}."
+    count, first = len(plan.failures), plan.failures[0][1]
+    return first if count == 1 else f"None of {count} photos can be fixed; of the first: {first}"
 
 
 def part_of(plan: Plan) -> Plan:
@@ -138,7 +155,8 @@ def pair_folder(tree: Tree) -> Plan:
         except UsageError as error:
             failures.append((name, str(error)))
         else:
-            results = number_results(tree.out / name, tree.options.count)
+            out = with_extension(tree.out / name, tree.options.extension)
+            results = number_results(out, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
     owners = {compose(drop_extension(name)) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
@@ -269,9 +287,10 @@ def _check_tree(tree: Tree) -> None:
         raise UsageError(f"--mask-pattern finds masks in a folder, and --mask {mask} is a file.")
     place, name = _masks_place(tree)
     if place == tree.folder and name == STEM:
+        names = {drop_extension(name) for name in list_files(tree.folder, [tree.out]).files}
         raise UsageError(
             f"Photos and masks lie in one folder, {tree.folder}; tell them apart with "
-            f"--mask-pattern '{STEM}-mask'."
+            f"--mask-pattern '{guess_pattern(names, names) or f'{STEM}-mask'}'."
         )
 
 

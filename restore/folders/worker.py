@@ -5,6 +5,7 @@ result depend on no other photo, unless memory is so short that large ones are m
 tiles.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -161,11 +162,16 @@ class Worker:
     ) -> Entry:
         """Write a result and return the entry for the report; in a thread."""
         job, options = opened.job, self.tree.options
+        overwrite = options.overwrite or self._wrote(result)
         try:
             refuse_leaving(result, self.tree.out)
-            overwrite = options.overwrite or self._wrote(result)
             write_result(result, fixed, opened, options, overwrite=overwrite)
         except Exception as error:
+            if isinstance(error, UsageError) and not overwrite and os.path.lexists(result):
+                error = UsageError(
+                    f"{result} is not as a run has written it, so it stays; with --overwrite it "
+                    "is replaced."
+                )
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)

@@ -3,6 +3,7 @@
 from restore.image.deep import is_inverted, to_eight_bits
 from restore.image.enlarging import cover_hidden, enlarge, enlarge_samples
 from restore.image.files import check_target, part_prefix, real_path, write_bytes
+from restore.image.holding import check_held, tell_lost
 from restore.image.metadata import LOSSY, encode_finely
 from restore.image.photo import (
     ACCEPTED,
@@ -20,9 +21,11 @@ from restore.image.photo import (
     check_pixels,
     compose,
     drop_extension,
+    extension_of,
     format_of,
     to_pixels,
     to_tensor,
+    with_extension,
 )
 from restore.image.reading import (
     MAX_PIXELS,
@@ -35,7 +38,6 @@ from restore.image.reading import (
 from restore.image.replacing import match_samples, replace_pixels
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
-    check_held,
     encode_gif,
     encode_image,
     encode_png,
@@ -69,6 +71,7 @@ __all__ = [
     "encode_png",
     "enlarge",
     "enlarge_samples",
+    "extension_of",
     "format_of",
     "is_inverted",
     "match_samples",
@@ -80,10 +83,12 @@ __all__ = [
     "real_path",
     "replace_pixels",
     "shrink_known",
+    "tell_lost",
     "to_eight_bits",
     "to_pixels",
     "to_tensor",
     "to_upright",
+    "with_extension",
     "write_bytes",
     "write_image",
 ]

@@ -30,9 +30,7 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if os.path.lexists(path):
             if not overwrite:
-                raise UsageError(
-                    f"{path} exists already; replace it with --overwrite (overwrite=True)."
-                )
+                raise UsageError(f"{path} exists; add --overwrite, or name another file.")
             if (path.exists() and not path.is_file()) or _leads_to_a_process(path):
                 raise UsageError(f"{path} is not a file that could be replaced.")
 

@@ -187,6 +187,11 @@ def drop_extension(name: str) -> str:
     return name.removesuffix(extension_of(name))
 
 
+def with_extension(path: Path, extension: str | None) -> Path:
+    """Return a path with another extension, as ".png"; itself for None."""
+    return path if extension is None else path.with_name(drop_extension(path.name) + extension)
+
+
 def extension_of(name: str) -> str:
     """Return what a name or path ends with from its last dot on, "" where that is no extension.
 

@@ -25,6 +25,7 @@ from restore.errors import RestoreError, UsageError
 from restore.image.colours import to_srgb
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
 from restore.image.files import check_target, write_bytes
+from restore.image.holding import DEEP, check_held
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
 from restore.image.metadata import (
     EXIF_HEADER,
@@ -49,14 +50,12 @@ from restore.image.photo import (
     Pixels,
     check_alpha,
     check_pixels,
-    check_sides,
     format_of,
 )
 from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
 
 FRAME = 100  # milliseconds that a picture of a GIF is shown
-LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 
 
 def write_image(
@@ -154,38 +153,6 @@ def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
     check_alpha(alpha, pixels.shape)
 
 
-def check_held(path: Path, shape: tuple[int, ...], like: Photo, alpha: Pixels | None) -> None:
-    """Refuse what the format of a file can't hold of a photo; before the work, if possible.
-
-    Args:
-        path: the file; its extension says the format, see `format_of`.
-        shape: (H, W, ...) of the result.
-        like: the photo whose metadata it gets.
-        alpha: (H, W) uint8 of the result, or None.
-
-    Raises:
-        UsageError: it holds no transparency, or no metadata of such length.
-        RestoreError: it holds no picture of such size.
-    """
-    format = format_of(path, like)
-    check_sides(path, format, shape)
-    if format != "JPEG":
-        return
-    if alpha is not None and alpha.min() < 255:
-        raise UsageError("A JPEG can't keep transparency; write a PNG instead.")
-    _check_lengths(path, like)
-
-
-def _check_lengths(path: Path, like: Photo) -> None:
-    """Refuse metadata that is too long for a segment of a JPEG."""
-    for name, packet, most in (("XMP", like.xmp, LONGEST_XMP), ("EXIF", like.exif, LONGEST_EXIF)):
-        if len(packet) > most:
-            raise UsageError(
-                f"A JPEG can't keep {name} metadata of {len(packet) // 1000} KB; write "
-                f"{path.stem}.png instead."
-            )
-
-
 def encode_png(pixels: Pixels) -> bytes:
     """Return a PNG of (H, W, 3) uint8 RGB or (H, W) gray, for what is no photo of anybody's."""
     stored = np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else pixels
@@ -218,7 +185,7 @@ def _encode(
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
     options = _options_for(picture.mode, like, format, quality)
-    if like.deep is not None and format in {"PNG", "TIFF"}:
+    if like.deep is not None and format in DEEP:
         deep = merge(np.atleast_3d(np.asarray(picture)), like.deep)
         if fine is not None:
             colours = 1 if like.gray else 3

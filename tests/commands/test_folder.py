@@ -31,6 +31,27 @@ def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
     assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
 
 
+def test_photos_in_which_nothing_is_marked_are_counted_apart(run, album, write_picture) -> None:
+    write_picture("masks/a.png", np.zeros((40, 60), np.uint8))
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out")
+    assert ran.out.startswith("1 fixed, 0 failed, 1 copied, as nothing was marked; ")
+    assert "--mask-is alpha" in ran.err
+
+
+def test_results_get_the_format_that_is_named(run, album) -> None:
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--format", "webp")
+    assert ran.code == 0
+    assert {path.name for path in Path("out").rglob("*.*")} == {"a.webp", "b.webp", "report.jsonl"}
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--format", "webp", "--resume")
+    assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
+
+
+def test_a_folder_does_not_go_into_a_picture(run, album) -> None:
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out.png")
+    assert ran.code == 2 and "looks like a picture" in ran.sentence
+    assert run("fix", "photos", "--mask", "masks", "--out", "out.png/").code == 0
+
+
 @pytest.mark.parametrize("words", [["--mask", "masks"], ["--mask-pattern", "{stem}_m"], []])
 def test_a_folder_that_is_misspelt_is_told(run, album, words: list[str]) -> None:
     ran = run("fix", "phtos", "--out", "out", "--resume", *words)

@@ -13,6 +13,8 @@ from restore.folders.patterns import guess_pattern
         ({"a"}, {"a-fixed", "a-fixed-2", "b_mask"}, None),
         ({"x"}, {"x-photos/a"}, None),
         (set(), {"a_mask"}, None),
+        ({"1", "2"}, {"mask_1", "mask_2"}, "mask_{stem}"),
+        ({"deep/a", "deep/b"}, {"deep/hole-a", "deep/hole-b", "deep/b_x"}, "hole-{stem}"),
     ],
 )
 def test_the_pattern_that_fits_most_names_is_guessed(

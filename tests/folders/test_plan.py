@@ -27,7 +27,7 @@ Write = Callable[..., Path]
         ("a/p.jpg", "there", 1, ["there/p.jpg"]),
         ("a/p.jpg", "b.png", 1, ["b.png"]),
         ("a/p.jpg", "a/b.png", 3, ["a/b-1.png", "a/b-2.png", "a/b-3.png"]),
-        ("a/p.jpg", "bare", 1, ["bare"]),
+        ("a/p", "bare", 1, ["bare"]),
     ],
 )
 def test_results_have_the_names_that_were_promised(
@@ -37,6 +37,15 @@ def test_results_have_the_names_that_were_promised(
     Path("there").mkdir()
     (job,) = plan_jobs([Path(photo)], out, FixOptions(count=count))
     assert job == Job(Path(photo), tuple(Path(name) for name in expected))
+
+
+def test_photos_may_get_another_format() -> None:
+    options = FixOptions(extension=".webp")
+    jobs = plan_jobs([Path("a/p.jpg"), Path("b/q.png")], "out/", options)
+    assert [job.results for job in jobs] == [(Path("out/p.webp"),), (Path("out/q.webp"),)]
+    assert plan_jobs([Path("a/p.jpg")], None, options)[0].results == (Path("a/p-fixed.webp"),)
+    with pytest.raises(UsageError, match="says the format; leave out --format"):
+        plan_jobs([Path("a/p.jpg")], "b.png", options)
 
 
 def test_photos_keep_their_names_in_a_folder() -> None:
@@ -51,8 +60,9 @@ def test_photos_keep_their_names_in_a_folder() -> None:
         (["p.png", "p.png"], None, 1, "would both become p-fixed.png"),
         (["p.png", "p-1.png"], None, 1, None),
         (["p-1.png", "p.png"], "new/", 2, None),
-        (["p.png", "q.png"], "one.png", 1, "write --out one/"),
+        (["p.png", "q.png"], "one.png", 1, "write --out FOLDER/"),
         (["p.png"], "p.png", 1, "p.png is an input"),
+        (["p.png"], "new", 1, "write new/ or new.png"),
         (["p.png"], ".", 1, "p.png is an input"),
         (["p.png"], "b/../p.png", 1, "is an input"),
         (["p.png"], "link.png", 1, "link.png is an input"),

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,6 +40,26 @@ def test_collisions_are_found_before_anything_is_opened(
         list(fix_photos(photos, f"{tmp_path}/new/", FixOptions(mask_file)))
     assert fake_restorer.loaded == []
     assert not (tmp_path / "new").exists()
+
+
+def test_the_mask_among_the_photos_is_not_fixed(write_picture, mask_file, fake_restorer) -> None:
+    photo, said = write_picture("p.png"), list[str]()
+    records = list(fix_photos([mask_file, photo], None, FixOptions(mask_file), warn=said.append))
+    assert [record.photo for record in records] == [photo]
+    assert said == [f"{mask_file} is the mask, so it is not fixed itself."]
+
+
+def test_what_another_format_loses_is_told(
+    write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    deep = tmp_path / "deep.png"
+    deep.write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3), np.uint16))[1].tobytes())
+    said: list[str] = []
+    for extension in (".png", ".jpg"):
+        options = FixOptions(mask_file, extension=extension)
+        list(fix_photos([deep], None, options, warn=said.append))
+    written = f"{tmp_path}/deep-fixed.jpg is written with 8 bits per channel instead of 16."
+    assert said == [written]
 
 
 @pytest.mark.parametrize(

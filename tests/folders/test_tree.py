@@ -106,6 +106,32 @@ def test_where_no_photo_has_a_mask_the_pattern_of_those_there_is_told(
         plan(None, pattern="{stem}-hole") if beside else plan()
 
 
+def test_masks_that_nobody_has_told_of_are_noticed(make_album, write_picture) -> None:
+    make_album("a.jpg", "b.jpg", masks=False)
+    write_picture("photos/a_mask.png")
+    (note,) = plan(None).notes()
+    assert "--mask-pattern '{stem}_mask'" in note
+    with pytest.raises(UsageError, match=r"tell them apart with --mask-pattern '\{stem\}_mask'"):
+        plan(PHOTOS)
+    write_picture("photos/a_mask.png").rename("photos/a_2.png")
+    assert not list(plan(None).notes())
+
+
+def test_where_no_photo_has_a_mask_all_are_counted(make_album) -> None:
+    make_album("a.jpg", "b.jpg", masks=False)
+    MASKS.mkdir()
+    with pytest.raises(UsageError, match="None of 2 photos can be fixed; of the first: photos/a"):
+        plan()
+
+
+def test_results_of_a_folder_may_have_one_format(make_album) -> None:
+    make_album("deep/a.jpg", "b.png")
+    options = FixOptions(mask=MASKS, extension=".webp", count=2)
+    jobs = plan_folder(Tree(PHOTOS, OUT, options)).jobs
+    names = [result.relative_to(OUT).as_posix() for job in jobs for result in job.results]
+    assert sorted(names) == ["b-1.webp", "b-2.webp", "deep/a-1.webp", "deep/a-2.webp"]
+
+
 def test_two_masks_for_a_photo_are_told_unless_one_has_its_name(make_album, write_picture) -> None:
     make_album("a.jpg", "b.jpg")
     write_picture("masks/a.bmp")
@@ -218,7 +244,7 @@ def test_linked_folders_are_told_and_not_followed(make_album) -> None:
         ({"mask": MASKS / "a.png", "pattern": "{stem}_mask"}, "is a file"),
         ({"mask": Path("nowhere")}, "no mask nowhere"),
         ({"adapt": 30}, "photos is a folder, and --adapt takes photos"),
-        ({"pattern": "{stem}_mask"}, "no photos to fix in photos: photos/a.png has no mask"),
+        ({"pattern": "{stem}_mask"}, "^photos/a.png has no mask"),
     ],
 )
 def test_trees_that_make_no_sense_are_refused(change: dict, sentence: str, make_album) -> None:

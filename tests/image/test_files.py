@@ -42,7 +42,7 @@ def test_what_has_come_while_a_file_was_written_stays(
     monkeypatch.setattr(os, "fsync", be_slow)
     if not links:
         monkeypatch.setattr(Path, "hardlink_to", _refuse)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
         write_bytes(path, b"new")
     assert path.read_text() == "precious"
     write_bytes(path, b"new", overwrite=True)

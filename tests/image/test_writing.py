@@ -20,10 +20,11 @@ from restore.image import (
     check_target,
     encode_image,
     read_image,
+    tell_lost,
     write_bytes,
     write_image,
 )
-from restore.image.writing import LONGEST_EXIF, LONGEST_XMP
+from restore.image.holding import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 36, 3), np.uint8)
@@ -211,7 +212,7 @@ def test_a_gray_profile_does_not_follow_into_rgb(tmp_path: Path) -> None:
 def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text("precious")
-    with pytest.raises(UsageError, match=r"a\.png exists already"):
+    with pytest.raises(UsageError, match=r"a\.png exists; add --overwrite"):
         write_image(path, PIXELS, PHOTO)
     assert path.read_text() == "precious"
     write_image(path, PIXELS, PHOTO, overwrite=True)
@@ -224,7 +225,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 ) -> None:
     path = tmp_path / "a.png"
     monkeypatch.setattr(os, "fsync", lambda _: path.write_text("precious"))
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
         write_image(path, PIXELS, PHOTO)
     assert path.read_text() == "precious"
     assert names_in(tmp_path) == ["a.png"]
@@ -236,7 +237,7 @@ def test_a_link_is_replaced_and_not_what_it_points_to(tmp_path: Path) -> None:
     for target in ("original", "nowhere"):
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-        with pytest.raises(UsageError, match="exists already"):
+        with pytest.raises(UsageError, match="exists; add --overwrite"):
             write_image(link, PIXELS, PHOTO)
         write_image(link, PIXELS, PHOTO, overwrite=True)
         assert not link.is_symlink()
@@ -370,7 +371,7 @@ def test_permissions_are_those_of_new_files(tmp_path: Path) -> None:
 def test_bytes_are_written_whole(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a", b"data")
     assert (tmp_path / "a").read_bytes() == b"data"
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; add --overwrite"):
         write_bytes(tmp_path / "a", b"other")
     write_bytes(tmp_path / "a", b"other", overwrite=True)
     assert (tmp_path / "a").read_bytes() == b"other"
@@ -419,3 +420,21 @@ def test_a_quality_is_a_whole_number(quality: object) -> None:
     with pytest.raises(UsageError, match="whole number from 1 to 100"):
         encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=quality)
     assert encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=np.int64(80))
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("a.png", ""),
+        ("a.tif", ""),
+        ("a", ""),
+        ("a.webp", "a.webp is written with 8 bits per channel instead of 16."),
+        ("a.jpg", "a.jpg is written with 8 bits per channel instead of 16."),
+        ("a.bmp", "instead of 16. a.bmp keeps no colour profile and no EXIF, as a BMP has none."),
+    ],
+)
+def test_what_another_format_does_not_keep_is_told(name: str, lost: str) -> None:
+    deep = PIXELS.astype(np.uint16) * 257
+    photo = Photo(PIXELS, deep=deep, icc=b"profile", exif=b"II*", extension=".png")
+    sentence = tell_lost(Path(name), photo)
+    assert lost in sentence and bool(sentence) == bool(lost)

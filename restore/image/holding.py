@@ -1,0 +1,57 @@
+"""What a format can hold of a photo, and what it can't."""
+
+from pathlib import Path
+
+from restore.errors import UsageError
+from restore.image.photo import Photo, Pixels, check_sides, format_of
+
+LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
+DEEP = {"PNG", "TIFF"}  # formats that are written with 16 bits per channel
+# What formats keep but for colours and transparency; a BMP has none of it.
+PACKETS = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP"}
+
+
+def check_held(path: Path, shape: tuple[int, ...], like: Photo, alpha: Pixels | None) -> None:
+    """Refuse what the format of a file can't hold of a photo; before the work, if possible.
+
+    Args:
+        path: the file; its extension says the format, see `format_of`.
+        shape: (H, W, ...) of the result.
+        like: the photo whose metadata it gets.
+        alpha: (H, W) uint8 of the result, or None.
+
+    Raises:
+        UsageError: it holds no transparency, or no metadata of such length.
+        RestoreError: it holds no picture of such size.
+    """
+    format = format_of(path, like)
+    check_sides(path, format, shape)
+    if format != "JPEG":
+        return
+    if alpha is not None and alpha.min() < 255:
+        raise UsageError("A JPEG can't keep transparency; write a PNG instead.")
+    _check_lengths(path, like)
+
+
+def _check_lengths(path: Path, like: Photo) -> None:
+    """Refuse metadata that is too long for a segment of a JPEG."""
+    for name, packet, most in (("XMP", like.xmp, LONGEST_XMP), ("EXIF", like.exif, LONGEST_EXIF)):
+        if len(packet) > most:
+            raise UsageError(
+                f"A JPEG can't keep {name} metadata of {len(packet) // 1000} KB; write "
+                f"{path.stem}.png instead."
+            )
+
+
+def tell_lost(path: Path, like: Photo) -> str:
+    """Return what another format does not keep of a photo, in sentences; "" if nothing is lost."""
+    format = format_of(path, like)
+    if format == like.format:
+        return ""
+    told = []
+    if like.deep is not None and format not in DEEP:
+        told.append(f"{path} is written with 8 bits per channel instead of 16.")
+    lost = [what for name, what in PACKETS.items() if getattr(like, name)]
+    if format == "BMP" and lost:
+        told.append(f"{path} keeps no {' and no '.join(lost)}, as a BMP has none.")
+    return " ".join(told)
