@@ -7,6 +7,7 @@ from math import cos, pi
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.device import autocast
@@ -68,12 +69,13 @@ def adapt_generator(
     with torch.no_grad():
         known = student.make_base(photo, hole)
     optimizer = torch.optim.AdamW(student.parameters(), RATE, betas=(0.5, 0.99), weight_decay=0)
+    places = hole[0, 0].nonzero().cpu().numpy()
     rng, start, step = np.random.default_rng(seed), time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1:
         step += 1
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, step / WARMUP) * (0.5 + 0.5 * cos(pi * spent))
-        loss = _measure(student, lpips, draw_exercise(known, hole, sides, preset, rng), rng)
+        loss = _measure(student, lpips, draw_exercise(known, hole, places, sides, preset, rng), rng)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -92,18 +94,23 @@ def _load_lpips() -> Lpips:
 
 
 def draw_exercise(
-    known: Tensor, hole: Tensor, sides: list[int], preset: Preset, rng: np.random.Generator
+    known: Tensor,
+    hole: Tensor,
+    places: NDArray[np.int64],
+    sides: list[int],
+    preset: Preset,
+    rng: np.random.Generator,
 ) -> Exercise:
     """Draw squares near the hole and holes in what is known of them.
 
     Args:
         known: (1, 3, H, W), the photo with a base in its hole.
         hole: (1, 1, H, W), 1 is the hole.
+        places: (N, 2), the rows and columns of its pixels.
         sides: height and width of the squares.
         preset: of the holes to practise on.
         rng: draws places, holes and flips.
     """
-    places = hole[0, 0].nonzero().cpu().numpy()
     squares: list[Tensor] = []
     while len(squares) < BATCH:
         for _ in range(TRIES):

@@ -75,6 +75,22 @@ def fill_holes(photo: Pixels, hole: Mask, generator: RestorerGenerator, seed: in
     return canvas.pixels
 
 
+def shrink_soft(photo: Pixels, hole: Mask) -> tuple[Pixels, Mask]:
+    """Return photo and hole at the size at which the largest hole is filled, see `Filler.fill`.
+
+    That is smaller where the photo is soft. Where it isn't, or too little of either is left then,
+    they come back as they are.
+    """
+    if not hole.any():
+        return photo, hole
+    canvas = Canvas(photo, hole)
+    groups = find_groups(hole, CONTEXT, LEAST_WINDOW)
+    scale = _pick_scale(canvas, max(groups, key=lambda box: box.height * box.width))
+    whole = Box(0, 0, *canvas.size)
+    small, left = canvas.shrink(whole, _scaled(whole, scale)) if scale < 1 else (photo, hole)
+    return (small, left) if left.any() and not left.all() else (photo, hole)
+
+
 def drain_colour(pixels: Pixels, known: Mask) -> None:
     """Make the holes of a black-and-white photo gray, in place.
 
@@ -99,7 +115,16 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
     lines = np.bincount(nearest[beyond & (apart > STRONG)], minlength=count)
     tinted |= lines > LINE * np.bincount(nearest[beyond], minlength=count)
     hole = (known == 0) & ~tinted[nearest]
-    pixels[hole] = np.rint(pixels[hole].mean(axis=1, keepdims=True)).astype(np.uint8)
+    gray = np.rint(pixels[hole].mean(axis=1, keepdims=True))
+    pixels[hole] = np.clip(gray + _find_tone(pixels, (known > 0) & ~coloured), 0, 255).astype(
+        np.uint8
+    )
+
+
+def _find_tone(pixels: Pixels, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return by how many levels red, green and blue differ from gray there, as in a toned print."""
+    mean = np.array(cv2.mean(pixels, where.view(np.uint8))[:3])
+    return np.rint(mean - mean.mean())
 
 
 class Canvas:
@@ -213,6 +238,8 @@ class Filler(NamedTuple):
 
     def _fill_group(self, canvas: Canvas, group: Box) -> Generator[Window, Tensor, None]:
         """Fill a group at its own size, what is deep in it first coarsely."""
+        if not canvas.unknown[group.slices].any():
+            return  # a thin hole at a smaller size, or filled with the group beside it
         for part, scale in _find_deep(canvas, group):
             yield from self._fill_coarsely(canvas, part, scale)
         # The box of a group is tight, to a cell; those of its parts are not.

@@ -156,9 +156,10 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
         return mended
     kept, most = np.empty_like(mended), np.iinfo(mended.dtype).max
     for channel in range(3):  # one at a time, as these numbers take four bytes each
-        larger = cv2.resize(change[..., channel], mended.shape[1::-1])
-        levels = np.rint(mended[..., channel] - larger * np.float32(most / 255))
-        kept[..., channel] = np.clip(levels, 0, most)
+        moved = change[..., channel] * np.float32(most / 255)
+        levels = np.asarray(cv2.resize(moved, mended.shape[1::-1]), np.float32)
+        np.subtract(mended[..., channel], levels, out=levels)
+        kept[..., channel] = np.clip(np.rint(levels, out=levels), 0, most, out=levels)
     return kept
 
 

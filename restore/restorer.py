@@ -16,7 +16,7 @@ from restore.assets import checkpoint_path, is_natural, natural_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, free_memory, memory_errors, pick_device
 from restore.errors import NO_MEMORY, RestoreError, UsageError
-from restore.filling import fill_holes
+from restore.filling import fill_holes, shrink_soft
 from restore.fixing import fix_photo
 from restore.image import (
     AnyPixels,
@@ -171,8 +171,9 @@ class Restorer:
     ) -> "Restorer":
         """Return a restorer that has practised on what is known of this photo, for this photo.
 
-        Itself where there is no hole, or it is filled with copies of the texture around it, or the
-        photo is too small to practise on.
+        Of a soft photo it practises on the smaller one in which its hole is filled. Itself where
+        there is no hole, or it is filled with copies of the texture around it, or the photo is too
+        small to practise on.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
@@ -190,12 +191,13 @@ class Restorer:
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         steps = self.steps(photo, mask, seed)
-        hole = torch.from_numpy(_read_hole(photo, mask)).float()[None, None].to(self.device)
-        pixels = to_tensor(photo).to(self.device)
+        small, marked = shrink_soft(photo, _read_hole(photo, mask))
         try:
             if next(steps, None) is None:
                 return self  # nothing is asked of the generator
             with memory_errors():
+                hole = torch.from_numpy(marked).float()[None, None].to(self.device)
+                pixels = to_tensor(small).to(self.device)
                 adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
         except MemoryError:
             raise RestoreError(NO_MEMORY) from None

@@ -187,20 +187,10 @@ def spread(level: Level, sources: Sources) -> Sources:
 
 
 def enlarge(level: Level, sources: Sources) -> Sources:
-    """Return the sources of half the size at this one, moved to the nearest that is usable."""
+    """Return the sources of half the size at this one, usable where they are in its `halve`."""
     targets = level.targets
-    found = sources[tuple((targets // 2).T)] * 2 + targets % 2
-    lost = ~level.usable[tuple(found.T)]
-    if lost.any():
-        _, labels = cv2.distanceTransformWithLabels(
-            (~level.usable).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        usable = np.argwhere(level.usable).astype(np.int32)
-        nearest = np.zeros((labels.max() + 1, 2), np.int32)
-        nearest[labels[tuple(usable.T)]] = usable
-        found[lost] = nearest[labels[tuple(found[lost].T)]]
     enlarged = _own_places(level)
-    enlarged[tuple(targets.T)] = found
+    enlarged[tuple(targets.T)] = sources[tuple((targets // 2).T)] * 2 + targets % 2
     return enlarged
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -84,9 +85,10 @@ def test_squares_lie_near_the_hole_and_their_holes_beside_it() -> None:
     across = torch.linspace(0, 1, width).expand(1, 3, height, width)  # tells where a square was
     hole = torch.zeros(1, 1, height, width)
     hole[..., 100:150, :40] = 1
+    places = hole[0, 0].nonzero().numpy()
     rng = np.random.default_rng(0)
     for _ in range(4):
-        exercise = draw_exercise(across, hole, [CROP, CROP], load_preset("mixed"), rng)
+        exercise = draw_exercise(across, hole, places, [CROP, CROP], load_preset("mixed"), rng)
         assert exercise.clean.shape[1:] == (3, CROP, CROP)
         assert (exercise.mask.mean((1, 2, 3)) >= LEAST_HOLE).all()
         assert exercise.clean.max() * (width - 1) <= 40 + NEAR + CROP // 2
@@ -137,3 +139,22 @@ def test_nothing_is_practised_for_a_hole_that_is_filled_with_copies(
     mask[100:160, 100:160] = 1
     photo = np.repeat(texture[..., None], 3, axis=2)
     assert restorer.adapt(photo, mask, seconds=60) is restorer
+
+
+def test_of_a_soft_photo_it_practises_on_what_is_filled(tiny_checkpoint, monkeypatch) -> None:
+    restorer = Restorer.load(tiny_checkpoint, device="cpu")
+    shown: list[tuple[int, ...]] = []
+
+    def practise(generator: RestorerGenerator, photo: Tensor, hole: Tensor, *_: object) -> object:
+        assert photo.shape[2:] == hole.shape[2:] and 0 < hole.mean() < 0.2
+        shown.append(tuple(photo.shape[2:]))
+        return generator
+
+    monkeypatch.setattr("restore.restorer.adapt_generator", practise)
+    sharp = data.astronaut()[:300, :300]
+    mask = np.zeros((900, 900), np.uint8)
+    mask[300:500, 300:500] = 1
+    soft = cv2.resize(sharp, (900, 900), interpolation=cv2.INTER_CUBIC)
+    restorer.adapt(soft, mask, seconds=1)
+    restorer.adapt(sharp, mask[::3, ::3], seconds=1)
+    assert max(shown[0]) < 600 and shown[1] == (300, 300)

@@ -189,6 +189,29 @@ def test_a_shallow_hole_in_a_texture_and_one_in_a_scene_are_the_generators(
     assert len(fill(draw_shapes(320, 352), mask, generator)[1]) == 1
 
 
+def test_a_thin_hole_that_is_none_at_a_smaller_size_asks_for_nothing(
+    generator: RestorerGenerator,
+) -> None:
+    soft = cv2.GaussianBlur(draw_shapes(900, 900), (0, 0), 3)
+    mask = np.zeros((900, 900), np.uint8)
+    mask[225:450, 300] = 1
+    filled, windows = fill(soft, mask, generator)
+    assert windows == []
+    assert (filled[mask == 0] == soft[mask == 0]).all()
+    near = soft[225:450, [299, 301]].astype(float).mean(axis=1)
+    assert np.abs(filled[mask == 1] - near).mean() < 4
+
+
+def test_the_tone_of_a_black_and_white_photo_is_that_of_its_fill(
+    generator: RestorerGenerator,
+) -> None:
+    gray = np.clip(np.repeat(draw_shapes(256, 256)[..., :1], 3, axis=2), 10, 245)
+    toned = (gray + np.array([2, 0, -2])).astype(np.uint8)
+    mask = next(masks(256, 256))
+    filled, _ = fill(toned, mask, generator)
+    assert (np.ptp(filled[mask == 1].astype(int) - (2, 0, -2), axis=1) == 0).all()
+
+
 def test_windows_without_a_hole_are_not_asked_for(generator: RestorerGenerator) -> None:
     photo, mask = draw_shapes(1600, 1600), np.zeros((1600, 1600), np.uint8)
     cv2.line(mask, (20, 20), (1580, 1580), 1, 6)

@@ -99,17 +99,15 @@ def test_the_copy_is_as_rough_and_as_bright_as_the_texture() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (57, 90)])
 def test_sources_are_patches_that_are_wholly_known(size: tuple[int, int]) -> None:
-    level = Level(draw_clouds(*size).astype(np.float32), dig(*size))
+    fine = (2 * size[0], 2 * size[1])
+    finer = Level(draw_clouds(*fine).astype(np.float32), dig(*fine))
+    level = finer.halve()
     guess = np.where(level.hole[..., None] > 0, np.float32(128), level.pixels)
     sources = find_nearest(level, guess)
-    fine = (2 * size[0], 2 * size[1])
     for found, at in (
         (sources, level),
         (spread(level, sources), level),
-        (
-            enlarge(finer := Level(draw_clouds(*fine).astype(np.float32), dig(*fine)), sources),
-            finer,
-        ),
+        (enlarge(finer, sources), finer),
     ):
         assert at.usable[tuple(found[at.hole == 1].T)].all()
         own = np.argwhere(at.hole == 0)

@@ -147,7 +147,7 @@ class Chain(Degradation):
                 whole = spoiled
             elif not isinstance(step, Damage):
                 whole = step(whole, same)
-                reach = max(reach, step.reach)
+                reach += step.reach
         disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
         near = np.asarray(cv2.dilate(damaged, disk), np.uint8)
         return spoiled, near & is_seen(whole, spoiled)

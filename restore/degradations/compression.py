@@ -52,9 +52,11 @@ def compress(
 def compress_shifted(pixels: Pixels, codec: Codec, quality: int, shift: tuple[int, int]) -> Pixels:
     """Compress with the blocks moved up and left by `shift` (rows, columns) pixels.
 
-    As after a crop: a second compression then cuts through the blocks of the first.
+    As after a crop: a second compression then cuts through the blocks of the first. They are moved
+    by less where the format has no wider or higher pictures.
     """
-    down, right = shift
+    longest = LONGEST_SIDE[codec.upper()]
+    down, right = (max(0, min(shift[n], longest - pixels.shape[n])) for n in range(2))
     larger = cv2.copyMakeBorder(pixels, down, 0, right, 0, cv2.BORDER_REPLICATE)
     return compress(np.asarray(larger, np.uint8), codec, quality)[down:, right:].copy()
 

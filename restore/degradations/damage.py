@@ -6,6 +6,7 @@ Lengths are relative to the shorter side of the picture, so that the same settin
 from abc import abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 import cv2
@@ -68,15 +69,20 @@ class Line(NamedTuple):
 
 
 def draw_lines(size: tuple[int, int], lines: Iterable[Line]) -> Plane:
-    """Return the opacity (H, W) of lines; what is thinner than a pixel is fainter."""
+    """Return the opacity (H, W) of lines; what is thinner than a pixel is fainter.
+
+    Where they cross, the one that hides more is seen.
+    """
     scale = 2 if min(size) <= _FINE else 1
     canvas = np.zeros((size[0] * scale, size[1] * scale), np.uint8)
+    pieces: list[tuple[int, int, tuple[list[int], list[int]]]] = []
     for points, widths, opacity in lines:
         places = np.rint(points * scale * 2**_SUBPIXEL).astype(np.int32).tolist()
         levels = np.rint(255 * opacity * np.clip(widths * scale, 0.2, 1)).astype(int).tolist()
         thick = np.clip(np.rint(widths * scale), 1, WIDEST_LINE).astype(int).tolist()
-        for (start, end), level, wide in zip(pairwise(places), levels, thick, strict=False):
-            cv2.line(canvas, start, end, level, wide, cv2.LINE_AA, _SUBPIXEL)
+        pieces += zip(levels, thick, pairwise(places), strict=False)
+    for level, wide, (start, end) in sorted(pieces, key=itemgetter(0)):
+        cv2.line(canvas, start, end, level, wide, cv2.LINE_AA, _SUBPIXEL)
     if scale > 1:
         whole = (size[1], size[0])
         canvas = np.asarray(cv2.resize(canvas, whole, interpolation=cv2.INTER_AREA), np.uint8)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from restore.errors import UsageError
-from restore.fixing import LARGEST_HOLE, Finder, Fixer, find_damage
-from restore.image import AnyPixels, Mask, Photo, to_eight_bits
+from restore.fixing import LARGEST_HOLE, Finder, Fixer, find_damage, find_unknown
+from restore.image import AnyPixels, Mask, Photo, Pixels, cover_hidden, to_eight_bits
 from restore.masks import hole_share
 
 GROW = 2  # pixels by which what is found is widened, since damage has soft rims
@@ -23,6 +23,7 @@ class Repairer:
         grow: pixels by which a mark is widened.
         threshold: how sure the finder has to be of a pixel, 0 to 1; None is its own.
         damage: (H, W) {0, 1} of the photo that it has looked at, see `look_at`; 1 is the hole.
+        alpha: (H, W) uint8 of that photo, 0 is transparent; None where all of it is to be seen.
     """
 
     finder: Finder
@@ -31,6 +32,7 @@ class Repairer:
     grow: int = GROW
     threshold: float | None = None
     damage: Mask | None = None
+    alpha: Pixels | None = None
     mends = True
 
     @property
@@ -52,7 +54,7 @@ class Repairer:
                 f"{LARGEST_HOLE:.0%} can be filled; raise --threshold, {less}or mark it with a "
                 "mask."
             )
-        return replace(self, damage=hole)
+        return replace(self, damage=hole, alpha=photo.alpha)
 
     @property
     def share(self) -> float:
@@ -84,6 +86,7 @@ class Repairer:
         assert hole is not None, "since it has looked"
         if not hole.any():
             return photo
-        filled = self.filler.fix(shown, hole, seed=seed)
+        # What is invisible has the colour of what is beside it, and that may be damage.
+        filled = self.filler.fix(shown, find_unknown(hole, self.alpha), seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
-        return np.where(hole[..., None] == 1, filled * scale, photo)
+        return cover_hidden(np.where(hole[..., None] == 1, filled * scale, photo), self.alpha)

@@ -139,6 +139,19 @@ def test_what_a_blur_carries_away_is_in_the_mask(after: Degradation) -> None:
         assert not ((cv2.absdiff(damaged, gray).max(axis=2) >= SEEN) & (mask == 0)).any()
 
 
+def test_what_two_blurs_carry_away_together_is_in_the_mask() -> None:
+    gray = np.full((150, 150, 3), 60, np.uint8)
+    kinds = (
+        Scratches(opacity=(1, 1), dark=0, width=(0.05, 0.05)),
+        LensBlur(radius=(6, 6)),
+        MotionBlur(length=(15, 15)),
+    )
+    steps = chain(*(Step(degradation=kind) for kind in kinds))
+    for seed in range(5):
+        damaged, mask = steps.damage(gray, np.random.default_rng(seed))
+        assert not ((cv2.absdiff(damaged, gray).max(axis=2) >= SEEN) & (mask == 0)).any()
+
+
 @pytest.mark.parametrize("name", ["old-photo", "scratched", "web"])
 def test_calling_a_chain_gives_the_pixels_of_its_damage(photo: np.ndarray, name: str) -> None:
     shipped = load_chain(name)

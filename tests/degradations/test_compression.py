@@ -49,3 +49,8 @@ def test_saving_no_times_changes_nothing(photo: np.ndarray) -> None:
 def test_a_side_too_long_for_the_format_is_a_sentence() -> None:
     with pytest.raises(RestoreError, match="over 16383 pixels can't be a webp"):
         compress(np.zeros((1, 16384, 3), np.uint8), "webp", 50)
+
+
+def test_a_shift_makes_no_side_too_long() -> None:
+    wide = np.zeros((2, 16380, 3), np.uint8)
+    assert compress_shifted(wide, "webp", 50, (7, 7)).shape == wide.shape

@@ -37,6 +37,16 @@ def test_a_path_is_drawn_where_it_says() -> None:
     assert opacity[25:].max() == opacity[:15].max() == 0
 
 
+def test_where_lines_cross_the_one_that_hides_more_is_seen() -> None:
+    across, down = np.array([[[10, 20], [90, 20]], [[50, 2], [50, 38]]], np.float32)
+    wide = np.full(2, 6, np.float32)
+    lines = [Line(across, wide), Line(down, wide, 0.3)]
+    for order in (lines, lines[::-1]):
+        opacity = draw_lines((40, 100), order)
+        assert opacity[20, 12:88].min() == 1
+        assert opacity[5, 50] == pytest.approx(0.3, abs=0.01)
+
+
 def test_scratches_are_long_and_thin(rng) -> None:
     kind = Scratches(count=(1, 1), length=(0.8, 0.8), width=(0.005, 0.005), turn=(0, 0))
     opacity = kind.draw(400, 400, rng).opacity

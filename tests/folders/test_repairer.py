@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 
 from restore.errors import UsageError
+from restore.fixing import fix_photo
 from restore.folders.photo import FixOptions, Job, fix_job
 from restore.folders.repairer import GROW, Repairer
+from restore.image import Photo
 
 
 class White:
@@ -111,3 +113,28 @@ def test_what_is_invisible_is_neither_looked_at_nor_changed(write_picture, tmp_p
     expected[5:15, 5:15, :3] += 1
     with Image.open(out) as fixed:
         assert np.array_equal(np.array(fixed), expected)
+
+
+def test_damage_at_the_rim_of_what_is_visible_is_not_what_it_is_filled_by() -> None:
+    pixels, alpha = np.full((40, 60, 3), 90, np.uint8), np.full((40, 60), 255, np.uint8)
+    pixels[:, 20:25], alpha[:, 25:] = 255, 0
+
+    class Nearest(Filler):
+        """Fills with the brightest pixel that is known, and looks at all that is."""
+
+        def fix(self, photo, mask=None, seed=0):
+            return np.where(mask[..., None] == 1, photo[mask == 0].max(), photo)
+
+    seen: list[np.ndarray] = []
+
+    class Looking(Mender):
+        def fix(self, photo, mask=None, seed=0):
+            seen.append(photo)
+            return photo
+
+    photo = Photo(pixels, alpha)
+    repairer = Repairer(White(), Nearest(), Looking()).look_at(photo)
+    fixed = fix_photo(repairer, photo)
+    assert (fixed.pixels[:, :25] == 90).all()
+    assert (seen[0] == 90).all()  # nor is what is hidden, which had the colour of the damage
+    assert np.array_equal(fixed.pixels[:, 25:], pixels[:, 25:])
