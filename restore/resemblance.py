@@ -1,6 +1,7 @@
 """Scores of a sampler: how like real pictures its own are, and how unlike each other."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isnan
@@ -25,8 +26,12 @@ from restore.sampler import Sampler
 LEAST = NEIGHBOURS + 2  # pictures, drawn and real, that scores need
 MOST = 10_000  # real pictures
 COMPARED = 256  # pictures of which all pairs are compared by LPIPS
+COMPARED_SIDE = (
+    128  # pixels; of larger ones there are fewer, by their area, so that memory suffices
+)
 ALIKE = 0.05  # LPIPS-squeeze; two pictures nearer than this are nearly equal
 READ_WELL = 0.8  # share of real labels that a fitting classifier reads right
+UNEVEN = 0.1  # difference of a class's shares, drawn and real, that is told
 IN_LABEL = 200  # pictures of a label of which all pairs are compared
 COLUMNS = 12  # of the sheet
 DRAWN_ROWS, REAL_ROWS = 6, 2  # of the sheet, where there are no labels
@@ -183,6 +188,8 @@ def read_real(
             warn(f"Left out: {error}")
     if not kept:
         raise RestoreError(f"None of the pictures of {place} can be read.")
+    if gallery.stray:
+        warn(f"{gallery.stray} lies beside the folders of {place}, so they are no classes.")
     labels = () if gallery.labels is None else (gallery.names[n] for n in gallery.labels[kept])
     stacked = np.stack(pixels)
     return Pictures(stacked if channels == 3 else stacked[..., 0], tuple(labels), gallery.names)
@@ -222,6 +229,7 @@ def compare(
         )
     names = [sampler.label_of(number) for number in range(count)]
     labels = tuple(name for name in names if name is not None)
+    _check_shares(labels, real, warn)
     drawn = Pictures(sampler.draw(count, seed=seed), labels, in_turn=bool(labels))
     reads = reader.read(drawn.pixels), reader.read(real.pixels)
     values = _apart(drawn, reads[0].features, real, reads[1].features)
@@ -240,6 +248,21 @@ def compare(
         labels=_by_label(drawn, reads[0], real, reader),
         classes=len(reader.labels),
     )
+
+
+def _check_shares(labels: tuple[str, ...], real: Pictures, warn: Callable[[str], None]) -> None:
+    """Warn where classes are drawn in other shares than the real pictures have."""
+    if not labels or not real.labels:
+        return
+    drawn, given = Counter(labels), Counter(real.labels)
+    off = {name: given[name] / len(real) - drawn[name] / len(labels) for name in drawn | given}
+    most = max(off, key=lambda name: abs(off[name]))
+    if abs(off[most]) > UNEVEN:
+        warn(
+            f"{given[most] / len(real):.0%} of the real pictures are of the class {most} and "
+            f"{drawn[most] / len(labels):.0%} of the drawn ones, as all classes are drawn alike; "
+            "Fréchet, kernel and Inception distances count that, too."
+        )
 
 
 def mean_distance(pictures: Pixels) -> float:
@@ -288,7 +311,8 @@ def _alone(pictures: Pictures, read: Read, reader: Reader) -> dict[str, float]:
         values["modes"] = float(len(read.classes.unique()))
         if (right := _right(pictures, read, reader)) is not None:
             values["right"] = float(right.float().mean())
-    values |= _diversity(pictures.some(COMPARED))
+    side = max(pictures.pixels.shape[1:3])
+    values |= _diversity(pictures.some(round(COMPARED * min(1.0, (COMPARED_SIDE / side) ** 2))))
     spreads = [mean_distance(pictures.of(label)[:IN_LABEL]) for label in set(pictures.labels)]
     if known := [spread for spread in spreads if not isnan(spread)]:
         values["spread"] = fmean(known)

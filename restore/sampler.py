@@ -13,7 +13,7 @@ from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import pick_device
 from restore.errors import UsageError
-from restore.image import Pixels, to_pixels, to_tensor
+from restore.image import Pixels, to_gray, to_pixels, to_tensor
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.nets.growing import Growing
 from restore.nets.levels import level_sizes
@@ -249,10 +249,10 @@ class Sampler:
                 f"{self.name} takes pictures of {size} × {size} pixels as uint8, not "
                 f"{picture.shape} {picture.dtype}."
             )
+        if channels == 1 and picture.ndim == 3 and picture.shape[2] == 3:
+            picture = to_gray(picture)  # as in training
         image = to_tensor(picture if picture.ndim == 3 else picture[..., None])
-        if channels == 1:
-            return image.mean(1, keepdim=True)
-        return image.expand(-1, 3, -1, -1)
+        return image.expand(-1, channels, -1, -1)
 
     def _empty(self) -> Pixels:
         size = self.generator.size

@@ -174,6 +174,22 @@ def test_folders_of_classes_are_read_as_the_sampler_draws(digits: Sampler, tmp_p
     assert (real.of("5") == digits.draw(3, "5")).all()
 
 
+def test_classes_that_are_no_classes_or_in_other_shares_are_told(
+    digits: Sampler, tmp_path: Path
+) -> None:
+    for label, count in (("0", 16), ("5", 2)):
+        write_pictures(tmp_path / "real" / label, digits.draw(count, label))
+    told: list[str] = []
+    compare(digits, read_real(tmp_path / "real", digits), ColumnReader(), warn=told.append)
+    assert len(told) == 1 and "89% of the real pictures are of the class 0 and 12%" in told[0]
+    told.clear()
+    compare(digits, real_of(digits), ColumnReader(), count=80, warn=told.append)
+    assert told == []
+    Image.fromarray(digits.draw(1)[0]).save(tmp_path / "real/stray.png")
+    assert read_real(tmp_path / "real", digits, warn=told.append).labels == ()
+    assert len(told) == 1 and "lies beside the folders" in told[0]
+
+
 def test_squares_of_photos_are_scaled_to_the_sampler(make_sampler, tmp_path: Path) -> None:
     faces = Sampler.load(make_sampler("faces"), device="cpu")
     pictures = np.random.default_rng(0).integers(0, 256, (6, 16, 20, 3), np.uint8)

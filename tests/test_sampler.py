@@ -9,7 +9,7 @@ import torch
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import UsageError
-from restore.image import to_pixels
+from restore.image import to_gray, to_pixels
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
 from restore.sampler import REACH, Sampler, slerp
 
@@ -142,6 +142,9 @@ def test_an_autoencoder_draws_from_the_noise_it_finds(make_sampler) -> None:
     assert (
         vae.reconstruct(picture[..., None].repeat(3, 2), "b") == vae.reconstruct(picture, "b")
     ).all()
+    green = np.zeros((*picture.shape, 3), np.uint8)
+    green[..., 1] = 200
+    assert (vae.reconstruct(green, "b") == vae.reconstruct(to_gray(green), "b")).all()
     with pytest.raises(UsageError, match="has to be told what the picture shows"):
         vae.reconstruct(picture)
     with pytest.raises(UsageError, match="8 × 8 pixels"):

@@ -18,7 +18,7 @@ from restore.data.dataset import load_items, read_training_photo, take_readable
 from restore.data.idx import find_idx, read_idx
 from restore.data.sources import Example, Pair, find_photos, path_inside
 from restore.errors import RestoreError, UsageError
-from restore.image import Pixels
+from restore.image import Pixels, to_gray
 
 MEMORY = 2**29  # bytes of scaled pictures that a process keeps, to decode each once
 
@@ -94,6 +94,7 @@ class Gallery:
         labels: (N,) numbers of their classes, or None.
         names: of the classes.
         report: on photos that are files.
+        stray: a photo that lies beside several folders, which would else be classes; "" for none.
     """
 
     place: str
@@ -101,6 +102,7 @@ class Gallery:
     labels: NDArray[np.int64] | None = None
     names: tuple[str, ...] = ()
     report: Report | None = None
+    stray: str = ""
 
     def lines(self, most: int | None = None) -> list[str]:
         """Return what is there and what is wrong with it, as text."""
@@ -141,20 +143,16 @@ def open_photos(report: Report) -> Gallery:
 def label_photos(place: str, found: Mapping[str, Example]) -> Gallery:
     """Return photos, by relative path; those in two folders or more have these as classes."""
     photos = PhotoPictures(list(found.values()))
-    names = folder_names(found)
-    if not names:
-        return Gallery(place, photos)
+    folders = {name: _first_folder(name, photo) for name, photo in found.items()}
+    names = tuple(sorted({*folders.values()}))
+    if "" in names or len(names) < 2:
+        beside = (name for name, folder in folders.items() if not folder)
+        return Gallery(place, photos, stray=next(beside, "") if len(names) > 2 else "")
     number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[_first_folder(*photo)] for photo in found.items()], np.int64)
+    labels = np.array([number[folder] for folder in folders.values()], np.int64)
     # A checkpoint names its classes in UTF-8, which a folder's name need not be.
     shown = tuple(name.encode(errors="backslashreplace").decode() for name in names)
     return Gallery(place, photos, labels, shown)
-
-
-def folder_names(photos: Mapping[str, Example]) -> tuple[str, ...]:
-    """Return the folders that photos, by relative path, lie in, if all do and they differ."""
-    names = tuple(sorted({_first_folder(*photo) for photo in photos.items()}))
-    return () if len(names) < 2 or "" in names else names
 
 
 def _first_folder(name: str, photo: Example) -> str:
@@ -323,9 +321,7 @@ def read_square(pictures: Pictures, number: int, size: int, channels: int) -> Pi
         RestoreError: it can't be read.
     """
     square = cut_middle(pictures.read(number, size), size)
-    if channels == 1:
-        return np.asarray(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
-    return square
+    return to_gray(square) if channels == 1 else square
 
 
 def cut_middle(pixels: Pixels, size: int) -> Pixels:

@@ -35,7 +35,7 @@ from restore.image.reading import (
     read_samples,
     to_upright,
 )
-from restore.image.replacing import match_samples, replace_pixels
+from restore.image.replacing import match_samples, replace_pixels, to_gray
 from restore.image.shrinking import shrink_known
 from restore.image.writing import (
     encode_gif,
@@ -85,6 +85,7 @@ __all__ = [
     "shrink_known",
     "tell_lost",
     "to_eight_bits",
+    "to_gray",
     "to_pixels",
     "to_tensor",
     "to_upright",

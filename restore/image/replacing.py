@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from restore.image.deep import merge, to_eight_bits, to_luma
 from restore.image.photo import AnyPixels, Photo, Pixels
@@ -26,7 +26,7 @@ def replace_pixels(photo: Photo, pixels: AnyPixels) -> Photo:
     if pixels.dtype == np.uint16:
         colours[:] = to_luma(pixels) if photo.gray else pixels
     else:
-        colours[:] = merge(_to_gray(pixels) if photo.gray else pixels, colours)
+        colours[:] = merge(to_gray(pixels) if photo.gray else pixels, colours)
     levels = np.broadcast_to(to_eight_bits(colours), pixels.shape)
     return replace(photo, pixels=np.ascontiguousarray(levels), deep=deep)
 
@@ -39,7 +39,7 @@ def match_samples(photo: Photo) -> Photo:
     """
     if photo.deep is None:
         return photo
-    levels = _to_gray(photo.pixels) if photo.gray else photo.pixels
+    levels = to_gray(photo.pixels) if photo.gray else photo.pixels
     if photo.alpha is not None:
         levels = np.dstack([levels, photo.alpha])
     deep = photo.deep
@@ -51,6 +51,6 @@ def match_samples(photo: Photo) -> Photo:
     return replace(photo, deep=merge(levels, deep))
 
 
-def _to_gray(pixels: Pixels) -> Pixels:
-    """Return pixels (H, W, 3) as gray (H, W, 1)."""
-    return np.atleast_3d(np.asarray(Image.fromarray(pixels).convert("L")))
+def to_gray(pixels: Pixels) -> Pixels:
+    """Return pixels (H, W, 3) uint8 RGB as gray (H, W, 1), by the weights of ITU-R BT.601."""
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)

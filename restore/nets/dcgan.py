@@ -65,8 +65,8 @@ class DcganGenerator(SamplerGenerator):
         self.enter = nn.Linear(2 * latent if classes else latent, widths[0] * self.first**2)
         self.levels = make_ups(widths, blocks, norm, doubling, dropout)
         self.heads = nn.ModuleList(
-            _Head(wide, channels, norm if blocks == "residual" else "none", direct)
-            for wide in (widths if growing else widths[-1:])
+            _Head(wide, channels, norm if blocks == "residual" else "none", direct, new=number > 0)
+            for number, wide in enumerate(widths if growing else widths[-1:])
         )
         self.shown, self.fade = size, 1.0
 
@@ -105,16 +105,22 @@ class DcganGenerator(SamplerGenerator):
 
 
 class _Head(nn.Module):
-    """From features to a picture of their size, or of twice their size."""
+    """From features to a picture of their size, or of twice their size.
 
-    def __init__(self, wide: int, channels: int, norm: str, direct: bool) -> None:
+    A `new` one, of a size that pictures grow to, adds nothing until it has learned.
+    """
+
+    def __init__(self, wide: int, channels: int, norm: str, direct: bool, new: bool) -> None:
         super().__init__()
         self.norm = make_norm(norm, wide)
-        self.conv: nn.Module = (
+        self.conv: nn.ConvTranspose2d | nn.Conv2d = (
             nn.ConvTranspose2d(wide, channels, 4, 2, padding=1)
             if direct
             else nn.Conv2d(wide, channels, 3, padding=1)
         )
+        if new:
+            for weight in self.conv.parameters():
+                nn.init.zeros_(weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, wide, H, W) to (N, channels, H, W), or twice as high and wide."""

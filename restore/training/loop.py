@@ -236,8 +236,10 @@ class Training:
             for batch, started in batches:
                 self._update(batch, started)
                 now = time.monotonic()
+                waited = now - saved > self.recipe.save_seconds
+                # What seems lost is not saved, as there would soon be nothing else to go back to.
                 due, self.stopping = self.team.any(
-                    self.team.is_first and now - saved > self.recipe.save_seconds, self.asked
+                    self.team.is_first and waited and not self.watch.won, self.asked
                 )
                 if self.watch.due or due:
                     self._recover(self.watch.look())

@@ -15,7 +15,7 @@ from restore.data import (
     Squares,
     find_idx,
     find_photos,
-    folder_names,
+    label_photos,
     load_pictures,
     open_idx,
     open_photos,
@@ -76,9 +76,9 @@ class SamplerTask(Task):
             check_same_pictures(gallery, run)
         else:
             found = find_photos(need_photos(source, recipe.name))
-            check_labels(folder_names(found.photos), found.place, recipe)
+            check_labels(label_photos(found.place, found.photos), recipe)
             gallery = open_photos(gather_photos(recipe, source, run, say))
-        check_labels(gallery.names, gallery.place, recipe)
+        check_labels(gallery, recipe)
         # gather_photos has told what there is to tell of photos.
         for line in gallery.lines() if gallery.report is None else gallery.class_lines():
             say(line)
@@ -122,17 +122,22 @@ class SamplerTask(Task):
         generator = torch.Generator().manual_seed(SEED)
         noise = torch.randn(average.noise_shape(rows * SHOWN), generator=generator)
         label = torch.arange(rows).repeat_interleave(SHOWN) if self.labels else None
-        images = self._draw(average, noise, label)
+        images = self._draw(average, noise, label, stage.batch)
         pixels = [to_pixels(image[None]) for image in images]
         pictures = [pixels[start : start + SHOWN] for start in range(0, len(pixels), SHOWN)]
         return Look({}, make_grid(pictures, labels=self.labels[:rows]))
 
-    def _draw(self, average: SamplerGenerator, noise: Tensor, label: Tensor | None) -> Tensor:
-        """Return pictures (N, 3, S, S) on the CPU."""
-        label = None if label is None else label.to(self.device)
+    def _draw(
+        self, average: SamplerGenerator, noise: Tensor, label: Tensor | None, batch: int
+    ) -> Tensor:
+        """Return pictures (N, 3, S, S) on the CPU, drawn as many at once as a step takes."""
+        labels = [None] * len(noise) if label is None else label.to(self.device).split(batch)
         with torch.inference_mode(), autocast(self.device, self.recipe.precision):
-            images = average(noise.to(self.device), label).float().cpu()
-        return images.expand(-1, 3, -1, -1)
+            images = [
+                average(part.to(self.device), given).float().cpu()
+                for part, given in zip(noise.split(batch), labels, strict=False)
+            ]
+        return torch.cat(images).expand(-1, 3, -1, -1)
 
     def make_probe(self, stage: Stage) -> PictureBatch:
         """Return a batch of noise."""
@@ -196,13 +201,18 @@ def _other_pictures(run: Path, place: str) -> UsageError:
     )
 
 
-def check_labels(names: tuple[str, ...], place: str, recipe: SamplerRecipe) -> None:
-    """Raise `UsageError` where a recipe needs labels and a place has none."""
-    if recipe.conditional and not names:
+def check_labels(gallery: Gallery, recipe: SamplerRecipe) -> None:
+    """Raise `UsageError` where a recipe needs labels and pictures have none."""
+    if recipe.conditional and not gallery.names:
+        if gallery.stray:
+            raise UsageError(
+                f"The recipe {recipe.name} learns classes, and in {gallery.place} {gallery.stray} "
+                "lies beside the folders; move it into one of them."
+            )
         unlabelled = "--set conditional=false"
         if "auxiliary" in recipe.losses:
             unlabelled += " --set losses.auxiliary.weight=0"
         raise UsageError(
-            f"The recipe {recipe.name} learns classes and {place} has none; give a folder with a "
-            f"folder for each class, or idx files with their labels, or add {unlabelled}."
+            f"The recipe {recipe.name} learns classes and {gallery.place} has none; give a folder "
+            f"with a folder for each class, or idx files with their labels, or add {unlabelled}."
         )

@@ -15,7 +15,7 @@ from restore.data import (
     check_photos,
     find_idx,
     find_photos,
-    folder_names,
+    label_photos,
     open_idx,
     open_photos,
 )
@@ -109,7 +109,7 @@ def test_an_archive_gives_the_labels_of_the_folder_that_it_was_made_of(folders: 
         report = check_photos(find_photos(place), 32)
         assert next(iter(report.facts)) == first  # runs remember photos by their names
         gallery = open_photos(report)
-        assert gallery.names == folder_names(find_photos(place).photos) == ("cat", "dog")
+        assert gallery.names == label_photos("", find_photos(place).photos).names == ("cat", "dog")
         assert gallery.labels is not None and gallery.labels.tolist() == [0, 0, 1]
 
 
@@ -129,12 +129,13 @@ def test_a_folder_of_one_class_has_no_classes(folders: Path) -> None:
     (folders / "dog/1.png").rename(folders / "cat/flat.png")
     (folders / "cat/deep").rename(folders / "cat/a")
     for place in (folders, folders.parent):
-        assert folder_names(find_photos(place).photos) == ()
+        assert label_photos("", find_photos(place).photos).names == ()
 
 
 def test_photos_beside_folders_have_no_classes(folders: Path) -> None:
     Image.fromarray(PIXELS[0]).save(folders / "stray.png")
-    assert open_photos(check_photos(find_photos(folders), 28, least=4)).names == ()
+    gallery = open_photos(check_photos(find_photos(folders), 28, least=4))
+    assert (gallery.names, gallery.stray) == ((), "stray.png")
 
 
 def test_squares_are_the_same_for_the_same_seed_and_each_comes_once_an_epoch(mnist: Path) -> None:

@@ -133,6 +133,17 @@ def test_a_growing_sampler_draws_each_size_and_fades_the_next_one_in(name: str) 
     assert (generator(noise) - begun).abs().mean() > 1e-4
 
 
+@pytest.mark.parametrize("kind", ["dcgan", "style"])
+def test_a_size_that_has_learned_nothing_shows_nothing(kind: str) -> None:
+    generator = SAMPLERS[kind](size=32, **({"growing": True} if kind == "dcgan" else {})).eval()
+    noise = _noise(generator, 2)
+    shown = []
+    for fade in (0.0, 1.0):
+        grow(generator, 16, fade)
+        shown.append(generator(noise))
+    assert torch.equal(*shown)
+
+
 def test_a_growing_discriminator_takes_each_size_and_fades_the_next_one_in() -> None:
     torch.manual_seed(0)
     judge = DISCRIMINATORS["dcgan"](size=16, width=4, widest=8, growing=True)
@@ -171,6 +182,16 @@ def test_modulating_features_is_modulating_weights() -> None:
     even = scaled / (scaled.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
     expected = torch.nn.functional.conv2d(features, even, padding=1)
     assert torch.allclose(layer(features, style), expected, atol=1e-5)
+
+
+def test_styles_differ_as_much_as_their_noise_and_so_do_the_scales_of_the_layers() -> None:
+    torch.manual_seed(0)
+    generator = StyleGenerator(size=32, latent=64)
+    with torch.no_grad():
+        styles = generator.find_style(torch.randn(generator.noise_shape(256)))
+        scales = [layer.conv.affine(styles) for layer in generator.body]
+    for values in (styles, *scales):
+        assert 0.5 < values.std(0).mean() < 2
 
 
 def test_mixed_styles_share_the_coarse_layers() -> None:

@@ -1,3 +1,4 @@
+import shutil
 import struct
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,11 @@ def test_missing_labels_are_told(pictures: Path, tmp_path: Path) -> None:
     recipe = load_recipe("cgan")
     with pytest.raises(UsageError, match=r"learns classes and .*cat has none"):
         train(recipe, pictures / "cat", tmp_path, device="cpu")
+    stray = next((pictures / "cat").glob("*")).read_bytes()
+    beside = shutil.copytree(pictures, tmp_path / "beside")
+    (beside / "stray.png").write_bytes(stray)
+    with pytest.raises(UsageError, match=r"in .*beside stray\.png lies beside the folders"):
+        train(recipe, beside, tmp_path / "run", device="cpu")
 
 
 def test_pairs_are_refused(pictures: Path, tmp_path: Path) -> None:
