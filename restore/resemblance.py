@@ -26,9 +26,7 @@ from restore.sampler import Sampler
 LEAST = NEIGHBOURS + 2  # pictures, drawn and real, that scores need
 MOST = 10_000  # real pictures
 COMPARED = 256  # pictures of which all pairs are compared by LPIPS
-COMPARED_SIDE = (
-    128  # pixels; of larger ones there are fewer, by their area, so that memory suffices
-)
+COMPARED_SIDE = 128  # pixels; of larger pictures fewer are compared, in as much memory
 ALIKE = 0.05  # LPIPS-squeeze; two pictures nearer than this are nearly equal
 READ_WELL = 0.8  # share of real labels that a fitting classifier reads right
 UNEVEN = 0.1  # difference of a class's shares, drawn and real, that is told
