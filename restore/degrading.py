@@ -40,7 +40,8 @@ def degrade_photos(
         each folder that can't be looked into.
 
     Raises:
-        UsageError: a result exists, or would lie among the photos; then nothing has been written.
+        UsageError: a result exists, or would lie among the photos, or `out` may be meant as a file
+            or a folder; then nothing has been written.
         RestoreError: no photo in the folder.
     """
     if source.is_dir():

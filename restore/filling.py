@@ -92,10 +92,11 @@ def shrink_soft(photo: Pixels, hole: Mask) -> tuple[Pixels, Mask]:
 
 
 def drain_colour(pixels: Pixels, known: Mask) -> None:
-    """Make the holes of a black-and-white photo gray, in place.
+    """Make the holes of a black-and-white photo as colourless as the photo, in place.
 
-    It is black and white with a stamp in one corner, too, or with what a red brush has left round
-    the hole. A hole in the stamp, or in a coloured line, keeps its colour.
+    Those of a print of a slight tone get that tone. A photo is black and white with a stamp in one
+    corner, too, or with what a red brush has left round the hole. A hole in the stamp, or in a
+    coloured line, keeps its colour.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.

@@ -67,7 +67,7 @@ def plan_outputs(
 
     Raises:
         UsageError: a result exists and may not be replaced, or would lie among the photos, or two
-            would be one file.
+            would be one file; for a photo `out` may be meant as a file or a folder.
     """
     target = Path(out)
     if photos is None:

@@ -172,8 +172,8 @@ class Restorer:
         """Return a restorer that has practised on what is known of this photo, for this photo.
 
         Of a soft photo it practises on the smaller one in which its hole is filled. Itself where
-        there is no hole, or it is filled with copies of the texture around it, or the photo is too
-        small to practise on.
+        there is no hole, or it is filled with copies of the texture around it, or it or the photo
+        is too small to practise on.
 
         Args:
             photo: (H, W, 3) uint8 RGB.
@@ -191,14 +191,15 @@ class Restorer:
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         steps = self.steps(photo, mask, seed)
-        small, marked = shrink_soft(photo, _read_hole(photo, mask))
+        hole = _read_hole(photo, mask)
         try:
             if next(steps, None) is None:
                 return self  # nothing is asked of the generator
             with memory_errors():
-                hole = torch.from_numpy(marked).float()[None, None].to(self.device)
+                small, left = shrink_soft(photo, hole)
+                marked = torch.from_numpy(left).float()[None, None].to(self.device)
                 pixels = to_tensor(small).to(self.device)
-                adapted = adapt_generator(self.generator, pixels, hole, seconds, seed)
+                adapted = adapt_generator(self.generator, pixels, marked, seconds, seed)
         except MemoryError:
             raise RestoreError(NO_MEMORY) from None
         return self if adapted is self.generator else replace(self, generator=adapted)

@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.errors import RestoreError, UsageError
 from restore.lpips import load_lpips
 from restore.reader import Read, Reader
-from restore.resemblance import LEAST, Pictures, compare, mean_distance, read_real, score
+from restore.resemblance import LEAST, Pictures, _alone, compare, mean_distance, read_real, score
 from restore.sampler import Sampler
 
 DIGITS = tuple("01234567")
@@ -188,6 +188,17 @@ def test_classes_that_are_no_classes_or_in_other_shares_are_told(
     Image.fromarray(digits.draw(1)[0]).save(tmp_path / "real/stray.png")
     assert read_real(tmp_path / "real", digits, warn=told.append).labels == ()
     assert len(told) == 1 and "lies beside the folders" in told[0]
+
+
+@pytest.mark.parametrize(("side", "compared"), [(64, 80), (128, 80), (256, 64), (512, 16)])
+def test_fewer_large_pictures_are_compared_by_lpips(
+    digits: Sampler, monkeypatch, side: int, compared: int
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("restore.resemblance._diversity", lambda some: seen.append(len(some)) or {})
+    pictures = Pictures(np.zeros((80, side, side), np.uint8))
+    _alone(pictures, Read(torch.zeros(80, 8), None), ColumnReader())
+    assert seen == [compared]
 
 
 def test_squares_of_photos_are_scaled_to_the_sampler(make_sampler, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _summary(plan: "Plan", counts: Counter[str]) -> str:
     copied = counts["copied"]
     parts = [f"{counts['done'] - copied} fixed", f"{counts['failed']} failed"]
     if copied:
-        parts.append(f"{copied} copied, as nothing was marked")
+        parts.append(f"{copied} as they were, since nothing was marked")
     if plan.tree.resume:
         parts.append(f"{counts['kept']} kept from before")
     if plan.skipped:

@@ -182,15 +182,15 @@ def _place(photo: Path, named: str | None) -> Path | None:
     """Return the file that is named for a photo; NAME.png in a folder."""
     if named is None:
         return None
-    from restore.image import drop_extension
+    from restore.image import with_extension
     from restore.outputs import is_folder_name
 
-    folder = Path(named)
-    if not is_folder_name(named, photo):
+    folder, picture = Path(named), with_extension(photo, ".png")
+    if not is_folder_name(named, picture):
         return folder
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder, or a file without a / at its end.")
-    return folder / f"{drop_extension(photo.name)}.png"
+    return folder / picture.name
 
 
 def _check_kinds(*kinds: object) -> None:

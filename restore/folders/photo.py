@@ -189,8 +189,8 @@ def fix_job(
         restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
         if restorer is learner and opened.hole.any():
             warn(
-                f"{job.photo} is too small to practise on, or its hole is filled with copies of "
-                "the texture around it, so --adapt changes nothing."
+                f"{job.photo} or its hole is too small to practise on, or that is filled with "
+                "copies of the texture around it, so --adapt changes nothing."
             )
     for seed, result in enumerate(job.results, start=options.seed):
         fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
@@ -212,6 +212,8 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     """
     _check_bytes(job.photo, options.max_bytes)
     photo = read_image(job.photo, max_pixels=options.max_pixels)
+    if options.extension is not None:
+        photo = replace(photo, extension="")  # also of a PNG that goes by the name of photo.jpg
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
     is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
     if is_whole:
@@ -378,6 +380,6 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
         "known": " (what has less than half of red, green and blue counts)",
     }.get(options.mask_is, "")
     return (
-        f"The mask marks nothing in {path}{counts}, so the photo is copied"
+        f"The mask marks nothing in {path}{counts}, so nothing is filled"
         f"{f'; {clear}' if other else ''}.",
     )

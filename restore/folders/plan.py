@@ -6,7 +6,7 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.folders.photo import MENDING_FLAGS, FixOptions, Job
-from restore.image import drop_extension, with_extension
+from restore.image import drop_extension, format_named, with_extension
 from restore.outputs import is_folder_name
 from restore.seeded import SEEDS
 
@@ -22,7 +22,8 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
 
     Raises:
         UsageError: a photo is a folder, two results have one name, a result exists and may not be
-            replaced, would replace a photo or the mask, or can't be written.
+            replaced, would replace a photo or the mask, or can't be written; `out` is one file for
+            several photos, may be meant as a file or a folder, or names another format.
     """
     for photo in photos:
         if photo.is_dir():
@@ -132,10 +133,12 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
 
     Raises:
         UsageError: settings of a mask without one; settings of mending whole photos beside a mask;
-            more results than there are seeds.
+            more results than there are seeds; a format that isn't written.
         RestoreError: the mask doesn't exist.
     """
     mask = options.mask
+    if options.extension is not None:
+        format_named(f"photo{options.extension}")
     if options.seed + options.count > SEEDS:
         raise UsageError(
             f"Seeds count up from --seed for each of --count results, to {SEEDS - 1} at most; "

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -83,18 +83,16 @@ class Plan:
         ):
             if problems:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
-        pattern = self._guess_masks()
-        if pattern:
+        if pattern := self._guess_masks():
             yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
         yield from tell_passed_over(self.links, self.results)
 
-    def _guess_masks(self) -> str:
-        """Return the pattern of what seem to be masks that nobody has told of, "" for none."""
+    def _guess_masks(self) -> str | None:
+        """Return the pattern of what seem to be masks that nobody has told of."""
         if not is_whole(self.tree.options, self.tree.pattern) or self.tree.options.find:
-            return ""
-        names = [drop_extension(str(job.photo.relative_to(self.tree.folder))) for job in self.jobs]
-        pattern = guess_pattern(names, names) or ""
-        return pattern if "mask" in pattern.lower() else ""
+            return None
+        folder = self.tree.folder
+        return _guess_masks(job.photo.relative_to(folder).as_posix() for job in self.jobs)
 
     def _shared_masks(self) -> list[Path]:
         uses = Counter(job.mask for job in self.jobs if job.mask is not None)
@@ -208,6 +206,13 @@ def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]
     return [name for name in names if identity_of(tree.folder / name) not in inputs]
 
 
+def _guess_masks(files: Iterable[str]) -> str | None:
+    """Return the pattern of the pictures among files that are called masks of others."""
+    pictures = (name for name in files if PurePosixPath(name).suffix.lower() in PICTURES)
+    names = [drop_extension(name) for name in pictures]
+    return guess_pattern(names, (name for name in names if "mask" in name.lower()))
+
+
 def _suggest_pattern(plan: Plan) -> str:
     """Return a sentence that tells what files seem to be called that are masks; "" if nothing."""
     folder = _masks_place(plan.tree)[0]
@@ -287,10 +292,10 @@ def _check_tree(tree: Tree) -> None:
         raise UsageError(f"--mask-pattern finds masks in a folder, and --mask {mask} is a file.")
     place, name = _masks_place(tree)
     if place == tree.folder and name == STEM:
-        names = {drop_extension(name) for name in list_files(tree.folder, [tree.out]).files}
+        pattern = _guess_masks(list_files(tree.folder, [tree.out]).files) or f"{STEM}-mask"
         raise UsageError(
             f"Photos and masks lie in one folder, {tree.folder}; tell them apart with "
-            f"--mask-pattern '{guess_pattern(names, names) or f'{STEM}-mask'}'."
+            f"--mask-pattern '{pattern}'."
         )
 
 
@@ -312,8 +317,8 @@ def claim_results(job: Job, owners: dict[str, Path]) -> None:
         owner = owners.setdefault(key, job.photo)
         if owner != job.photo:
             raise UsageError(
-                f"{owner} and {job.photo} would both become {result} where upper and lower case "
-                "are the same; rename one."
+                f"{owner} and {job.photo} would both become {result}, or names that differ in "
+                "upper and lower case alone; rename one."
             )
 
 

@@ -161,17 +161,11 @@ class Worker:
         hashes: dict[str, str | None],
     ) -> Entry:
         """Write a result and return the entry for the report; in a thread."""
-        job, options = opened.job, self.tree.options
-        overwrite = options.overwrite or self._wrote(result)
+        job = opened.job
         try:
             refuse_leaving(result, self.tree.out)
-            write_result(result, fixed, opened, options, overwrite=overwrite)
+            self._write_result(opened, result, fixed)
         except Exception as error:
-            if isinstance(error, UsageError) and not overwrite and os.path.lexists(result):
-                error = UsageError(
-                    f"{result} is not as a run has written it, so it stays; with --overwrite it "
-                    "is replaced."
-                )
             name = job.photo.relative_to(self.tree.folder).as_posix()
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
@@ -179,10 +173,23 @@ class Worker:
             self._describe(job, result, seed, hashes),
             seconds=seconds,
             sentence=" ".join(opened.warnings) or None,
-            hole=None if opened.share is None else round(opened.share, 5),
+            hole=None if opened.share is None else float(f"{opened.share:.4g}"),
         )
         self.written[result] = entry.out_sha256
         return entry
+
+    def _write_result(self, opened: Opened, result: Path, fixed: Photo) -> None:
+        options = self.tree.options
+        overwrite = options.overwrite or self._wrote(result)
+        try:
+            write_result(result, fixed, opened, options, overwrite=overwrite)
+        except UsageError:
+            if overwrite or not os.path.lexists(result):
+                raise
+            raise UsageError(
+                f"{result} is not as a run has written it, so it stays; with --overwrite it is "
+                "replaced."
+            ) from None
 
     def _wrote(self, result: Path) -> bool:
         """Return whether a result was written here or by a run before and is as it was then."""

@@ -149,8 +149,16 @@ def format_of(path: str | Path, like: Photo) -> str:
         UsageError: the extension is that of no format that is written here.
     """
     extension = extension_of(Path(path).name).lower()
-    if extension in {"", like.extension}:
-        return like.format
+    return like.format if extension in {"", like.extension} else format_named(path)
+
+
+def format_named(path: str | Path) -> str:
+    """Return the format that the extension of a path names.
+
+    Raises:
+        UsageError: it is that of no format that is written here.
+    """
+    extension = extension_of(Path(path).name).lower()
     if extension in FORMATS:
         return FORMATS[extension]
     if extension in HEIC:

@@ -141,8 +141,9 @@ def open_picture(
         RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
     """
     content = Content(Path(path), data)
+    most = f"{max_pixels / 1e6:.{0 if max_pixels >= 1e6 else 3}f}"
     too_large = (
-        f"{path} is larger than the {max_pixels / 1e6:.3g} megapixels that are accepted; "
+        f"{path} is larger than the {most} megapixels that are accepted; "
         "restore fix takes larger ones with --max-megapixels (max_pixels=)."
     )
     try:

@@ -34,21 +34,21 @@ def replace_pixels(photo: Photo, pixels: AnyPixels) -> Photo:
 def match_samples(photo: Photo) -> Photo:
     """Return a photo whose samples of 16 bits show its pixels; itself where it has none or they do.
 
-    So whoever changes the pixels, or cuts a part out, need not think of these: samples stay where 8
-    bits show them alike, and the others become those of the pixels.
+    So whoever changes the pixels, or leaves out the transparency, need not think of these: samples
+    stay where 8 bits show them alike, and the others become those of the pixels. Of a part that was
+    cut out all do, since nothing says where it lay.
     """
     if photo.deep is None:
         return photo
     levels = to_gray(photo.pixels) if photo.gray else photo.pixels
     if photo.alpha is not None:
         levels = np.dstack([levels, photo.alpha])
-    deep = photo.deep
-    if levels.shape == deep.shape and all(
-        np.array_equal(to_eight_bits(deep[top : top + BAND]), levels[top : top + BAND])
-        for top in range(0, len(deep), BAND)
+    if levels.shape == photo.deep.shape and all(
+        np.array_equal(to_eight_bits(photo.deep[top : top + BAND]), levels[top : top + BAND])
+        for top in range(0, len(levels), BAND)
     ):
         return photo
-    return replace(photo, deep=merge(levels, deep))
+    return replace(photo, deep=merge(levels, photo.deep[..., : levels.shape[2]]))
 
 
 def to_gray(pixels: Pixels) -> Pixels:

@@ -236,17 +236,16 @@ class Training:
             for batch, started in batches:
                 self._update(batch, started)
                 now = time.monotonic()
-                waited = now - saved > self.recipe.save_seconds
-                # What seems lost is not saved, as there would soon be nothing else to go back to.
                 due, self.stopping = self.team.any(
-                    self.team.is_first and waited and not self.watch.won, self.asked
+                    self.team.is_first and now - saved > self.recipe.save_seconds, self.asked
                 )
                 if self.watch.due or due:
                     self._recover(self.watch.look())
                 if now - previewed > self.recipe.preview_seconds:
                     self.show()
                     previewed = now
-                if due:
+                # What seems lost is not saved, as there would soon be nothing else to go back to.
+                if due and not self.team.any(self.team.is_first and self.watch.won > 0)[0]:
                     self.save()
                     saved = now
                 if self.stopping:

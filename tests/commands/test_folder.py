@@ -34,7 +34,7 @@ def test_a_folder_is_fixed_and_summed_up(run, album) -> None:
 def test_photos_in_which_nothing_is_marked_are_counted_apart(run, album, write_picture) -> None:
     write_picture("masks/a.png", np.zeros((40, 60), np.uint8))
     ran = run("fix", "photos", "--mask", "masks", "--out", "out")
-    assert ran.out.startswith("1 fixed, 0 failed, 1 copied, as nothing was marked; ")
+    assert ran.out.startswith("1 fixed, 0 failed, 1 as they were, since nothing was marked; ")
     assert "--mask-is alpha" in ran.err
 
 

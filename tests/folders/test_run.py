@@ -49,6 +49,17 @@ def test_the_mask_among_the_photos_is_not_fixed(write_picture, mask_file, fake_r
     assert said == [f"{mask_file} is the mask, so it is not fixed itself."]
 
 
+def test_a_format_that_is_asked_for_is_that_of_a_misnamed_photo_too(
+    write_picture, mask_file, fake_restorer, tmp_path
+) -> None:
+    photo = write_picture("p.png").rename(tmp_path / "p.jpg")
+    list(fix_photos([photo], None, FixOptions(mask_file, extension=".jpg")))
+    assert Image.open(tmp_path / "p-fixed.jpg").format == "JPEG"
+    with pytest.raises(UsageError, match=r"not written as \.xyz"):
+        list(fix_photos([photo], None, FixOptions(mask_file, extension=".xyz")))
+    assert len(fake_restorer.loaded) == 1
+
+
 def test_what_another_format_loses_is_told(
     write_picture, mask_file, fake_restorer, tmp_path
 ) -> None:

@@ -113,8 +113,14 @@ def test_masks_that_nobody_has_told_of_are_noticed(make_album, write_picture) ->
     assert "--mask-pattern '{stem}_mask'" in note
     with pytest.raises(UsageError, match=r"tell them apart with --mask-pattern '\{stem\}_mask'"):
         plan(PHOTOS)
-    write_picture("photos/a_mask.png").rename("photos/a_2.png")
+    for name in ("a_2", "b_2"):  # more than masks, and none
+        write_picture(f"photos/{name}.png")
+    (note,) = plan(None).notes()
+    assert "--mask-pattern '{stem}_mask'" in note
+    Path("photos/a_mask.png").unlink()
     assert not list(plan(None).notes())
+    with pytest.raises(UsageError, match=r"tell them apart with --mask-pattern '\{stem\}-mask'"):
+        plan(PHOTOS)
 
 
 def test_where_no_photo_has_a_mask_all_are_counted(make_album) -> None:

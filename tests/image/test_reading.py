@@ -1,13 +1,9 @@
-import dataclasses
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -16,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from restore.errors import RestoreError
-from restore.image import encode_image, open_picture, read_image, read_pixels
+from restore.image import open_picture, read_image, read_pixels
 from restore.quiet import stderr_silenced, stderr_spoken
 
 # Pytest shows the warnings of Pillow that restore.image keeps off stderr.
@@ -249,51 +245,6 @@ def test_what_is_said_while_decoders_are_silenced_is_read(
     with stderr_spoken():
         os.write(2, b"and another")
     assert capfd.readouterr().err == "a sentence and another"
-
-
-def test_a_program_that_is_not_ours_keeps_its_stderr_and_its_warnings(tmp_path: Path) -> None:
-    write(tmp_path / "bomb.png", RGB)
-    program = f"""
-import os, warnings
-from PIL import Image
-warnings.simplefilter("error", Image.DecompressionBombWarning)
-Image.MAX_IMAGE_PIXELS = 700
-import restore.quiet
-restore.read_image({str(tmp_path / "a.tif")!r})
-with restore.quiet.stderr_silenced():
-    os.write(2, b"heard")
-try:
-    Image.open({str(tmp_path / "bomb.png")!r})
-except Image.DecompressionBombWarning:
-    os.write(2, b" and warned")
-"""
-    write(tmp_path / "a.tif", RGB.resize((8, 8)))
-    told = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stderr
-    assert told == "heard and warned"
-
-
-@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "deep"])
-def test_bytes_are_read_as_their_file(tmp_path: Path, name: str) -> None:
-    if name == "deep":
-        content = cv2.imencode(".png", np.arange(60, dtype=np.uint16).reshape(4, 5, 3) * 999)[1]
-        content = content.tobytes()
-    else:
-        content = encode(RGB, name)
-    path = tmp_path / f"a.{name.lower()}"
-    path.write_bytes(content)
-    there, here = read_image(path), read_image(path.name, data=content)
-    for key in (field.name for field in dataclasses.fields(there)):
-        if key not in {"permissions", "warning", "encoding"}:
-            assert np.array_equal(getattr(there, key), getattr(here, key)), key
-    assert there.encoding.keys() == here.encoding.keys()
-    assert encode_image("b.png", here.pixels, here) == encode_image("b.png", there.pixels, there)
-
-
-def test_no_bytes_are_told() -> None:
-    with pytest.raises(RestoreError, match="sent is empty"):
-        read_image("sent", data=b"")
 
 
 def test_what_is_no_picture_is_a_sentence(tmp_path: Path) -> None:

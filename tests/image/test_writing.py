@@ -18,13 +18,10 @@ from restore.image import (
     FORMATS,
     Photo,
     check_target,
-    encode_image,
     read_image,
-    tell_lost,
     write_bytes,
     write_image,
 )
-from restore.image.holding import LONGEST_EXIF, LONGEST_XMP
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (24, 36, 3), np.uint8)
@@ -106,26 +103,6 @@ def test_a_gray_photo_has_no_colour_where_a_format_has_no_gray(tmp_path: Path) -
     written = read_image(tmp_path / "a.webp")
     assert (written.pixels == written.pixels[..., :1]).all()
     assert np.array_equal(written.alpha, like.alpha)
-
-
-@pytest.mark.parametrize(("packet", "most"), [("xmp", LONGEST_XMP), ("exif", LONGEST_EXIF)])
-def test_a_jpeg_takes_the_longest_metadata_that_fits(
-    tmp_path: Path, packet: str, most: int
-) -> None:
-    content = b"II*\0\x08\0\0\0\0\0".ljust(most, b"\0")
-    write_image(tmp_path / "a.jpg", PIXELS, replace(PHOTO, **{packet: content}))
-    assert content in (tmp_path / "a.jpg").read_bytes()
-    with pytest.raises(UsageError, match="can't keep"):
-        write_image(tmp_path / "b.jpg", PIXELS, replace(PHOTO, **{packet: content + b"\0"}))
-
-
-@pytest.mark.parametrize("packet", ["xmp", "exif"])
-def test_metadata_too_long_for_a_jpeg_is_a_sentence(tmp_path: Path, packet: str) -> None:
-    like = replace(PHOTO, **{packet: b"II*\0\x08\0\0\0\0\0" + bytes(70_000)})
-    with pytest.raises(UsageError, match=rf"{packet.upper()} metadata of 70 KB; write a\.png"):
-        write_image(tmp_path / "a.jpg", PIXELS, like)
-    write_image(tmp_path / "a.png", PIXELS, like)
-    assert not (tmp_path / "a.jpg").exists()
 
 
 @pytest.mark.parametrize("extension", ["jpg", "jpeg", "JPG"])
@@ -406,35 +383,3 @@ def test_what_is_no_quality_is_refused(tmp_path, quality: object) -> None:
 def test_a_photo_is_written_like_a_photo(tmp_path, like: object) -> None:
     with pytest.raises(UsageError, match=r"Photo\(pixels\)"):
         write_image(tmp_path / "a.png", np.zeros((8, 9, 3), np.uint8), like)
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a"])
-def test_what_is_encoded_is_what_is_written(tmp_path: Path, name: str) -> None:
-    photo = Photo(PIXELS, dpi=(300, 300))
-    write_image(tmp_path / name, PIXELS, photo)
-    assert encode_image(name, PIXELS, photo) == (tmp_path / name).read_bytes()
-
-
-@pytest.mark.parametrize("quality", [0, 101, True, "80", 80.0])
-def test_a_quality_is_a_whole_number(quality: object) -> None:
-    with pytest.raises(UsageError, match="whole number from 1 to 100"):
-        encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=quality)
-    assert encode_image("a.jpg", PIXELS, Photo(PIXELS), quality=np.int64(80))
-
-
-@pytest.mark.parametrize(
-    ("name", "lost"),
-    [
-        ("a.png", ""),
-        ("a.tif", ""),
-        ("a", ""),
-        ("a.webp", "a.webp is written with 8 bits per channel instead of 16."),
-        ("a.jpg", "a.jpg is written with 8 bits per channel instead of 16."),
-        ("a.bmp", "instead of 16. a.bmp keeps no colour profile and no EXIF, as a BMP has none."),
-    ],
-)
-def test_what_another_format_does_not_keep_is_told(name: str, lost: str) -> None:
-    deep = PIXELS.astype(np.uint16) * 257
-    photo = Photo(PIXELS, deep=deep, icc=b"profile", exif=b"II*", extension=".png")
-    sentence = tell_lost(Path(name), photo)
-    assert lost in sentence and bool(sentence) == bool(lost)

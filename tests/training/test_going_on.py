@@ -9,6 +9,7 @@ from restore.checkpoint import read_header
 from restore.errors import UsageError
 from restore.training import load_recipe, train
 from restore.training.state import list_states
+from restore.training.watch import Watch
 
 MEND = (
     "warmup=2",
@@ -30,6 +31,17 @@ def test_a_run_of_an_older_version_goes_on_at_another_rate(photos: Path, tmp_pat
     slower = ("steps=2", "optimizer.lr=1e-4", "optimizer.discriminator_lr=1e-4")
     train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
     assert list_states(tmp_path / "state")[-1].name == "00000002"
+
+
+@pytest.mark.parametrize(("won", "saved"), [(0, ["00000003", "00000004"]), (9, ["00000004"])])
+def test_what_seems_lost_is_not_saved_over_what_there_is_to_go_back_to(
+    photos: Path, tmp_path: Path, monkeypatch, won: int, saved: list[str]
+) -> None:
+    monkeypatch.setattr(Watch, "look", lambda watch: setattr(watch, "won", won))
+    train(
+        load_recipe("mend", (*MEND, "steps=4", "save_seconds=1e-9")), photos, tmp_path, device="cpu"
+    )
+    assert [state.name for state in list_states(tmp_path / "state")] == saved
 
 
 def test_what_differs_is_named_and_nothing_else(photos: Path, tmp_path: Path) -> None:

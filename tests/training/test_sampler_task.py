@@ -52,6 +52,14 @@ def _update(task: SamplerTask, steps: int = 20) -> dict[str, torch.Tensor]:
     return logs
 
 
+def test_a_preview_takes_as_many_pictures_at_once_as_a_step() -> None:
+    task = _make_step(SMALL["dcgan"])
+    sizes: list[int] = []
+    task.step.generator.register_forward_hook(lambda *at: sizes.append(len(at[-1])))
+    picture = task.look(task.step.generator.eval(), task.recipe.stages[-1]).sheet
+    assert sizes == [4] * 16 and picture is not None
+
+
 def test_a_penalty_keeps_its_weight_however_short_gradients_are_cut(monkeypatch) -> None:
     lengths = []
     for weight in (0, 1, 2):

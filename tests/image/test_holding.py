@@ -1,0 +1,52 @@
+"""What a format can't hold of a photo is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restore.errors import UsageError
+from restore.image import Photo, tell_lost, write_image
+from restore.image.holding import LONGEST_EXIF, LONGEST_XMP
+
+PIXELS = np.zeros((4, 5, 3), np.uint8)
+PHOTO = Photo(PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("a.png", ""),
+        ("a.tif", ""),
+        ("a", ""),
+        ("a.webp", "a.webp is written with 8 bits per channel instead of 16."),
+        ("a.jpg", "a.jpg is written with 8 bits per channel instead of 16."),
+        ("a.bmp", "instead of 16. a.bmp keeps no colour profile and no EXIF, as a BMP has none."),
+    ],
+)
+def test_what_another_format_does_not_keep_is_told(name: str, lost: str) -> None:
+    deep = PIXELS.astype(np.uint16) * 257
+    photo = Photo(PIXELS, deep=deep, icc=b"profile", exif=b"II*", extension=".png")
+    sentence = tell_lost(Path(name), photo)
+    assert lost in sentence and bool(sentence) == bool(lost)
+
+
+@pytest.mark.parametrize(("packet", "most"), [("xmp", LONGEST_XMP), ("exif", LONGEST_EXIF)])
+def test_a_jpeg_takes_the_longest_metadata_that_fits(
+    tmp_path: Path, packet: str, most: int
+) -> None:
+    content = b"II*\0\x08\0\0\0\0\0".ljust(most, b"\0")
+    write_image(tmp_path / "a.jpg", PIXELS, replace(PHOTO, **{packet: content}))
+    assert content in (tmp_path / "a.jpg").read_bytes()
+    with pytest.raises(UsageError, match="can't keep"):
+        write_image(tmp_path / "b.jpg", PIXELS, replace(PHOTO, **{packet: content + b"\0"}))
+
+
+@pytest.mark.parametrize("packet", ["xmp", "exif"])
+def test_metadata_too_long_for_a_jpeg_is_a_sentence(tmp_path: Path, packet: str) -> None:
+    like = replace(PHOTO, **{packet: b"II*\0\x08\0\0\0\0\0" + bytes(70_000)})
+    with pytest.raises(UsageError, match=rf"{packet.upper()} metadata of 70 KB; write a\.png"):
+        write_image(tmp_path / "a.jpg", PIXELS, like)
+    write_image(tmp_path / "a.png", PIXELS, like)
+    assert not (tmp_path / "a.jpg").exists()
