@@ -117,9 +117,8 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
     tinted |= lines > LINE * np.bincount(nearest[beyond], minlength=count)
     hole = (known == 0) & ~tinted[nearest]
     gray = np.rint(pixels[hole].mean(axis=1, keepdims=True))
-    pixels[hole] = np.clip(gray + _find_tone(pixels, (known > 0) & ~coloured), 0, 255).astype(
-        np.uint8
-    )
+    tone = _find_tone(pixels, (known > 0) & ~coloured)
+    pixels[hole] = np.clip(gray + tone, 0, 255).astype(np.uint8)
 
 
 def _find_tone(pixels: Pixels, where: NDArray[np.bool_]) -> NDArray[np.float64]:

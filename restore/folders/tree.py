@@ -83,11 +83,11 @@ class Plan:
         ):
             if problems:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
-        if pattern := self._guess_masks():
+        if pattern := self._guess_pattern():
             yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
         yield from tell_passed_over(self.links, self.results)
 
-    def _guess_masks(self) -> str | None:
+    def _guess_pattern(self) -> str | None:
         """Return the pattern of what seem to be masks that nobody has told of."""
         if not is_whole(self.tree.options, self.tree.pattern) or self.tree.options.find:
             return None

@@ -109,7 +109,7 @@ class Photo:
     # TIFF structure without the "Exif" prefix, orientation 1, no thumbnail
     exif: bytes = field(default=b"", repr=False)
     xmp: bytes = field(default=b"", repr=False)
-    resources: bytes = field(default=b"", repr=False)  # Photoshop's, without thumbnails
+    resources: bytes = field(default=b"", repr=False)  # Photoshop's, so IPTC, without thumbnails
     dpi: tuple[float, float] | None = None
     # Pillow's save options, same format
     encoding: dict[str, Any] = field(default_factory=dict, repr=False)
