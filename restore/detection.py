@@ -83,7 +83,7 @@ class Detection:
     """What a detector got: counts by (threshold, tolerance), and of photos without damage."""
 
     agreements: dict[tuple[float, int], Agreement] = field(default_factory=dict)
-    alarms: dict[float, float] = field(default_factory=dict)  # by threshold: pixels of clean photos
+    alarms: dict[float, int] = field(default_factory=dict)  # by threshold: pixels of clean photos
     pixels: int = 0  # of the clean photos
     photos: int = 0
     seconds: float = 0.0  # of all damaged photos together

@@ -134,8 +134,8 @@ class Detector:
         padded = np.pad(photo, padding, mode="edge")
         found = np.empty(padded.shape[:2], np.float32)
         for core, window in self._tiles(padded.shape[0], padded.shape[1]):
-            pixels = to_tensor(padded[window.slices]).to(self.device)  # (1, 3, h, w)
             with memory_errors(), torch.inference_mode(), autocast(self.device):
+                pixels = to_tensor(padded[window.slices]).to(self.device)  # (1, 3, h, w)
                 rated = torch.sigmoid(self.network(pixels))[0, 0].cpu().numpy()
             found[core.slices] = rated[core.inside(window).slices]
         return found[:height, :width]

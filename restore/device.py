@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from traceback import clear_frames
 
 import torch
 
@@ -21,6 +22,13 @@ GROUPS = (
     (r"\d+:memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
 )
 _CACHE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.M)  # files' content, given up at need
+# What PyTorch and oneDNN say on Linux, Windows and a Mac where it is a mere RuntimeError.
+_NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "could not create a primitive",
+    "MPS backend out of memory",
+)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 DEVICES: dict[str, Callable[[], int]] = {  # how many of a kind PyTorch finds here
@@ -100,18 +108,19 @@ def memory_errors() -> Iterator[None]:
     """Turn what PyTorch raises where memory does not suffice into a MemoryError."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(str(error)) from None
     except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "could not create a primitive" in str(error):
-            raise MemoryError(str(error)) from None
-        raise
+        told = str(error)
+        if not isinstance(error, torch.OutOfMemoryError) and not any(s in told for s in _NO_MEMORY):
+            raise
+        clear_frames(error.__traceback__)  # which hold what the layers made, while less is tried
+        raise MemoryError(told) from None
 
 
 def free_memory(device: torch.device) -> int:
     """Return about how many bytes are free on `device`; `UNKNOWN_MEMORY` where nothing tells."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept  # which PyTorch uses again
     free = UNKNOWN_MEMORY
     with suppress(OSError):
         found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(), re.M)

@@ -140,9 +140,9 @@ def evaluate(
         fixer: a restorer.
         cases: clean photos and what is wrong with them; taken one at a time.
         baselines: names in BASELINES.
+        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; 2 is taken for
+            1 where neither LPIPS nor a sheet would show the second.
         whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
-        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; so does 2
-            where neither LPIPS nor a sheet shows the second.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
         tell: is called with every score as soon as there is one.

@@ -109,16 +109,28 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
         return
     distance, nearest = cv2.distanceTransformWithLabels(known, cv2.DIST_L2, 5)
     around = (distance > BRUSH) & (distance <= AROUND)
-    count = int(nearest.max()) + 1
-    found = np.bincount(nearest[around & coloured], minlength=count)
-    tinted = found > TINTED * np.bincount(nearest[around], minlength=count)
-    beyond = (distance > SMEARED) & around
-    lines = np.bincount(nearest[beyond & (apart > STRONG)], minlength=count)
-    tinted |= lines > LINE * np.bincount(nearest[beyond], minlength=count)
+    tinted = _find_marked(coloured, nearest, around, TINTED)
+    tinted |= _find_marked(apart > STRONG, nearest, around & (distance > SMEARED), LINE)
     hole = (known == 0) & ~tinted[nearest]
     gray = np.rint(pixels[hole].mean(axis=1, keepdims=True))
     tone = _find_tone(pixels, (known > 0) & ~coloured)
     pixels[hole] = np.clip(gray + tone, 0, 255).astype(np.uint8)
+
+
+def _find_marked(
+    marked: NDArray[np.bool_], nearest: NDArray[np.int32], where: NDArray[np.bool_], share: float
+) -> NDArray[np.bool_]:
+    """Tell for each number in `nearest` whether more than a share of its pixels `where` is marked.
+
+    Args:
+        marked: (H, W).
+        nearest: (H, W), the number of the hole that is nearest.
+        where: (H, W), the pixels that count.
+        share: of them.
+    """
+    count = int(nearest.max()) + 1
+    found = np.bincount(nearest[where & marked], minlength=count)
+    return found > share * np.bincount(nearest[where], minlength=count)
 
 
 def _find_tone(pixels: Pixels, where: NDArray[np.bool_]) -> NDArray[np.float64]:

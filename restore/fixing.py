@@ -87,7 +87,8 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
     if fixed is shown:
         return photo
     factor = len(fixed) // len(pixels)
-    like = photo if factor == 1 else enlarge(photo, factor)
+    known = fixed if photo.alpha is None and photo.deep is None else None
+    like = photo if factor == 1 else enlarge(photo, factor, known)
     if like.alpha is not None and not like.alpha.all():
         stays = like.alpha == 0 if mask is None else mask == 0
         fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)

@@ -31,7 +31,7 @@ BY_BLOCKS, OTHERWISE = (1.5, 2.5), (2.5, 5.0)
 BLOCK = 8  # pixels, side of a block of a JPEG
 BLOCKY = 1.4  # times as much as inside blocks the change differs between them, from there on
 TONE_CELL = 8  # pixels; what is larger than a few of these is tone, not detail
-# Levels of 255: by how much tone may change without a reason, at a change of detail from the first.
+# Levels of 255: between such strengths of noise, tone may change by so much more than by clipping.
 NOISE, UNSURE = (8.0, 40.0), (0.0, 4.0)
 SURE = 20.0  # levels of 255: where mending changes more, noise may have hidden black and white
 
@@ -149,9 +149,7 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     change = _smooth(after - _find_tone(photo, size))
     if photo.shape == mended.shape:
         noise = max(0.0, find_change(photo, mended) ** 2 - float(np.square(change).mean())) ** 0.5
-        moved = _clipping_shift(_smooth(after), noise)
-        unsure = np.float32(np.interp(noise, NOISE, UNSURE))
-        change -= np.clip(change, -unsure - np.maximum(moved, 0), unsure - np.minimum(moved, 0))
+        change -= _find_allowed(change, _smooth(after), noise)
     if not change.any():
         return mended
     kept, most = np.empty_like(mended), np.iinfo(mended.dtype).max
@@ -161,6 +159,16 @@ def keep_tone(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
         np.subtract(mended[..., channel], levels, out=levels)
         kept[..., channel] = np.clip(np.rint(levels, out=levels), 0, most, out=levels)
     return kept
+
+
+def _find_allowed(change: Plane, tone: Plane, noise: float) -> Plane:
+    """Return the part of a change of tone that is the network's to make, in levels of 255.
+
+    It may move back what clipping has moved, and a little more where there was much noise.
+    """
+    back = -_clipping_shift(tone, noise)
+    more = np.float32(np.interp(noise, NOISE, UNSURE))
+    return np.clip(change, np.minimum(back, 0) - more, np.maximum(back, 0) + more)
 
 
 def _find_tone(photo: AnyPixels, size: tuple[int, int]) -> Plane:

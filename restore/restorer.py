@@ -227,16 +227,11 @@ class Restorer:
 
     def restore(self, windows: Sequence[Window]) -> list[Tensor]:
         """Return windows of one shape restored, (1, 3, H, W) float32 in about [0, 1] each."""
-        pixels, unknown, bare, noise = (
-            torch.cat(parts).to(self.device)
-            for parts in zip(
-                *((w.pixels, w.unknown, w.bare, w.noise) for w in windows), strict=True
-            )
-        )
+        parts = zip(*((w.pixels, w.unknown, w.bare, w.noise) for w in windows), strict=True)
         with memory_errors(), torch.inference_mode(), autocast(self.device):
+            pixels, unknown, bare, noise = (torch.cat(part).to(self.device) for part in parts)
             base = self.generator.make_base(pixels, bare)
-            restored = self._improve(base, unknown, noise)
-        return list(restored.float().cpu().split(1))
+            return list(self._improve(base, unknown, noise).float().cpu().split(1))
 
     def _improve(self, base: Tensor, unknown: Tensor, noise: Tensor) -> Tensor:
         """Return what the generator makes of the base, the mean of its answers to mirrored ones."""

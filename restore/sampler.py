@@ -244,7 +244,8 @@ class Sampler:
 
     def _to_input(self, picture: Pixels) -> Tensor:
         size, channels = self.generator.size, self.generator.channels
-        if picture.shape[:2] != (size, size) or picture.dtype != np.uint8:
+        shapes = {(size, size), (size, size, 1), (size, size, 3)}
+        if picture.shape not in shapes or picture.dtype != np.uint8:
             raise UsageError(
                 f"{self.name} takes pictures of {size} × {size} pixels as uint8, not "
                 f"{picture.shape} {picture.dtype}."

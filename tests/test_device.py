@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from restore import device
-from restore.device import free_memory, pick_device
+from restore.device import free_memory, memory_errors, pick_device
 from restore.errors import UsageError
 
 
@@ -29,6 +30,42 @@ def test_a_device_may_have_a_number_or_be_one_of_torch() -> None:
     for name in ("cpu:x", "cpu:", "cpu:00", "cpu:٠"):
         with pytest.raises(UsageError, match="offers no 'cpu:"):
             pick_device(name)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes",
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes",
+        "MPS backend out of memory (MPS allocated: 5 GB)",
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_too_little_memory_is_one_error_that_holds_nothing(told: str | Exception) -> None:
+    """What a smaller try needs must not be kept by the error of a larger one."""
+    made = []
+
+    def fail() -> None:
+        layer = torch.zeros(4)
+        made.append(weakref.ref(layer))
+        raise told if isinstance(told, Exception) else RuntimeError(told)
+
+    with pytest.raises(MemoryError) as raised, memory_errors():
+        fail()
+    assert made[0]() is None
+    assert str(raised.value) == str(told)
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors():
+        raise RuntimeError("shapes differ")
+
+
+def test_what_pytorch_keeps_on_a_gpu_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 4000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 200)
+    assert free_memory(torch.device("cuda")) == 1300
 
 
 @pytest.mark.parametrize(("most", "kept"), [(2**40, 256), (32 * 2**20, 32), (0, None)])

@@ -149,6 +149,8 @@ def test_an_autoencoder_draws_from_the_noise_it_finds(make_sampler) -> None:
         vae.reconstruct(picture)
     with pytest.raises(UsageError, match="8 × 8 pixels"):
         vae.reconstruct(picture[:5], "b")
+    with pytest.raises(UsageError, match="8 × 8 pixels"):
+        vae.reconstruct(picture[..., None].repeat(4, 2), "b")
 
 
 def test_what_can_not_be_drawn_is_told(faces: Sampler, digits: Sampler) -> None:

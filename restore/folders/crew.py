@@ -200,9 +200,8 @@ class Crew:
         except Exception as error:
             if len(windows) == 1:
                 return [error]
-            return [
-                restored for window in windows for restored in self._restore(restorer, [window])
-            ]
+        # Only now is the error gone, and with it what it held of the batch.
+        return [restored for window in windows for restored in self._restore(restorer, [window])]
 
 
 def gather(fixer: Restorer | Repairer) -> tuple[Crew, Fixer]:

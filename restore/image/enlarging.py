@@ -10,17 +10,23 @@ from restore.image.metadata import set_exif_size
 from restore.image.photo import AnyPixels, Photo, Pixels
 
 
-def enlarge(photo: Photo, factor: int) -> Photo:
+def enlarge(photo: Photo, factor: int, pixels: Pixels | None = None) -> Photo:
     """Return a photo `factor` times as wide and high, by bicubic interpolation (a = −0.5).
 
     Transparency is enlarged alike; invisible colours don't mix into those that are to be seen.
     The width and height in the EXIF are those of the new pixels; the resolution in dots per inch
     stays, so in print the photo gets larger.
+
+    Args:
+        photo: as read.
+        factor: a whole number.
+        pixels: those of the result, where they are known.
     """
     deep = None if photo.deep is None else cover_hidden(photo.deep, photo.alpha)
     deep = None if deep is None else enlarge_samples(deep, factor)
     alpha = None if photo.alpha is None else enlarge_samples(photo.alpha[..., None], factor)[..., 0]
-    pixels = enlarge_samples(cover_hidden(photo.pixels, photo.alpha), factor)
+    if pixels is None:
+        pixels = enlarge_samples(cover_hidden(photo.pixels, photo.alpha), factor)
     exif = set_exif_size(photo.exif, pixels.shape[1], pixels.shape[0])
     return replace(photo, pixels=pixels, alpha=alpha, deep=deep, exif=exif)
 
@@ -32,8 +38,8 @@ def enlarge_samples(samples: AnyPixels, factor: int) -> AnyPixels:
     larger = np.empty((size[1], size[0], samples.shape[2]), samples.dtype)
     for channel in range(samples.shape[2]):
         plane = Image.fromarray(samples[..., channel].astype(np.float32))
-        values = np.asarray(plane.resize(size, Image.Resampling.BICUBIC))
-        larger[..., channel] = np.rint(np.clip(values, 0, most))
+        values = np.array(plane.resize(size, Image.Resampling.BICUBIC))
+        larger[..., channel] = np.rint(np.clip(values, 0, most, out=values), out=values)
     return larger
 
 

@@ -51,7 +51,8 @@ class ModulatedConv(nn.Module):
         if not self.demodulate:
             return mapped
         power = weight.float().square().sum((2, 3))  # (after, before)
-        size = (scale.float().square() @ power.T + 1e-8).rsqrt()  # (N, after)
+        with torch.autocast(scale.device.type, enabled=False):  # it would round the sum to bf16
+            size = (scale.float().square() @ power.T + 1e-8).rsqrt()  # (N, after)
         return mapped * size[:, :, None, None].to(mapped.dtype)
 
 
