@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from math import ceil, floor, lcm
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -118,7 +118,7 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
 
 
 def _find_marked(
-    marked: NDArray[np.bool_], nearest: NDArray[np.int32], where: NDArray[np.bool_], share: float
+    marked: NDArray[np.bool_], nearest: NDArray[Any], where: NDArray[np.bool_], share: float
 ) -> NDArray[np.bool_]:
     """Tell for each number in `nearest` whether more than a share of its pixels `where` is marked.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,11 @@ class Report:
     facts: dict[str, Facts]
     found: dict[str, list[str]]
     least: int = MIN_SIDE
+
+    @property
+    def key(self) -> int:
+        """A number that differs where there are other photos to train on."""
+        return zlib.crc32(repr([(name, self.facts[name].digest) for name in self.photos]).encode())
 
     def lines(self, most: int | None = None) -> list[str]:
         """Return the report as text, with `most` photos at most under each heading."""

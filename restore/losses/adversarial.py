@@ -43,7 +43,7 @@ GAMES = {
     "least-squares": Game(lambda d: (d - 1).square(), torch.square, lambda d: (d - 1).square()),
     # Lim and Ye, eq. 3 and 4, arXiv:1705.02894.
     "hinge": Game(lambda d: F.relu(1 - d), lambda d: F.relu(1 + d), torch.neg),
-    # Arjovsky et al., eq. 2, arXiv:1701.07875; needs "gradient_penalty".
+    # Arjovsky et al., eq. 2, arXiv:1701.07875; needs a penalty or `spectral`.
     "wasserstein": Game(torch.neg, lambda d: d, torch.neg),
 }
 

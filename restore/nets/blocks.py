@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+SLOPE = 0.2  # of leaky ReLU in discriminators and samplers
+
 
 class PixelNorm(nn.Module):
     """Scale each pixel's feature vector to unit mean square, then by a learned gain.

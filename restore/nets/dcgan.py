@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.nets.blocks import SLOPE
 from restore.nets.contracts import SamplerGenerator
 from restore.nets.judge import Head, Judge
 from restore.nets.levels import (
@@ -18,8 +19,6 @@ from restore.nets.levels import (
     make_ups,
     wrap_if,
 )
-
-SLOPE = 0.2  # of leaky ReLU
 
 
 class DcganGenerator(SamplerGenerator):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from restore.nets.blocks import PixelNorm, zero_init
+from restore.nets.blocks import SLOPE, PixelNorm, zero_init
 from restore.tables import look_up
 
 Kind = Literal["plain", "residual", "dense"]
@@ -123,7 +123,7 @@ class PlainDown(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, before, 2H, 2W) to (N, after, H, W)."""
-        return self.dropout(F.leaky_relu(self.norm(self.conv(features)), 0.2))
+        return self.dropout(F.leaky_relu(self.norm(self.conv(features)), SLOPE))
 
 
 class ResidualDown(nn.Module):
@@ -137,7 +137,7 @@ class ResidualDown(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, before, 2H, 2W) to (N, after, H, W)."""
-        change = self.halve(F.leaky_relu(self.keep(features), 0.2))
+        change = self.halve(F.leaky_relu(self.keep(features), SLOPE))
         return (self.pass_on(F.avg_pool2d(features, 2)) + change) * 0.5**0.5
 
 
@@ -155,7 +155,7 @@ class DenseDown(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (N, before, 2H, 2W) to (N, after, H, W)."""
         for layer in self.layers:
-            features = torch.cat([features, F.leaky_relu(layer(features), 0.2)], dim=1)
+            features = torch.cat([features, F.leaky_relu(layer(features), SLOPE)], dim=1)
         return self.halve(features)
 
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.nets.blocks import SLOPE
 from restore.nets.contracts import SamplerGenerator
 from restore.nets.judge import Head, Judge
 from restore.nets.levels import wrap_if
@@ -35,7 +36,7 @@ class MlpGenerator(SamplerGenerator):
         lengths = (2 * latent if classes else latent, *widths)
         self.layers = nn.Sequential(
             *(
-                nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU(0.2))
+                nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU(SLOPE))
                 for a, b in pairwise(lengths)
             )
         )
@@ -80,6 +81,6 @@ class MlpDiscriminator(Judge):
         """Return the features of each layer."""
         seen, features = self.join_planes(image * 2 - 1, label).flatten(1), []
         for layer in self.layers:
-            seen = F.leaky_relu(layer(seen), 0.2)
+            seen = F.leaky_relu(layer(seen), SLOPE)
             features.append(seen)
         return features

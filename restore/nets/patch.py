@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.nets.blocks import SLOPE
 from restore.nets.contracts import Discriminator
 from restore.nets.levels import wrap_if
 
@@ -54,7 +55,7 @@ class PatchDiscriminator(Discriminator):
         seen = F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
         features = []
         for layer in self.layers:
-            seen = F.leaky_relu(layer(seen), 0.2)
+            seen = F.leaky_relu(layer(seen), SLOPE)
             features.append(seen)
         return self.verdict(seen), features
 

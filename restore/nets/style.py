@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.nets.blocks import SLOPE
 from restore.nets.contracts import SamplerGenerator
 from restore.nets.levels import first_side, level_sizes, level_widths
 
-SLOPE = 0.2  # of leaky ReLU
 GAIN = 2**0.5  # keeps the variance after it
 MEAN_KEEP = 0.995  # share of the old mean style kept in each step
 

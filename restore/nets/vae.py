@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.nets.blocks import SLOPE
 from restore.nets.contracts import Autoencoder
 from restore.nets.dcgan import DcganGenerator
 from restore.nets.levels import Doubling, Kind, Norm, first_side, level_widths, make_downs
@@ -54,7 +55,7 @@ class VaeGenerator(Autoencoder):
         image = image * 2 - 1
         image = F.pixel_unshuffle(image, 2) if self.direct else image
         features = self.enter(image.contiguous(memory_format=torch.channels_last))
-        features = F.leaky_relu(features, 0.2)
+        features = F.leaky_relu(features, SLOPE)
         for level in self.levels:
             features = level(features)
         found = features.flatten(1)

@@ -141,14 +141,16 @@ def late_steps(recipe: Recipe, first: int, end: int) -> list[int]:
 
 def _finish(device: torch.device) -> None:
     """Wait for what the device still has to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()
 
 
 def _peak_memory(device: torch.device) -> float:
     """Return the most memory held so far, in GiB; NaN where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory() / 2**30  # of now; the most is not told
     try:
         import resource
     except ModuleNotFoundError:  # Windows

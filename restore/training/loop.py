@@ -5,8 +5,8 @@ It knows no losses and no task.
 
 import copy
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Generator
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import Recipe, load_recipe, to_plain
 from restore.training.resuming import check_same_recipe
-from restore.training.signals import stop_on_signals
+from restore.training.signals import stop_on_signals, tell_of_memory, tell_of_workers
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
@@ -80,7 +80,7 @@ def train(
         training.resume_or_start(start)
         if team.is_first:
             task.remember(run)
-        with stop_on_signals(training.ask), _told_of_workers():
+        with stop_on_signals(training.ask), tell_of_workers(), tell_of_memory(run):
             training.run_all()
     team.leave()
     return training.checkpoint
@@ -141,7 +141,7 @@ class Training:
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.progress = Progress(self.recipe.steps, run, shown=team.is_first)
         self.watch = Watch(bounded=task.bounded)
-        self.number, self.images, self.seconds, self.falls = 0, 0, 0.0, 0
+        self.number, self.images, self.falls = 0, 0, 0
         self.asked = False  # this process to stop
         self.stopping = False  # all of them, which they have agreed on
         self.before: dict[str, str] = {}  # what is known of the weights that it began with
@@ -162,10 +162,10 @@ class Training:
             self._tell_stage(load_recipe(self.run / RECIPE))
         elif start is not None:
             self._start_from(checkpoint_path(start))
-        if not self.team.agree(self.number, self.images):
+        if not self.team.agree(self.number, self.images, self.task.data_key):
             raise UsageError(
-                f"The processes find different states in {self.run}; all machines need the same "
-                "folder, one that they share."
+                f"The processes find different states in {self.run}, or different photos; all "
+                "machines need the same folders, which they share."
             )
         if self.team.is_first:
             recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
@@ -186,8 +186,7 @@ class Training:
         facts = load_state(state, self.parts)
         for optimizer in self.step.optimizers.values():
             match_layout(optimizer)
-        self.number, self.images = facts["step"], facts["images"]
-        self.seconds, self.falls = facts["seconds"], facts["falls"]
+        self.number, self.images, self.falls = facts["step"], facts["images"], facts["falls"]
         self.before = facts.get("before", {})
 
     def _start_from(self, start: Path) -> None:
@@ -225,8 +224,8 @@ class Training:
             self._run_steps()
             while self._recover(self.watch.look()):
                 self._run_steps()
-            self.progress.tell(self.number, self.images)
             self.save()
+            self.progress.tell(self.number, self.images)
             self.show()
 
     def _run_steps(self) -> None:
@@ -236,16 +235,16 @@ class Training:
             for batch, started in batches:
                 self._update(batch, started)
                 now = time.monotonic()
-                due, self.stopping = self.team.any(
+                save_due, self.stopping = self.team.any(
                     self.team.is_first and now - saved > self.recipe.save_seconds, self.asked
                 )
-                if self.watch.due or due:
+                if self.watch.due or save_due:
                     self._recover(self.watch.look())
                 if now - previewed > self.recipe.preview_seconds:
                     self.show()
                     previewed = now
                 # What seems lost is not saved, as there would soon be nothing else to go back to.
-                if due and not self.team.any(self.team.is_first and self.watch.won > 0)[0]:
+                if save_due and not self.watch.won:  # alike in all processes, as the logs are
                     self.save()
                     saved = now
                 if self.stopping:
@@ -265,7 +264,9 @@ class Training:
                     try:
                         batch = next(batches)
                     except RuntimeError:
-                        if self.asked:  # a signal to all processes has ended a worker, too
+                        # A signal to all processes has ended a worker, too; a team's launcher
+                        # ends the rest of it, which can't be left alone in the middle of a step.
+                        if self.asked and self.team.size == 1:
                             return
                         raise
                     self.progress.waited(time.monotonic() - started)
@@ -307,7 +308,6 @@ class Training:
         photos = len(batch) * self.team.size
         self.images += photos
         spent = time.monotonic() - started
-        self.seconds += spent
         self.watch.add(logs)
         self.progress.add(self.number, self.images, photos, spent, logs)
 
@@ -316,7 +316,7 @@ class Training:
         if not self.team.is_first:
             return
         facts: dict[str, Any] = {"step": self.number, "images": self.images}
-        facts |= {"seconds": self.seconds, "falls": self.falls, "before": self.before}
+        facts |= {"falls": self.falls, "before": self.before}
         save_state(self.run / "state", self.number, self.parts, facts)
         header = self._header()
         save_checkpoint(self.checkpoint, self.average, header)
@@ -366,17 +366,3 @@ class Training:
 def discriminator_path(checkpoint: Path) -> Path:
     """Return where the discriminator of a generator's checkpoint lies: beside it."""
     return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)
-
-
-@contextmanager
-def _told_of_workers() -> Iterator[None]:
-    """Say in a sentence that a process which reads photos has ended, whenever it did."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker (pid" not in str(error):  # others come from inside one
-            raise
-        raise RestoreError(
-            "A process that reads photos was ended from outside; if memory ran out, take a smaller "
-            "'batch' or --set workers=0. The same command goes on from the last state."
-        ) from error

@@ -50,6 +50,11 @@ class PhotoTask(Task):
         if self.report is not None:
             remember_photos(self.report, run)
 
+    @property
+    def data_key(self) -> int:
+        """A number that differs where another process has found other photos."""
+        return 0 if self.report is None else self.report.key
+
     def load_batches(
         self, stage: Stage, batch: int, turns: Iterable[int], say: Say
     ) -> Generator[Batch, None, None]:

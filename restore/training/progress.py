@@ -32,7 +32,8 @@ class Progress:
         """Write into the folder `run`; neither write nor show where not `shown`."""
         self.shown, self.path = shown, run / "log.jsonl"
         self.console = Console(stderr=True, quiet=not shown)
-        self.board = _open_board(run) if shown else None
+        self.board: Any = None
+        self.failed = False  # to write the log, which has been told then
         self.bar = Bar(
             TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
             BarColumn(bar_width=10),
@@ -54,6 +55,8 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self.bar.start()
+        if self.shown:
+            self.board = _open_board(self.path.parent)
         return self
 
     def __exit__(
@@ -109,9 +112,14 @@ class Progress:
         """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""
         if not self.shown:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": round(time.time())} | facts) + "\n")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"time": round(time.time())} | facts) + "\n")
+        except OSError as error:
+            if not self.failed:
+                self.say(f"Can't write {self.path}: {error.strerror}; training goes on without.")
+            self.failed = True
         if self.board is not None:
             for name, value in facts.items():
                 if name != "step":

@@ -137,8 +137,8 @@ class Recipe(Settings):
         kind = getattr(self.losses["adversarial"], "kind", None)
         if kind == "wasserstein" and not penalties and not spectral:
             raise ValueError(
-                "'wasserstein' needs the loss 'gradient_penalty' or 'r1', or a discriminator with "
-                "'spectral'; without, its critic grows without end"
+                "'wasserstein' needs the loss 'gradient_penalty', 'r1' or 'r2', or a discriminator "
+                "with 'spectral'; without, its critic grows without end"
             )
 
     @property

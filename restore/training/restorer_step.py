@@ -54,7 +54,7 @@ class RestorerStep(AdversarialStep[Batch]):
             self.measure = None if lpips is None else Compiled(lpips)
 
     def update(self, batch: Batch, number: int, noise: Noise) -> dict[str, Tensor]:
-        """Update both networks by one batch; return the losses and accuracies as scalars.
+        """Update both networks by one batch; return what is logged, as scalars.
 
         Args:
             batch: clean photos and masks.

@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from restore.config import read_toml
 from restore.errors import UsageError
-from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, to_plain
+from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:
     """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
-    defaults = {key: field.default for key, field in type(recipe).model_fields.items()}
-    old, new = (_forget_free(plain) for plain in (read_toml(path), to_plain(recipe)))
-    for key, before, now in _find_changes(old, new):
-        if before is None and key in defaults and now == defaults[key]:
-            continue  # which an older version did not know
-        was = "none" if before is None else repr(before)
+    before = load_recipe(path)  # so that keys which an older version did not know have defaults
+    old, new = (_forget_free(to_plain(either)) for either in (before, recipe))
+    for key, *values in _find_changes(old, new):
+        was, wanted = ("none" if value is None else repr(value) for value in values)
         raise UsageError(
-            f"{path.parent} is a run with another '{key}' ({was}, not "
-            f"{'none' if now is None else repr(now)}); give the same recipe or another --out."
+            f"{path.parent} is a run with another '{key}' ({was}, not {wanted}); give the same "
+            "recipe or another --out."
         )
 
 

@@ -45,7 +45,7 @@ class GanStep(AdversarialStep[PictureBatch]):
         self.generator, self.augmented = generator, augmented
 
     def update(self, batch: PictureBatch, number: int, noise: Noise) -> dict[str, Tensor]:
-        """Update both networks by one batch; return the losses and accuracies as scalars."""
+        """Update both networks by one batch; return what is logged, as scalars."""
         size, fade = self.recipe.growth_at(number)
         for network in self.networks.values():
             grow(network, size, fade)

@@ -1,5 +1,6 @@
 """The training of a sampler: pictures with or without labels, grids from the same noise."""
 
+import zlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,14 @@ class SamplerTask(Task):
         else:
             fingerprint = self.gallery.fingerprint().encode()
             write_bytes(run / FINGERPRINT, fingerprint, overwrite=True)
+
+    @property
+    def data_key(self) -> int:
+        """A number that differs where another process has found other pictures."""
+        if self.gallery is None:
+            return 0
+        report = self.gallery.report
+        return zlib.crc32(self.gallery.fingerprint().encode()) if report is None else report.key
 
     def batch_of(self, stage: Stage) -> int:
         """Return how many pictures a step takes: a batch for each update of the discriminator."""

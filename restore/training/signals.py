@@ -1,18 +1,43 @@
-"""What ends a run from outside."""
+"""What ends a run from outside: signals, and what others do to its processes and its memory."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import current_thread, main_thread
+from types import FrameType
+
+from restore.device import memory_errors
+from restore.errors import RestoreError
+from restore.training.state import list_states
+
+AGAIN = (
+    1.0  # seconds; launchers of several processes pass Ctrl-C on, so that it comes twice at once
+)
 
 
 @contextmanager
 def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal ask a run to end after the step in hand."""
+    """Let Ctrl-C, SIGTERM and a closed terminal ask a run to end after the step in hand.
+
+    The same signal a second later ends it as it would without us, as where a step never ends.
+    """
     if current_thread() is not main_thread():  # only there can signals be handled
         yield
         return
-    old = {number: signal.signal(number, lambda *_: ask()) for number in _list_signals()}
+    old = {number: signal.getsignal(number) for number in _list_signals()}
+    asked: dict[int, float] = {}  # by signal: when
+
+    def hear(number: int, _: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - asked.setdefault(number, now) > AGAIN:
+            signal.signal(number, old[signal.Signals(number)])
+            signal.raise_signal(number)
+        ask()
+
+    for number in old:
+        signal.signal(number, hear)
     try:
         yield
     finally:
@@ -27,3 +52,31 @@ def _list_signals() -> list[signal.Signals]:
     if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
         numbers.append(closed)
     return numbers
+
+
+@contextmanager
+def tell_of_workers() -> Iterator[None]:
+    """Say in a sentence that a process which reads photos has ended, whenever it did."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker (pid" not in str(error):  # others come from inside one
+            raise
+        raise RestoreError(
+            "A process that reads photos was ended from outside; if memory ran out, add --set "
+            "workers=0. The same command goes on from the last state."
+        ) from error
+
+
+@contextmanager
+def tell_of_memory(run: Path) -> Iterator[None]:
+    """Say in a sentence that memory did not suffice, and how a run goes on with less."""
+    try:
+        with memory_errors():
+            yield
+    except MemoryError as error:
+        start = f" --from {run} --out ANOTHER" if list_states(run / "state") else ""
+        raise RestoreError(
+            f"There is not enough memory to train; take smaller batches, with{start} --set "
+            "'stages=[{size=128, batch=4, share=1}]' or a recipe of your own."
+        ) from error

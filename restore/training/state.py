@@ -14,6 +14,7 @@ from torch import Tensor
 from restore.errors import RestoreError
 
 KEPT = 2  # states
+UNFINISHED = ".tmp"
 
 
 def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -27,11 +28,12 @@ def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping
         RestoreError: the folder can't be written or the disk is full; older states stay.
     """
     target = folder / f"{step:08d}"
-    temporary = folder / f".{target.name}.tmp"
+    temporary = folder / f".{target.name}{UNFINISHED}"
     tensors: dict[str, Tensor] = {}
     plain = {name: _split(part.state_dict(), name, tensors) for name, part in parts.items()}
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in folder.glob(f".*{UNFINISHED}"):  # by a run that was killed while it saved
+            shutil.rmtree(left, ignore_errors=True)
         temporary.mkdir(parents=True)
         save_file(tensors, temporary / "tensors.safetensors")
         (temporary / "state.json").write_text(json.dumps({"facts": dict(facts), "plain": plain}))

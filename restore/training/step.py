@@ -215,7 +215,8 @@ class AdversarialStep(Step[B]):
             # Not clipped: a lazy one is rare and so much the longer, and would lose all its weight.
             steep = self._derive_for_discriminator(self.weigh(penalties))
             for weight, gradient in zip(self.discriminator_weights, steep, strict=True):
-                weight.grad = gradient if weight.grad is None else weight.grad + gradient
+                if gradient is not None:
+                    weight.grad = gradient if weight.grad is None else weight.grad + gradient
         # How far it tells them apart; where the boundary lies depends on the game.
         logits = {
             "real_logit": outputs.real_logits.mean(),
@@ -223,11 +224,14 @@ class AdversarialStep(Step[B]):
         }
         return {"discriminator": game, "discriminator_gradient": norm, **logits, **penalties}
 
-    def _derive_for_discriminator(self, loss: Tensor) -> tuple[Tensor, ...]:
-        """Return the gradients of a loss by the discriminator's weights, the mean of the team's."""
-        # Weights of levels that a growing network has not reached yet have a gradient of 0.
+    def _derive_for_discriminator(self, loss: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of a loss by the discriminator's weights, the mean of the team's.
+
+        None where a weight has no part in it, as those of levels that a growing network has not
+        reached yet: Adam would count steps of zeros, and its first real ones would be far too long.
+        """
         gradients = torch.autograd.grad(
-            loss, self.discriminator_weights, retain_graph=True, materialize_grads=True
+            loss, self.discriminator_weights, retain_graph=True, allow_unused=True
         )
         self.team.average(gradients)
         return gradients

@@ -98,6 +98,11 @@ class Task(ABC):
         """Run the generator forward on the first photo of a probe."""
 
     @property
+    def data_key(self) -> int:
+        """A number that differs where another process has found other data."""
+        return 0
+
+    @property
     def bounded(self) -> bool:
         """Whether the discriminator's loss can't fall below 0."""
         adversarial = self.recipe.losses.get("adversarial")

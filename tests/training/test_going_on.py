@@ -1,13 +1,17 @@
 """What a run finds in its folder: a state to go on from, or files that are not its own."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from restore.checkpoint import read_header
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
+from restore.restorer import Restorer
 from restore.training import load_recipe, train
+from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states
 from restore.training.watch import Watch
 
@@ -27,6 +31,8 @@ def test_a_run_of_an_older_version_goes_on_at_another_rate(photos: Path, tmp_pat
     assert len(newer) == 2
     for line in newer:
         text = text.replace(f"{line}\n", "")
+    assert "every = 1\n" in text  # of a loss
+    text = text.replace("every = 1\n", "")
     (tmp_path / "recipe.toml").write_text(text)
     slower = ("steps=2", "optimizer.lr=1e-4", "optimizer.discriminator_lr=1e-4")
     train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
@@ -42,6 +48,29 @@ def test_what_seems_lost_is_not_saved_over_what_there_is_to_go_back_to(
         load_recipe("mend", (*MEND, "steps=4", "save_seconds=1e-9")), photos, tmp_path, device="cpu"
     )
     assert [state.name for state in list_states(tmp_path / "state")] == saved
+
+
+def test_a_run_that_dies_in_its_last_steps_trains_them_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(load_recipe("mend", (*MEND, "steps=3")), photos, tmp_path, device="cpu")
+    original, dying = RestorerStep.update, [4]
+
+    def update(self: RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
+        logs = original(self, *arguments)  # type: ignore[arg-type]
+        if arguments[1] in dying:
+            dying.clear()
+            logs["reconstruction"] = torch.tensor(float("nan"))
+        return logs
+
+    monkeypatch.setattr(RestorerStep, "update", update)
+    checkpoint = train(load_recipe("mend", (*MEND, "steps=5")), photos, tmp_path, device="cpu")
+    assert not dying and Restorer.load(checkpoint, device="cpu").settings.steps == 5
+    facts = json.loads((list_states(tmp_path / "state")[-1] / "state.json").read_text())["facts"]
+    assert (facts["step"], facts["images"], facts["falls"]) == (5, 2 * (3 + 2 + 2), 1)
+    dying.append(6)  # once in a run, also after another start
+    with pytest.raises(RestoreError, match="a loss became"):
+        train(load_recipe("mend", (*MEND, "steps=8")), photos, tmp_path, device="cpu")
 
 
 def test_what_differs_is_named_and_nothing_else(photos: Path, tmp_path: Path) -> None:

@@ -262,24 +262,6 @@ def test_a_run_that_dies_goes_back_once_then_stops(
     assert list_states(tmp_path / "state")[-1].name == "00000025"
 
 
-def test_a_run_that_dies_in_its_last_steps_trains_them_again(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(load_recipe("inpaint", (*TINY, "steps=3")), photos, tmp_path, device="cpu")
-    original, dying = RestorerStep.update, [4]
-
-    def update(self: RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
-        logs = original(self, *arguments)  # type: ignore[arg-type]
-        if arguments[1] in dying:
-            dying.clear()
-            logs["reconstruction"] = torch.tensor(float("nan"))
-        return logs
-
-    monkeypatch.setattr(RestorerStep, "update", update)
-    checkpoint = train(load_recipe("inpaint", (*TINY, "steps=5")), photos, tmp_path, device="cpu")
-    assert not dying and Restorer.load(checkpoint, device="cpu").settings.steps == 5
-
-
 def test_steps_in_which_no_loss_is_due_change_nothing(photos: Path, tmp_path: Path) -> None:
     weights, alike = [], ("warmup=0", "cooldown=0", "stages=[{size=32, batch=2, share=1}]")
     for steps in (1, 3, 4):
@@ -383,7 +365,7 @@ def test_processes_that_find_different_states_are_told(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Team, "agree", lambda *_: False)
-    with pytest.raises(UsageError, match="one that they share"):
+    with pytest.raises(UsageError, match="or different photos"):
         train(load_recipe("mend", MEND), photos, tmp_path / "run", device="cpu")
 
 

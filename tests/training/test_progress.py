@@ -38,6 +38,20 @@ def test_a_process_that_is_not_the_first_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_log_that_can_not_be_written_is_told_once(tmp_path: Path, capsys) -> None:
+    (tmp_path / "log.jsonl").mkdir()
+    progress = Progress(100, tmp_path)
+    _count(progress)
+    _count(progress)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("training goes on without") == 1 and "log.jsonl" in told
+
+
+def test_a_run_that_is_refused_has_nothing_of_tensorboard(tmp_path: Path) -> None:
+    Progress(100, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_tensorboard_gets_scalars_and_pictures(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is an extra")
     progress = Progress(100, tmp_path)

@@ -167,6 +167,25 @@ def test_styles_are_mixed_among_the_layers_that_draw(monkeypatch: pytest.MonkeyP
     assert {*cuts} == {(3, 1), (3, 2), *((5, cut) for cut in range(1, 5))}
 
 
+def test_levels_that_are_not_reached_wait_for_their_first_step() -> None:
+    """Adam would count steps of zeros for them, and its first real ones would be too long."""
+    stages = "stages=[{size=8, batch=2, share=1}, {size=16, batch=2, share=1}]"
+    growing = "discriminator.arguments.growing=true"
+    task = _make_step(SMALL["style"], stages, growing, "losses.r1.every=2", "steps=4")
+    optimizer = task.step.discriminator_optimizer
+    assert optimizer is not None
+    before, counts = [weight.clone() for weight in task.step.discriminator_weights], []
+    for number in range(4):
+        batch = task.make_probe(task.recipe.stage_at(number)[0])
+        task.step.update(batch, number, Noise(number, task.step.team))
+        known = [weight for weight in task.step.discriminator_weights if weight in optimizer.state]
+        counts.append(len(known))
+        if number == 1:
+            for old, weight in zip(before, task.step.discriminator_weights, strict=True):
+                assert weight in optimizer.state or torch.equal(old, weight)
+    assert counts[0] == counts[1] < counts[2] == counts[3]
+
+
 def test_a_plain_autoencoder_learns_to_draw_a_picture_again() -> None:
     task = _make_step(
         SMALL["vae"],

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 from restore.errors import RestoreError
 from restore.training import load_recipe, train
@@ -33,6 +35,7 @@ TINY = (
             "if memory ran out",
         ),
         ("Caught RuntimeError in DataLoader worker process 0.", RuntimeError, "Caught"),
+        ("DefaultCPUAllocator: can't allocate memory", RestoreError, "take smaller batches, with"),
     ],
 )
 def test_a_worker_that_is_gone_is_told_in_a_sentence_and_its_mistakes_are_not(
@@ -59,6 +62,38 @@ def test_a_signal_asks_a_run_to_stop(name: str) -> None:
     with stop_on_signals(lambda: asked.append(name)):
         signal.raise_signal(number)
     assert asked == [name] and signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("pause", [0.0, 2.0])
+def test_a_second_signal_ends_a_run_at_once_unless_it_is_the_first_passed_on(
+    monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    clock = iter([10.0, 10.0 + pause])
+    monkeypatch.setattr("restore.training.signals.time.monotonic", lambda: next(clock))
+    asked: list[int] = []
+    with (
+        pytest.raises(KeyboardInterrupt) if pause else nullcontext(),
+        stop_on_signals(lambda: asked.append(1)),
+    ):
+        signal.raise_signal(signal.SIGINT)
+        assert asked == [1]
+        signal.raise_signal(signal.SIGINT)
+    assert len(asked) == (1 if pause else 2)
+
+
+def test_memory_that_runs_out_later_is_told_with_the_weights_to_go_on_from(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(load_recipe("mend", (*TINY, "steps=1")), photos, tmp_path, device="cpu")
+
+    def update(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(RestorerStep, "update", update)
+    with pytest.raises(RestoreError, match=f"--from {tmp_path} --out ANOTHER"):
+        train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
+    assert load_recipe("mend", ("stages=[{size=128, batch=4, share=1}]",)).stages[0].batch == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
