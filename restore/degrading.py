@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.degradations import Degradation
-from restore.image import cover_hidden, encode_finely, read_image, write_image
+from restore.image import cover_hidden, encode_finely, read_image, tell_lost, write_image
 from restore.outputs import Failure, Job, check_folder_name, list_photos, plan_outputs
 from restore.seeded import make_rng
 
@@ -33,7 +33,7 @@ def degrade_photos(
         degradation: a kind or a chain.
         seed: another one spoils otherwise.
         overwrite: whether results that exist are replaced.
-        warn: is told what a file will not be again, as CMYK, and of folders that are passed over.
+        warn: is told what a result does not keep, as CMYK, and of folders that are passed over.
 
     Yields:
         A job for each result as soon as it is written, and a failure for each photo without one and
@@ -52,8 +52,8 @@ def degrade_photos(
     for job in jobs:
         try:
             photo = read_image(job.photo)
-            if photo.warning:
-                warn(photo.warning)
+            for sentence in filter(None, (photo.warning, tell_lost(job.out, photo))):
+                warn(sentence)
             shown = cover_hidden(photo.pixels, photo.alpha)  # what is invisible shall not bleed
             spoiled = degradation(shown, make_rng(seed, job.name))
             if photo.gray:  # one channel: the mean of three has less noise

@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from restore.image import PICTURES, real_path
+from restore.image import FORMATS, PICTURES, compose, drop_extension, real_path
 
 _STARTS = re.compile(  # of files that are pictures by content
     rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
@@ -14,7 +14,8 @@ _STARTS = re.compile(  # of files that are pictures by content
     re.DOTALL,
 )
 REPORT = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")  # in a folder of results
-_NOT_OURS = ("._", ".restore-")  # notes of a Mac's Finder; files that a killed run left unfinished
+# How names of files and folders begin that are hidden or other programs' notes and thumbnails.
+PASSED_OVER = (".", "__MACOSX", "@eaDir")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class Listing:
 
 
 def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
-    """List the files in a folder and the folders in it, but for those left out and results."""
+    """List the files in a folder and the folders in it, but for results and those left out.
+
+    What is hidden is left out, too.
+    """
     listing = Listing([], [], [], [])
     hidden = {real_path(path) for path in left_out}
 
@@ -48,6 +52,7 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
 
     for parent, folders, files in os.walk(folder, onerror=note):
         here = Path(parent)
+        folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
         if here != folder and any(REPORT.fullmatch(name) for name in files):
             listing.results.append(relative(here))
             folders.clear()
@@ -57,18 +62,43 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
         )
         folders[:] = [name for name in folders if real_path(here / name) not in hidden]
         listing.files.extend(
-            relative(here / name) for name in files if not name.startswith(_NOT_OURS)
+            relative(here / name) for name in files if not name.startswith(PASSED_OVER)
         )
     for part in (listing.files, listing.links, listing.results, listing.failures):
         part.sort()
     return listing
 
 
-def tell_passed_over(links: Sequence[str], results: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for the user on each kind of folders that are not looked into."""
+def part_twins(photos: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part photos from those of a format that isn't read and that lie beside one that is.
+
+    So a camera leaves IMG_1.CR2 beside IMG_1.JPG.
+
+    Args:
+        photos: paths.
+    """
+    twins = {name for name in photos if _extension(name) in PICTURES - FORMATS.keys()}
+    read = {_key(name) for name in photos if name not in twins}
+    twins = {name for name in twins if _key(name) in read}
+    return [name for name in photos if name not in twins], sorted(twins)
+
+
+def _extension(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _key(name: str) -> str:
+    return compose(drop_extension(name)).casefold()
+
+
+def tell_passed_over(
+    links: Sequence[str], results: Sequence[str], twins: Sequence[str]
+) -> Iterator[str]:
+    """Yield a sentence for the user on each kind of what is not looked into."""
     for names, what in (
         (links, "Linked folders, not followed"),
         (results, "Folders of results, passed over"),
+        (twins, "Left out, as one of a format that is read lies beside it"),
     ):
         if names:
             yield f"{what}: {len(names)}; the first is {names[0]}."

@@ -14,6 +14,7 @@ from restore.draw import draw_mask
 from restore.errors import UsageError
 from restore.fixing import find_damage
 from restore.image import (
+    MAX_PIXELS,
     Mask,
     Photo,
     check_held,
@@ -23,6 +24,7 @@ from restore.image import (
     format_of,
     read_image,
     real_path,
+    with_extension,
     write_image,
 )
 from restore.masks import (
@@ -150,6 +152,7 @@ def mark_photo(
     grow: int = 0,
     overwrite: bool = False,
     name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Marked:
     """Write the mask of a photo, and a preview.
 
@@ -161,14 +164,17 @@ def mark_photo(
         grow: pixels by which the mask is widened.
         overwrite: whether files that exist are replaced, but never the photo.
         name: of one of many photos, its relative path with "/"; None for one alone.
+        max_pixels: width times height of a photo at most, so that memory suffices.
 
     Raises:
         UsageError: a file exists or is the photo, both are one, or a format isn't written.
         RestoreError: the photo can't be read, or a file not be written.
     """
     targets = [path for path in (mask, preview) if path is not None]
+    read = read_image(photo, max_pixels=max_pixels)
+    for path in targets:
+        path.parent.mkdir(parents=True, exist_ok=True)
     _check_targets(photo, mask, preview, overwrite=overwrite)
-    read = read_image(photo)
     for path in targets:
         check_held(path, read.pixels.shape, _PLAIN, None)
     marked = grow_mask(marker.mark(read, name), grow)
@@ -201,7 +207,9 @@ def mark_photos(
     previews: Path | None = None,
     grow: int = 0,
     overwrite: bool = False,
+    resume: bool = False,
     warn: Callable[[str], None] = warnings.warn,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Marked | Failure]:
     """Write the masks of a folder of photos; one that fails does not stop the others.
 
@@ -215,7 +223,9 @@ def mark_photos(
         previews: a folder for the photos with the masks laid over them, or None.
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
-        warn: is told of folders that are passed over: links, and results of an earlier run.
+        resume: whether photos whose mask is there are passed over; it may have been corrected.
+        warn: is told of what is passed over.
+        max_pixels: width times height of a photo at most.
 
     Yields:
         What was written for each photo as soon as it is, and a failure for each without a mask
@@ -227,6 +237,8 @@ def mark_photos(
     """
     photos, failures = list_photos(folder, warn)
     photos, doubles = _part_doubles(photos)
+    if resume:
+        photos = _without_mask(folder, out, photos, warn)
     plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
     jobs = plan(str(out))
     shown: list[Path | None] = [None] * len(jobs)
@@ -242,8 +254,6 @@ def mark_photos(
     yield from (*failures, *doubles)
     for job, preview in zip(jobs, shown, strict=True):
         try:
-            for path in filter(None, (job.out, preview)):
-                path.parent.mkdir(parents=True, exist_ok=True)
             marked = mark_photo(
                 job.photo,
                 job.out,
@@ -252,11 +262,23 @@ def mark_photos(
                 grow=grow,
                 overwrite=overwrite,
                 name=job.name,
+                max_pixels=max_pixels,
             )
         except Exception as error:  # even a mistake of ours must not stop the other photos
             yield Failure(job.photo, error)
         else:
             yield marked
+
+
+def _without_mask(
+    folder: Path, out: Path, photos: Sequence[Path], warn: Callable[[str], None]
+) -> list[Path]:
+    """Return the photos whose mask is not there yet, and tell how many are."""
+    masks = {photo: with_extension(out / photo.relative_to(folder), ".png") for photo in photos}
+    missing = [photo for photo, mask in masks.items() if not mask.exists()]
+    if count := len(photos) - len(missing):
+        warn(f"Kept, as they are there: {count} of {len(photos)} masks.")
+    return missing
 
 
 def _part_doubles(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:

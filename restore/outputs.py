@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.image import PICTURES, compose, extension_of, real_path, with_extension
-from restore.listing import is_photo, list_files, tell_passed_over
+from restore.listing import is_photo, list_files, part_twins, tell_passed_over
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,19 @@ def list_photos(folder: Path, warn: Callable[[str], None]) -> tuple[list[Path], 
 
     Args:
         folder: of any depth.
-        warn: is told of folders that are passed over: links, and results of an earlier run.
+        warn: is told of what is passed over: links, results of an earlier run, and files of a
+            format that isn't read beside the same photo in one that is.
 
     Raises:
         RestoreError: there are none.
     """
     listing = list_files(folder, [])
-    photos = [folder / name for name in listing.files if is_photo(folder / name)]
+    names, twins = part_twins([name for name in listing.files if is_photo(folder / name)])
+    photos = [folder / name for name in names]
     failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
     if not photos and not failures:
         raise RestoreError(f"There are no photos in {folder}.")
-    for sentence in tell_passed_over(listing.links, listing.results):
+    for sentence in tell_passed_over(listing.links, listing.results, twins):
         warn(sentence)
     return photos, failures
 

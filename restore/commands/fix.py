@@ -14,8 +14,11 @@ from restore.commands.options import (
     FILE,
     FiniteRange,
     device_option,
+    max_megabytes_option,
+    max_megapixels_option,
     overwrite_option,
     quality_option,
+    read_limits,
     seed_option,
     threshold_option,
 )
@@ -81,7 +84,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     type=click.Choice(["1", "2", "4"]),
     default="1",
     show_default=True,
-    help="Without a mask: make the photo so many times wider and higher.",
+    help="Without a mask: make the photo so many times wider and higher; above 11 megapixels 4 "
+    "times needs a higher limit, see below.",
 )
 @click.option(
     "--natural",
@@ -168,18 +172,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     "[default: inpaint, or mend without a mask]",
 )
 @device_option
-@click.option(
-    "--max-megapixels",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Refuse photos and masks with more. [default: 179]",
-)
-@click.option(
-    "--max-megabytes",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Refuse larger files. [default: 1074]",
-)
+@max_megapixels_option
+@max_megabytes_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line for each result."
 )
@@ -241,10 +235,7 @@ def fix(
         quality=quality,
         extension=extension and f".{extension}",
     )
-    if max_megapixels is not None:
-        options = replace(options, max_pixels=max_megapixels * 10**6)
-    if max_megabytes is not None:
-        options = replace(options, max_bytes=max_megabytes * 10**6)
+    options = replace(options, **read_limits(max_megapixels, max_megabytes))
     if len(photos) == 1 and photos[0].is_dir():
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")

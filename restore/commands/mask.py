@@ -10,7 +10,9 @@ from restore.commands.messages import report, say, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     device_option,
+    max_megapixels_option,
     overwrite_option,
+    read_limits,
     seed_option,
     threshold_option,
 )
@@ -103,6 +105,12 @@ class Numbers(click.ParamType):
     help="[default: NAME-mask.png beside the photo; of a folder it has to be named]",
 )
 @overwrite_option
+@max_megapixels_option
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="For a folder: keep masks that are there, corrected ones too, and make only the others.",
+)
 def mask(
     photo: Path | None,
     preset: str | None,
@@ -118,6 +126,8 @@ def mask(
     device: str,
     out: str | None,
     overwrite: bool,
+    max_megapixels: int | None,
+    resume: bool,
 ) -> int:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole.
 
@@ -134,7 +144,10 @@ def mask(
             raise UsageError(f"{does} a photo; name the photo.")
     if size is not None and photo is not None:
         raise UsageError("The photo says how large the mask is; leave out --size.")
+    if resume and (photo is None or not photo.is_dir()):
+        raise UsageError("--resume goes on with the masks of a folder of photos; name that.")
     holes = load_preset(preset) if preset else None
+    limits = read_limits(max_megapixels)
     if photo is None:
         _draw_for_size(out, size, holes, seed, boxes, grow, overwrite)
         return 0
@@ -155,10 +168,9 @@ def mask(
         shown = _place(photo, preview)
         if not photo.exists():
             raise RestoreError(f"There is no file {photo}.")
-        for path, named in ((target, out), (shown, preview)):
-            if path is not None and named is not None and path != Path(named):
-                path.parent.mkdir(parents=True, exist_ok=True)
-        marked = mark_photo(photo, target, marker, preview=shown, grow=grow, overwrite=overwrite)
+        marked = mark_photo(
+            photo, target, marker, preview=shown, grow=grow, overwrite=overwrite, **limits
+        )
         _tell_mask(marked.mask, marked.hole)
         _tell_preview(shown)
         return 0
@@ -170,7 +182,15 @@ def mask(
         check_folder_name(named, photo)
     previews = None if preview is None else Path(preview)
     results = mark_photos(
-        photo, Path(out), marker, previews=previews, grow=grow, overwrite=overwrite, warn=say
+        photo,
+        Path(out),
+        marker,
+        previews=previews,
+        grow=grow,
+        overwrite=overwrite,
+        resume=resume,
+        warn=say,
+        **limits,
     )
     failed = [_tell(result) for result in results]
     if not all(failed):

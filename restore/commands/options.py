@@ -62,7 +62,27 @@ quality_option = click.option(
     "JPEG itself, or 95]",
 )
 
+max_megapixels_option = click.option(
+    "--max-megapixels",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse photos, masks and results with more. [default: 179]",
+)
+
+max_megabytes_option = click.option(
+    "--max-megabytes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Refuse larger files. [default: 1074]",
+)
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+
+
+def read_limits(megapixels: int | None, megabytes: int | None = None) -> dict[str, Any]:
+    """Return the limits that were named, as what reads photos takes them."""
+    named = {"max_pixels": megapixels, "max_bytes": megabytes}
+    return {name: value * 10**6 for name, value in named.items() if value is not None}
 
 
 def seed_option(help: str) -> Callable[[Command], Command]:

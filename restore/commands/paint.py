@@ -2,6 +2,7 @@
 
 import webbrowser
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -11,8 +12,11 @@ from restore.commands.messages import say, to_printable
 from restore.commands.options import (
     FILE,
     device_option,
+    max_megabytes_option,
+    max_megapixels_option,
     overwrite_option,
     quality_option,
+    read_limits,
     seed_option,
     threshold_option,
 )
@@ -59,6 +63,8 @@ Examples:
 )
 @quality_option
 @overwrite_option
+@max_megapixels_option
+@max_megabytes_option
 def paint(
     photo: Path,
     mask: Path | None,
@@ -72,6 +78,8 @@ def paint(
     out: str | None,
     quality: int | None,
     overwrite: bool,
+    max_megapixels: int | None,
+    max_megabytes: int | None,
 ) -> None:
     """Open a photo in the browser, paint over what should go, and have it filled.
 
@@ -88,12 +96,18 @@ def paint(
         overwrite=overwrite,
         quality=quality,
     )
+    options = replace(options, **read_limits(max_megapixels, max_megabytes))
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
-    with page, suppress(KeyboardInterrupt):
+    with page:
         if not no_browser:  # beside, as some stay where they are until they are closed
             Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
-        page.serve_forever()
+        with suppress(KeyboardInterrupt):
+            page.serve_forever()
+        if page.unsaved:
+            say(f"{photo} has changes that are not saved; Ctrl-C again ends it all the same.")
+            with suppress(KeyboardInterrupt):
+                page.serve_forever()
     with page.work:  # what is being filled or written is finished
         if page.unsaved:
             say(f"What has been changed in {photo} since it was last saved is lost.")

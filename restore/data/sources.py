@@ -21,6 +21,7 @@ from restore.image import (
     drop_extension,
     read_pixels,
 )
+from restore.listing import PASSED_OVER
 
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
@@ -209,7 +210,6 @@ def _check_any(found: object, place: Path, unread: Sequence[str]) -> None:
 
 
 _PREVIEW = re.compile(r"[0-9]{8}\.png")
-_PASSED_OVER = (".", "__MACOSX")  # how names of files and folders begin that hold no photos
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[str]]:
@@ -226,7 +226,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
 
     photos: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(_PASSED_OVER)]
+        folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
         here = Path(parent)
         previews = here.name == PREVIEWS and (here.parent / RECIPE).is_file()
         photos += [
@@ -248,7 +248,7 @@ def _is_photo(name: str) -> bool:
 def _is_picture(name: str) -> bool:
     """Tell by the name; what macOS adds to archives (__MACOSX, ._photo.jpg) is none."""
     path = PurePosixPath(name)
-    passed_over = any(part.startswith(_PASSED_OVER) for part in path.parts)
+    passed_over = any(part.startswith(PASSED_OVER) for part in path.parts)
     return path.suffix.lower() in PICTURES and not passed_over
 
 

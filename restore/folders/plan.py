@@ -145,7 +145,10 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             "begin lower."
         )
     if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
-        raise UsageError("With --find damage is found, not given; leave out --mask and --mask-is.")
+        raise UsageError(
+            "With --find damage is found, not given; leave out --mask, --mask-pattern and "
+            "--mask-is."
+        )
     if options.threshold is not None and options.find is None:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if is_whole(options, pattern):

@@ -83,7 +83,8 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
 
     Args:
         path: the report; it is made where it is missing.
-        append: whether what it says stays.
+        append: whether what it says stays. Else it goes at the end, so that a run which is stopped
+            before can be gone on with.
 
     Raises:
         UsageError: it is a link, which might lead out of the folder of results.
@@ -98,10 +99,11 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
     with file:
         lock(file.fileno(), path.parent)
         _refuse_other_parts(path)
-        if not append:
-            file.truncate(0)
         _end_line(file)
+        start = file.seek(0, os.SEEK_END)
         yield lambda entry: _write_entry(file, path, entry)
+        if not append:
+            _drop_before(file, start)
 
 
 def _refuse_other_parts(path: Path) -> None:
@@ -120,6 +122,14 @@ def _end_line(file: FileIO) -> None:
         file.seek(size - 1)
         if file.read(1) != b"\n":
             file.write(b"\n")
+
+
+def _drop_before(file: FileIO, start: int) -> None:
+    """Drop the first bytes of a file that is open for appending."""
+    file.seek(start)
+    kept = file.read()
+    file.truncate(0)
+    file.write(kept)
 
 
 def _write_entry(file: FileIO, path: Path, entry: Entry) -> None:

@@ -21,7 +21,7 @@ from restore.folders.plan import (
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, compose, drop_extension, real_path, with_extension
-from restore.listing import is_photo, list_files, tell_passed_over
+from restore.listing import is_photo, list_files, part_twins, tell_passed_over
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Plan:
         skipped: a count of the files that are no photos.
         links: folders that are links and are not followed.
         results: folders with the results of an earlier run, which are passed over.
+        twins: files of a format that isn't read, beside the same photo in one that is.
     """
 
     tree: Tree
@@ -73,6 +74,7 @@ class Plan:
     skipped: int
     links: tuple[str, ...]
     results: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
     def notes(self) -> Iterator[str]:
         """Yield sentences for the user on what is odd about the plan."""
@@ -85,7 +87,7 @@ class Plan:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
         if pattern := self._guess_pattern():
             yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
-        yield from tell_passed_over(self.links, self.results)
+        yield from tell_passed_over(self.links, self.results, self.twins)
 
     def _guess_pattern(self) -> str | None:
         """Return the pattern of what seem to be masks that nobody has told of."""
@@ -145,7 +147,8 @@ def pair_folder(tree: Tree) -> Plan:
     listing = list_files(tree.folder, _left_out(tree))
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
-    photos = [name for name in files if is_photo(tree.folder / name)]
+    pictures = [name for name in files if is_photo(tree.folder / name)]
+    photos, twins = part_twins(pictures)
     jobs, failures = [], list(listing.failures)
     for name in photos:
         try:
@@ -158,7 +161,7 @@ def pair_folder(tree: Tree) -> Plan:
             jobs.append(Job(tree.folder / name, results, mask))
     owners = {compose(drop_extension(name)) for name in photos}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
-    skipped = len(files) - len(photos)
+    skipped = len(files) - len(pictures)
     return Plan(
         tree,
         tuple(jobs),
@@ -167,6 +170,7 @@ def pair_folder(tree: Tree) -> Plan:
         skipped,
         tuple(listing.links),
         tuple(listing.results),
+        tuple(twins),
     )
 
 

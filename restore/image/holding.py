@@ -4,9 +4,11 @@ from pathlib import Path
 
 from restore.errors import UsageError
 from restore.image.photo import Photo, Pixels, check_sides, format_of
+from restore.image.resources import find_iptc
 
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 DEEP = {"PNG", "TIFF"}  # formats that are written with 16 bits per channel
+IPTC_FORMATS = {"JPEG", "TIFF"}
 # What formats keep but for colours and transparency; a BMP has none of it.
 PACKETS = {"icc": "colour profile", "exif": "EXIF", "xmp": "XMP"}
 
@@ -54,4 +56,6 @@ def tell_lost(path: Path, like: Photo) -> str:
     lost = [what for name, what in PACKETS.items() if getattr(like, name)]
     if format == "BMP" and lost:
         told.append(f"{path} keeps no {' and no '.join(lost)}, as a BMP has none.")
+    if format not in IPTC_FORMATS and find_iptc(like.resources):
+        told.append(f"{path} keeps no IPTC (caption, keywords, rights), as a {format} has none.")
     return " ".join(told)

@@ -70,7 +70,11 @@ def open_page(
             f"{photo} is {size[1]} x {size[0]} pixels, and browsers draw at most {LONGEST_SIDE} "
             f"across or down; fill it with restore fix {photo} --mask MASK."
         )
-    painted = None if options.mask is None else read_mask(options.mask, size)
+    painted = (
+        None
+        if options.mask is None
+        else read_mask(options.mask, size, max_pixels=options.max_pixels)
+    )
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)

@@ -47,8 +47,27 @@ def test_what_is_not_saved_is_told(run, opened, monkeypatch, write_picture) -> N
     use_page(monkeypatch, save=False)
     ran = run("paint", photo, "--no-browser")
     assert ran.code == 0 and opened == []
-    assert "since it was last saved is lost" in ran.err
+    asked, lost = ran.err.splitlines()
+    assert "Ctrl-C again ends it" in asked and "since it was last saved is lost" in lost
     assert not photo.with_name("photo-fixed.png").exists()
+
+
+def test_what_is_saved_after_the_first_ctrl_c_is_not_lost(
+    run, opened, monkeypatch, write_picture
+) -> None:
+    photo, deeds = write_picture("photo.png"), ["fill", "save"]
+
+    def serve(page: PaintServer) -> None:
+        if deeds.pop(0) == "fill":
+            page.retouching.fill(HOLE)
+        else:
+            page.save_photo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PaintServer, "serve_forever", serve)
+    ran = run("paint", photo, "--no-browser")
+    assert ran.code == 0 and not deeds and "lost" not in ran.err
+    assert photo.with_name("photo-fixed.png").exists()
 
 
 def test_seed_model_and_result_are_taken(run, opened, monkeypatch, write_picture, tmp_path) -> None:

@@ -219,6 +219,20 @@ def test_overwrite_starts_a_new_report(make_album, fake_restorer) -> None:
     assert len(lines()) == 1
 
 
+def test_an_overwriting_run_that_is_stopped_can_be_gone_on_with(make_album, fake_restorer) -> None:
+    make_album("a.png", "b.png", "c.png")
+    fix()
+    again = replace(TREE, options=replace(TREE.options, overwrite=True, seed=7))
+    stopped = fix_folder(plan_folder(again))
+    assert next(stopped).photo == "a.png"
+    stopped.close()
+    assert {entry["photo"] for entry in lines()} == {"a.png", "b.png", "c.png"}
+    resumed = fix(replace(again, options=replace(again.options, overwrite=False), resume=True))
+    assert [entry.status for entry in resumed][1:] == ["done", "done"]
+    fix(again)
+    assert len(lines()) == 3
+
+
 def test_a_report_cut_short_is_gone_on_with(make_album, fake_restorer) -> None:
     make_album("a.png", "b.png")
     fix()

@@ -1,5 +1,6 @@
 """What a format can't hold of a photo is told."""
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_what_another_format_does_not_keep_is_told(name: str, lost: str) -> None
     photo = Photo(PIXELS, deep=deep, icc=b"profile", exif=b"II*", extension=".png")
     sentence = tell_lost(Path(name), photo)
     assert lost in sentence and bool(sentence) == bool(lost)
+
+
+def test_a_caption_that_is_lost_is_told() -> None:
+    iptc = b"\x1c\x02\x78\0\4bird"
+    block = b"8BIM" + struct.pack(">HHL", 0x0404, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    photo = Photo(PIXELS, format="JPEG", extension=".jpg", resources=block)
+    assert tell_lost(Path("a.tif"), photo) == tell_lost(Path("a.jpg"), photo) == ""
+    assert tell_lost(Path("a.webp"), photo).startswith("a.webp keeps no IPTC (caption,")
 
 
 @pytest.mark.parametrize(("packet", "most"), [("xmp", LONGEST_XMP), ("exif", LONGEST_EXIF)])
