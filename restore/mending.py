@@ -45,12 +45,14 @@ class Mender:
         memory: bytes that are free.
         upscale: one of `SCALES`: how many times wider and higher photos are made.
         keep_fading: whether a photo that looks faded stays so.
+        strength: share of what mending changes that a photo gets, 0 to 1.
     """
 
     generator: RestorerGenerator
     memory: int
     upscale: int = 1
     keep_fading: bool = False
+    strength: float = 1.0
 
     def steps(self, photo: AnyPixels, seed: int) -> Steps:
         """Mend a photo (H, W, 3) uint8 or uint16, see `restore.windows.follow`.
@@ -69,6 +71,7 @@ class Mender:
         faded = None
         if not self.keep_fading and find_change(photo, mended) < SURE:
             faded = find_fading(mended)
+        mended = _mix(photo, mended, self.strength)
         if self.upscale > 1:
             ready = mix_by_damage(photo, mended)
             mended = keep_tone(ready, (yield from self._mend(ready, seed, ENLARGED)))
@@ -207,7 +210,13 @@ def mix_by_damage(photo: AnyPixels, mended: AnyPixels) -> AnyPixels:
     """
     change = find_change(photo, mended)
     looks = BY_BLOCKS if find_blocks(photo, mended) >= BLOCKY else OTHERWISE  # clean, damaged
-    share = float(np.interp(change, looks, (0, 1)))
+    return _mix(photo, mended, float(np.interp(change, looks, (0, 1))))
+
+
+def _mix(photo: AnyPixels, mended: AnyPixels, share: float) -> AnyPixels:
+    """Return the photo with a share of what mending changes in it; of 1 the mended one itself."""
+    if share == 1:
+        return mended
     return np.asarray(cv2.addWeighted(mended, share, photo, 1 - share, 0), photo.dtype)
 
 

@@ -49,6 +49,7 @@ class Restorer:
     ways: int = 1  # of `MIRRORED` that a window is restored in
     upscale: int = 1  # how many times wider and higher a photo that is mended becomes
     keep_fading: bool = False  # whether a photo that is mended stays as faded as it looks
+    strength: float = 1.0  # share of what mending changes that a photo gets
 
     @property
     def mends(self) -> bool:
@@ -64,6 +65,7 @@ class Restorer:
         tta: bool = False,
         upscale: int = 1,
         keep_fading: bool = False,
+        strength: float = 1.0,
     ) -> "Restorer":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
@@ -82,11 +84,14 @@ class Restorer:
             upscale: how many times wider and higher photos become that are mended: 1, 2 or 4.
             keep_fading: leave photos that look faded as they are; else those that are mended as a
                 whole get back their colour and depth.
+            strength: 0 to 1: by how much photos are mended; 0.5 is halfway to the mended photo,
+                which leaves half of the grain. What is enlarged is mended as it is, and then once
+                more in full.
 
         Raises:
             UsageError: an unknown name or device, a checkpoint that restores no photos, another
-                scale, or `tta`, `upscale` or `keep_fading` for one that fills holes: the mean of
-                several fills is a blur, and it mends nothing else.
+                scale or strength, or `tta`, `upscale`, `keep_fading` or `strength` for one that
+                fills holes: the mean of several fills is a blur, and it mends nothing else.
             RestoreError: the file is missing or is no whole checkpoint of this program.
         """
         path = checkpoint_path(name)
@@ -96,14 +101,25 @@ class Restorer:
         if tta and settings.task != "mend":
             raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         check_scale(upscale)
-        if (upscale > 1 or keep_fading) and settings.task != "mend":
-            option = "upscale" if upscale > 1 else "keep_fading"
+        if not isinstance(strength, Real) or not 0 <= strength <= 1:
+            raise UsageError(f"'strength' goes from 0 to 1, not {strength!r}.")
+        if (upscale > 1 or keep_fading or strength < 1) and settings.task != "mend":
+            option = "upscale" if upscale > 1 else "keep_fading" if keep_fading else "strength"
             raise UsageError(f"{settings.name} fills holes, and {option} is for what mends photos.")
         if natural:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural and not is_natural(path)
         ways = len(MIRRORED) if tta else 2 if faithful else 1
-        return cls(settings.name, settings, generator.to(place), place, ways, upscale, keep_fading)
+        return cls(
+            settings.name,
+            settings,
+            generator.to(place),
+            place,
+            ways,
+            upscale,
+            keep_fading,
+            float(strength),
+        )
 
     def fix(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -245,7 +261,8 @@ class Restorer:
 
     def _mend(self, photo: AnyPixels, seed: int, keep_fading: bool) -> Steps:
         memory = free_memory(self.device)
-        return Mender(self.generator, memory, self.upscale, keep_fading).steps(photo, seed)
+        mender = Mender(self.generator, memory, self.upscale, keep_fading, self.strength)
+        return mender.steps(photo, seed)
 
     def _mend_inside(self, photo: AnyPixels, mask: Mask, seed: int) -> Steps:
         """Mend a photo where the mask (H, W) {0, 1} is 1."""

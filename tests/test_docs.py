@@ -17,7 +17,7 @@ from PIL import Image
 from restore.assets import chain_names, preset_names, recipe_names
 from restore.commands import cli, main
 from restore.detector import THRESHOLD
-from restore.folders.photo import MAX_BYTES
+from restore.folders.options import MAX_BYTES
 from restore.generating import DEFAULT_COUNT
 from restore.image import MAX_PIXELS
 from restore.losses import LOSSES

@@ -231,6 +231,17 @@ def test_clipping_moves_the_mean_by_as_much_as_it_is_taken_for(level: int, sigma
     assert _clipping_shift(tone, sigma) == pytest.approx(measured, abs=0.02 * sigma)
 
 
+def test_a_photo_is_mended_by_as_much_as_is_wanted(mender: Restorer) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    whole, half, none = (
+        replace(mender, strength=strength).fix(photo).astype(int) for strength in (1, 0.5, 0)
+    )
+    assert np.array_equal(none, photo) and not np.array_equal(whole, photo)
+    assert np.abs(half - (whole + photo) / 2).max() <= 0.5
+    deep = replace(mender, strength=0.0).fix(photo.astype(np.uint16) * 257)
+    assert np.array_equal(deep, photo.astype(np.uint16) * 257)
+
+
 def test_a_faded_photo_gets_its_colours_back_unless_they_shall_stay(
     save_mender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,6 +201,8 @@ def test_what_can_not_be_made_larger_is_refused(
         Restorer.load(tmp_path / "small.safetensors", "cpu", upscale=2)
     with pytest.raises(UsageError, match="keep_fading is for what mends"):
         Restorer.load(tmp_path / "small.safetensors", "cpu", keep_fading=True)
+    with pytest.raises(UsageError, match="strength is for what mends"):
+        Restorer.load(tmp_path / "small.safetensors", "cpu", strength=0.5)
 
 
 def test_natural_weights_are_mixed_in(save_mender, mender: Restorer, tmp_path: Path) -> None:

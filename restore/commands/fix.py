@@ -13,6 +13,7 @@ from restore.commands.messages import Sign, report, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     FiniteRange,
+    Numbers,
     device_option,
     max_megabytes_option,
     max_megapixels_option,
@@ -22,7 +23,7 @@ from restore.commands.options import (
     seed_option,
     threshold_option,
 )
-from restore.errors import RestoreError, UsageError
+from restore.errors import RestoreError, UsageError, sentence_of
 
 if TYPE_CHECKING:
     from restore.folders import Record
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   restore fix photo.jpg --mask mask.png
+  restore fix photo.jpg --box 120,80,200,60
   restore fix photo.jpg --mask mask.png --count 4 --out tries/
   restore fix cut-out.png --mask-is alpha
   restore fix old.jpg
@@ -67,6 +69,18 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     "transparent is the hole, in the mask or, without one, in the photo.",
 )
 @click.option(
+    "--box",
+    "boxes",
+    type=Numbers("X,Y,W,H", ","),
+    multiple=True,
+    help="Instead of a mask: a box to fill, left, top, width, height in pixels; repeatable.",
+)
+@click.option(
+    "--mend",
+    is_flag=True,
+    help="Once the hole is filled, mend the whole photo, as without a mask.",
+)
+@click.option(
     "--grow",
     type=click.IntRange(0, 1000),
     metavar="PIXELS",
@@ -94,6 +108,14 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     show_default=True,
     metavar="0..1",
     help="Without a mask: 0 is faithful to the photo, 1 makes up detail that looks real.",
+)
+@click.option(
+    "--strength",
+    type=FiniteRange(0, 1),
+    default=1,
+    show_default=True,
+    metavar="0..1",
+    help="Without a mask: how much the photo is mended; 0.5 leaves half of its grain and noise.",
 )
 @click.option(
     "--tta",
@@ -182,11 +204,14 @@ def fix(
     mask: Path | None,
     mask_pattern: str | None,
     mask_is: Literal["hole", "known", "alpha"],
+    boxes: tuple[tuple[int, int, int, int], ...],
+    mend: bool,
     grow: int | None,
     find: str | None,
     threshold: float | None,
     upscale: str,
     natural: float,
+    strength: float,
     tta: bool,
     keep_fading: bool,
     out: str | None,
@@ -221,9 +246,12 @@ def fix(
     options = FixOptions(
         mask=mask,
         mask_is=mask_is,
+        boxes=boxes,
+        mend=mend,
         grow=grow,
         upscale=int(upscale),
         natural=natural,
+        strength=strength,
         seed=seed,
         count=count,
         overwrite=overwrite,
@@ -279,8 +307,11 @@ def _print_results(
     for result in _under(sign, results):
         if isinstance(result, Failure):
             codes.append(report(result.error, result.photo))
+            if as_json:
+                told = {"photo": result.photo, "status": "failed"}
+                click.echo(json.dumps(told | {"sentence": sentence_of(result.error)}, default=str))
         elif as_json:
-            click.echo(json.dumps(asdict(result), default=str))
+            click.echo(json.dumps(asdict(result) | {"status": "done"}, default=str))
         else:
             found = f"{_tell_found(result.hole or 0.0)}, " if finds else ""
             line = f"{result.photo} -> {result.out} ({found}{result.seconds:.1f} s)"

@@ -18,7 +18,7 @@ from restore.quiet import stderr_spoken
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from restore.folders import Plan
+    from restore.folders import Entry, Plan
 
 
 def fix_plan(
@@ -51,7 +51,7 @@ def fix_plan(
                 bar.advance(bar.task_ids[0])
                 bar.update(bar.task_ids[0], facts=_facts(bar, counts))
                 if as_json:
-                    click.echo(json.dumps(asdict(entry)))
+                    click.echo(json.dumps(_with_folders(plan, entry)))
                 if entry.status == "failed":
                     warn(entry.sentence or "")
     except KeyboardInterrupt:
@@ -87,6 +87,12 @@ def _facts(bar: "Progress", counts: Counter[str]) -> str:
         return facts
     left = timedelta(seconds=round((task.total - task.completed) / speed))
     return f"{facts}, {left} left"
+
+
+def _with_folders(plan: "Plan", entry: "Entry") -> dict[str, object]:
+    """Return an entry of the report with paths that can be opened."""
+    told = asdict(entry) | {"photo": str(plan.tree.folder / entry.photo)}
+    return told if entry.out is None else told | {"out": str(plan.tree.out / entry.out)}
 
 
 def _say_above(bar: "Progress", sentence: str) -> None:

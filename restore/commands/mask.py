@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from restore.commands.messages import report, say, tell_share, to_printable
 from restore.commands.options import (
     FILE,
+    Numbers,
     device_option,
     max_megapixels_option,
     overwrite_option,
@@ -37,23 +38,6 @@ NEEDS_PHOTO = (
     "--color marks what has this colour in",
     "--preview lays the mask over",
 )
-
-
-class Numbers(click.ParamType):
-    """Whole numbers with a sign between them, as in 768x512."""
-
-    def __init__(self, form: str, between: str, smallest: int | None = None) -> None:
-        """Take the form that is shown to the user, the sign, and the smallest number."""
-        self.name = self.form = form
-        self.between = between
-        self.number: click.ParamType = click.IntRange(smallest)
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """Return the numbers as a tuple."""
-        parts = str(value).lower().split(self.between)
-        if len(parts) != len(self.form.split(self.between)):
-            self.fail(f"'{value}' is not of the form {self.form}, in pixels.", param, ctx)
-        return tuple(self.number.convert(part, param, ctx) for part in parts)
 
 
 @click.command(epilog=EXAMPLES)

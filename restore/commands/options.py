@@ -38,6 +38,23 @@ class Device(click.ParamType):
         return str(value)
 
 
+class Numbers(click.ParamType):
+    """Whole numbers with a sign between them, as in 768x512."""
+
+    def __init__(self, form: str, between: str, smallest: int | None = None) -> None:
+        """Take the form that is shown to the user, the sign, and the smallest number."""
+        self.name = self.form = form
+        self.between = between
+        self.number: click.ParamType = click.IntRange(smallest)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """Return the numbers as a tuple."""
+        parts = str(value).lower().split(self.between)
+        if len(parts) != len(self.form.split(self.between)):
+            self.fail(f"'{value}' is not of the form {self.form}, in pixels.", param, ctx)
+        return tuple(self.number.convert(part, param, ctx) for part in parts)
+
+
 device_option = click.option(
     "--device",
     type=Device(),

@@ -5,7 +5,8 @@ be mended does not stop the ones after it.
 """
 
 from restore.folders.folder import fix_folder
-from restore.folders.photo import FixOptions, Job, Opened, Record, fix_job, open_photo, write_result
+from restore.folders.options import FixOptions
+from restore.folders.photo import Job, Opened, Record, fix_job, open_photo, write_result
 from restore.folders.plan import check_mask, plan_jobs
 from restore.folders.report import Entry
 from restore.folders.run import fix_photos

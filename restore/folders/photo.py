@@ -6,18 +6,18 @@ The three steps are apart, so that a folder of photos can be read and written in
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo
-from restore.folders.repairer import GROW, Repairer
+from restore.folders.options import FixOptions
+from restore.folders.repairer import Repairer
 from restore.folders.tones import is_unfaded
 from restore.image import (
-    MAX_PIXELS,
     Mask,
     Photo,
     check_held,
@@ -28,92 +28,13 @@ from restore.image import (
     write_bytes,
     write_image,
 )
-from restore.masks import grow_mask, hole_share, mask_from_alpha, read_mask
+from restore.masks import grow_mask, hole_share, mask_from_alpha, mask_from_boxes, read_mask
 
 if TYPE_CHECKING:
     from restore.restorer import Restorer
 
-MAX_BYTES = 2**30  # of a photo's file or a mask's
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
 MUCH_DAMAGE = 0.2  # share of the photo: more is seldom found in old ones, so it should be looked at
-
-MENDING = ("upscale", "natural", "tta", "keep_fading")  # settings of what mends whole photos
-MENDING_FLAGS = "--upscale, --natural, --tta and --keep-fading"
-
-MaskIs = Literal["hole", "known", "alpha"]
-
-
-@dataclass(frozen=True)
-class FixOptions:
-    """How photos are fixed.
-
-    Attributes:
-        mask: picture of the hole, in the photo as displayed. For a folder of photos it may be a
-            folder of masks. None to mend the photo as a whole, or where it marks its own hole.
-        mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
-            of the mask are the hole; without a mask those of the photo, which come back opaque.
-        grow: by how many pixels the hole is widened; None is `GROW` for what a detector finds, else
-            0.
-        upscale: how many times wider and higher a photo is made while it is mended: 1, 2 or 4.
-        natural: 0 mends faithfully to the photo, 1 towards photos that look real, see
-            `restore.restorer.Restorer.load`.
-        seed: of the first result of a photo; the next ones take seed + 1, seed + 2, ...
-        count: results for each photo; more than one are called NAME-1.EXT, NAME-2.EXT, ...
-        overwrite: whether results that exist are replaced.
-        max_pixels: width times height of a photo, mask or result at most, so that memory suffices.
-        max_bytes: size of their files at most.
-        find: a detector by name, file or run, which marks the damage; what it finds is filled, and
-            then the whole is mended where "mend" is installed.
-        threshold: how sure the detector has to be of a pixel, 0 to 1; None is its own.
-        adapt: seconds for which the restorer practises on a photo before it fills its hole.
-        tta: whether photos are mended mirrored in all ways and the mean is taken, see
-            `restore.restorer.Restorer.load`.
-        keep_fading: whether photos that are mended and look faded stay so.
-        quality: of results that are lossy, see `restore.image.write_image`.
-        extension: that results get instead of the photo's, as ".png"; None keeps that.
-    """
-
-    mask: Path | None = None
-    mask_is: MaskIs = "hole"
-    grow: int | None = None
-    upscale: int = 1
-    natural: float = 0.0
-    seed: int = 0
-    count: int = 1
-    overwrite: bool = False
-    max_pixels: int = MAX_PIXELS
-    max_bytes: int = MAX_BYTES
-    find: str | None = None
-    threshold: float | None = None
-    adapt: float = 0.0
-    tta: bool = False
-    keep_fading: bool = False
-    quality: int | None = None
-    extension: str | None = None
-
-    @property
-    def mending(self) -> dict[str, Any]:
-        """What is set for photos that are mended as a whole, as `Restorer.load` takes it."""
-        return {name: getattr(self, name) for name in MENDING}
-
-    @property
-    def tunes_mending(self) -> bool:
-        """Whether any of it is not what it is by default."""
-        return self.mending != FixOptions().mending
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What a result depends on beside photo, mask, seed and restorer."""
-        apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes", "extension"}
-        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        return found | {"grow": self.margin}
-
-    @property
-    def margin(self) -> int:
-        """By how many pixels the hole is widened."""
-        if self.grow is not None:
-            return self.grow
-        return 0 if self.find is None else GROW
 
 
 @dataclass(frozen=True)
@@ -215,17 +136,21 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     if options.extension is not None:
         photo = replace(photo, extension="")  # also of a PNG that goes by the name of photo.jpg
     sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
-    is_whole = options.mask_is != "alpha" and (job.mask or options.mask) is None
-    if is_whole:
+    if options.is_whole and job.mask is None:
         sentences += (*_check_picture(job.photo, photo), *_check_results(job, photo, options))
         return Opened(job, photo, None, sentences)
     hole = _read_hole(job, photo, options)
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
+    copied = copied and not options.mend
     if copied:
         sentences = ()  # it stays whatever it is
     share = hole_share(hole)
     sentences += _check_share(job.photo, share, options)
-    if photo.alpha is not None and (job.mask or options.mask) is None:
+    if (
+        options.mask_is == "alpha"
+        and photo.alpha is not None
+        and (job.mask or options.mask) is None
+    ):
         photo = _show_all(photo, hole)
     if not copied:
         sentences += _check_results(job, photo, options)
@@ -249,11 +174,16 @@ def _show_all(photo: Photo, hole: Mask) -> Photo:
 def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[Fixer, Opened]:
     """Have the damage of a photo found, where that is asked for, once for all its results.
 
+    Where the photo was read with its hole, and is to be mended, too, that is its damage.
+
     Raises:
         UsageError: nearly everything is damage.
     """
     if not isinstance(fixer, Repairer):
         return fixer, opened
+    if opened.hole is not None:
+        fixer = replace(fixer, damage=opened.hole, alpha=opened.photo.alpha)
+        return fixer, replace(opened, hole=None, damage=opened.hole)
     fixer, path = fixer.look_at(opened.photo), opened.job.photo
     sentences = opened.warnings
     if fixer.share > MUCH_DAMAGE:
@@ -331,6 +261,11 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
             mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
         except UsageError as error:
             raise UsageError(f"{job.photo}: {error}") from None
+    elif options.boxes:
+        try:
+            mask = mask_from_boxes((photo.pixels.shape[0], photo.pixels.shape[1]), options.boxes)
+        except UsageError as error:
+            raise UsageError(f"{job.photo}: {error}") from None
     elif photo.alpha is None:
         raise UsageError(
             f"{job.photo} has no transparency that marks a hole; mark it with --mask MASK."
@@ -364,8 +299,10 @@ def _check_bytes(path: Path, most: int) -> None:
 def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ...]:
     """Refuse a mask that leaves nothing to go by, and return a warning of one that looks wrong."""
     widened = f", widened by {options.grow} pixels," if options.grow else ""
-    marked = f"The mask{widened} marks {share:.1%} of {path} as hole"
+    marks = f"The boxes{widened} mark" if options.boxes else f"The mask{widened} marks"
+    marked = f"{marks} {share:.1%} of {path} as hole"
     other = {"hole": "known", "known": "hole"}.get(options.mask_is)
+    other = None if options.boxes else other
     clear = "where its transparent part is the hole, use --mask-is alpha"
     turned = f"; if its white and black are the wrong way round, use --mask-is {other}; {clear}"
     hint = turned if other else ""

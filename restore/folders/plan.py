@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
-from restore.folders.photo import MENDING_FLAGS, FixOptions, Job
+from restore.folders.options import MENDING_FLAGS, FixOptions
+from restore.folders.photo import Job
 from restore.image import drop_extension, format_named, with_extension
 from restore.outputs import is_folder_name
 from restore.seeded import SEEDS
@@ -146,15 +147,18 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
         )
     if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
         raise UsageError(
-            "With --find damage is found, not given; leave out --mask, --mask-pattern and "
-            "--mask-is."
+            "With --find damage is found, not given; leave out --mask, --mask-pattern, --mask-is "
+            "and --box."
         )
+    if options.boxes and (mask is not None or pattern is not None or options.mask_is != "hole"):
+        raise UsageError("--box says what to fill; leave out --mask, --mask-pattern and --mask-is.")
     if options.threshold is not None and options.find is None:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if is_whole(options, pattern):
         if options.mask_is == "known" or (options.grow and options.find is None):
             raise UsageError(
-                "--mask-is known and --grow change a mask, and there is none; add --mask MASK."
+                "--mask-is known and --grow change a mask, and there is none; add --mask MASK or "
+                "--box X,Y,W,H."
             )
         if options.adapt:
             raise UsageError(
@@ -162,12 +166,20 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             )
     elif mask is not None and not mask.exists():
         raise RestoreError(f"There is no mask {mask}.")
-    if not is_whole(options, pattern) and options.tunes_mending:
+    if options.mend and is_whole(options, pattern) and options.find is None:
         raise UsageError(
-            f"{MENDING_FLAGS} are for photos that are mended as a whole; leave out the mask."
+            "--mend mends a photo once its hole is filled, and nothing marks one; without a hole "
+            "it is mended anyway, so leave out --mend."
+        )
+    if options.mend and options.adapt:
+        raise UsageError("--adapt practises on fills alone; leave out --mend.")
+    if not options.mend and options.tunes_mending and not is_whole(options, pattern):
+        raise UsageError(
+            f"{MENDING_FLAGS} are for photos that are mended as a whole; leave out the mask, or "
+            "add --mend to fill what it marks and then mend the whole."
         )
 
 
 def is_whole(options: FixOptions, pattern: str | None = None) -> bool:
     """Tell whether photos are mended as a whole: nothing marks a hole."""
-    return options.mask is None and pattern is None and options.mask_is != "alpha"
+    return options.is_whole and pattern is None

@@ -1,4 +1,4 @@
-"""Old photos without a mask: their damage is found and filled, and then the whole is mended."""
+"""Old photos: their damage is found or given, and filled, and then the whole is mended."""
 
 from dataclasses import dataclass, replace
 
@@ -14,19 +14,20 @@ GROW = 2  # pixels by which what is found is widened, since damage has soft rims
 
 @dataclass(frozen=True, eq=False)
 class Repairer:
-    """Goes by the name of its filler, and fixes photos without being told where.
+    """Goes by the name of its filler, and fixes photos whose damage is found or given.
 
     Attributes:
-        finder: marks the damage.
+        finder: marks the damage; None where that is given.
         filler: fills what is marked.
         mender: mends the filled photo as a whole; None leaves the rest as it is.
         grow: pixels by which a mark is widened.
         threshold: how sure the finder has to be of a pixel, 0 to 1; None is its own.
-        damage: (H, W) {0, 1} of the photo that it has looked at, see `look_at`; 1 is the hole.
+        damage: (H, W) {0, 1} of the photo that it has looked at, see `look_at`, or that is given;
+            1 is the hole.
         alpha: (H, W) uint8 of that photo, 0 is transparent; None where all of it is to be seen.
     """
 
-    finder: Finder
+    finder: Finder | None
     filler: Fixer
     mender: Fixer | None = None
     grow: int = GROW
@@ -46,6 +47,7 @@ class Repairer:
         Raises:
             UsageError: nearly everything is damage.
         """
+        assert self.finder is not None, "or the damage is given"
         hole = find_damage(self.finder, photo, threshold=self.threshold, grow=self.grow)
         if (share := hole_share(hole)) > LARGEST_HOLE:
             less = "widen it by less, " if self.grow else ""
@@ -75,7 +77,7 @@ class Repairer:
         Raises:
             UsageError: nearly everything is damage.
         """
-        assert mask is None, "a mask beside --find is refused before"
+        assert mask is None, "what a mask marks is `damage`"
         photo = self._fill_damage(photo, seed)
         return photo if self.mender is None else self.mender.fix(photo, None, seed=seed)
 

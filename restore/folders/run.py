@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
-from restore.folders.photo import MENDING_FLAGS, FixOptions, Record, fix_job
+from restore.folders.options import MENDING_FLAGS, FixOptions
+from restore.folders.photo import Record, fix_job
 from restore.folders.plan import check_mask, identity_of, is_whole, plan_jobs
 from restore.outputs import Failure
 
@@ -80,8 +81,8 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
         UsageError: it is not installed; there is no mask and it fills holes; what --find finds
             is to be filled and it fills no holes.
     """
-    if options.find is not None:
-        return _pick_filler(model)
+    if options.repairs:
+        return _pick_filler(model, options)
     if not is_whole(options, pattern):
         return model or "inpaint"
     if model is None:
@@ -99,15 +100,17 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     return model
 
 
-def _pick_filler(model: str | None) -> str:
-    """Return the checkpoint that fills what --find finds."""
+def _pick_filler(model: str | None, options: FixOptions) -> str:
+    """Return the checkpoint that fills what is found or marked, before the whole is mended."""
+    if options.find is None and not _can_mend():
+        raise UsageError("--mend needs the restorer 'mend', which is not installed; leave it out.")
     if model is None:
         return "inpaint"
     name, task = _read_task(model)
     if task != "inpaint":
         raise UsageError(
-            f"--find fills what it finds, and {name} fills no holes; leave out --model, or name a "
-            "restorer of holes, such as inpaint."
+            f"What is found or marked is filled, and {name} fills no holes; leave out --model, or "
+            "name a restorer of holes, such as inpaint."
         )
     return model
 
@@ -121,11 +124,12 @@ def _read_task(model: str) -> tuple[str, str]:
     return header.name, header.task
 
 
-def name_checkpoints(model: str, options: FixOptions) -> tuple[str, ...]:
+def name_checkpoints(model: str, options: FixOptions) -> list[str]:
     """Return the checkpoints that take part, each a name or file or a run's folder."""
-    if options.find is None:
-        return (model,)
-    return (options.find, model, "mend") if _can_mend() else (options.find, model)
+    if not options.repairs:
+        return [model]
+    finder = [] if options.find is None else [options.find]
+    return [*finder, model, *(["mend"] if _can_mend() else [])]
 
 
 def _can_mend() -> bool:
@@ -133,7 +137,7 @@ def _can_mend() -> bool:
 
 
 def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repairer":
-    """Load what fixes photos: the restorer `model`, or all that --find needs.
+    """Load what fixes photos: the restorer `model`, or all that --find and --mend need.
 
     Raises:
         UsageError: an unknown name or device, or a setting of mending where nothing mends.
@@ -141,7 +145,7 @@ def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repa
     """
     for name in name_checkpoints(model, options):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
-    if options.find is not None:
+    if options.repairs:
         return _load_repairer(model, options, device)
     from restore.restorer import Restorer
 
@@ -150,7 +154,6 @@ def load_fixer(model: str, options: FixOptions, device: str) -> "Restorer | Repa
 
 def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     """Load the detector of the options, what fills, and "mend" where it is installed."""
-    assert options.find is not None
     mends = _can_mend()
     if not mends and options.tunes_mending:
         raise UsageError(
@@ -161,7 +164,7 @@ def _load_repairer(model: str, options: FixOptions, device: str) -> "Repairer":
     from restore.folders.repairer import Repairer
     from restore.restorer import Restorer
 
-    detector = Detector.load(options.find, device=device)
+    detector = None if options.find is None else Detector.load(options.find, device=device)
     filler = Restorer.load(model, device=device)
     mender = Restorer.load("mend", device=device, **options.mending) if mends else None
     return Repairer(detector, filler, mender, options.margin, options.threshold)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from restore.errors import UsageError
+from restore.folders.options import FixOptions
 from restore.folders.patterns import STEM, guess_pattern, read_pattern
-from restore.folders.photo import FixOptions, Job
+from restore.folders.photo import Job
 from restore.folders.plan import (
     check_mask,
     identity_of,

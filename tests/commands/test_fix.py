@@ -36,6 +36,7 @@ def test_json_is_one_object_a_line(run, write_picture, mask_file, fake_restorer,
         "out": str(tmp_path / "p q-fixed-1.png"),
         "seed": 8,
         "model": "fake",
+        "status": "done",
     }
     assert (second["seed"], second["out"]) == (9, str(tmp_path / "p q-fixed-2.png"))
 
@@ -47,6 +48,39 @@ def test_json_has_no_mask_where_the_photo_marks_its_own_hole(
     pixels[:5, :, 3] = 0
     ran = run("fix", write_picture("p.png", pixels), "--mask-is", "alpha", "--json")
     assert json.loads(ran.out)["mask"] is None
+
+
+def test_json_tells_of_failures(run, write_picture, mask_file, fake_restorer, tmp_path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    ran = run("fix", tmp_path / "bad.png", write_picture("p.png"), "--mask", mask_file, "--json")
+    failed, done = (json.loads(line) for line in ran.out.splitlines())
+    assert failed["photo"] == str(tmp_path / "bad.png") and failed["status"] == "failed"
+    assert failed["sentence"] in ran.err and done["status"] == "done"
+
+
+def test_boxes_are_filled(run, write_picture, fake_restorer, tmp_path) -> None:
+    photo = write_picture("p.png")
+    ran = run("fix", photo, "--box", "20,10,20,10", "--box", "0,0,1,1", "--seed", 7, "--json")
+    told = json.loads(ran.out)
+    assert told["mask"] is None and told["hole"] == pytest.approx(201 / 2400)
+    fixed, was = np.array(Image.open(told["out"])), np.array(Image.open(photo))
+    hole = np.zeros((40, 60), bool)
+    hole[10:20, 20:40] = hole[0, 0] = True
+    assert (fixed[hole] == 7).all() and (fixed[~hole] == was[~hole]).all()
+    ran = run("fix", photo, "--box", "90,90,5,5", "--out", tmp_path / "none.png")
+    assert ran.code == 2 and str(photo) in ran.sentence and "no pixels" in ran.sentence
+
+
+def test_boxes_of_a_folder_are_filled_and_resumed(
+    run, write_picture, fake_restorer, tmp_path
+) -> None:
+    (tmp_path / "album").mkdir()
+    photo = write_picture("album/p.png")
+    words = ["fix", tmp_path / "album", "--out", tmp_path / "out", "--json", "--box"]
+    told = json.loads(run(*words, "20,10,20,10").out)
+    assert (told["photo"], told["out"]) == (str(photo), str(tmp_path / "out/p.png"))
+    assert json.loads(run(*words, "20,10,20,10", "--resume").out)["status"] == "kept"
+    assert json.loads(run(*words, "20,10,20,9", "--resume").out)["status"] == "done"
 
 
 def test_options_reach_the_restorer(run, write_picture, mask_file, fake_restorer, tmp_path) -> None:

@@ -77,10 +77,16 @@ def test_failures_are_sentences_and_the_code_is_1(run, album) -> None:
     assert ran.err.startswith("restore: photos/a.png is not a picture")
 
 
-def test_json_is_the_report_and_the_summary_goes_to_stderr(run, album) -> None:
+def test_json_is_the_report_with_whole_paths_and_the_summary_goes_to_stderr(run, album) -> None:
     ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--json")
-    assert ran.out == (album / "out/report.jsonl").read_text()
-    assert [json.loads(line)["out"] for line in ran.out.splitlines()] == ["a.png", "sub/b.png"]
+    told = [json.loads(line) for line in ran.out.splitlines()]
+    report = [json.loads(line) for line in (album / "out/report.jsonl").read_text().splitlines()]
+    assert [line["out"] for line in report] == ["a.png", "sub/b.png"]
+    assert [line["out"] for line in told] == ["out/a.png", "out/sub/b.png"]
+    assert [line["photo"] for line in told] == ["photos/a.png", "photos/sub/b.png"]
+    assert [line | {"photo": 0, "out": 0} for line in told] == [
+        line | {"photo": 0, "out": 0} for line in report
+    ]
     assert ran.err.startswith("2 fixed")
 
 

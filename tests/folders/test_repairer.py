@@ -4,7 +4,7 @@ from PIL import Image
 
 from restore.errors import UsageError
 from restore.fixing import fix_photo
-from restore.folders.photo import FixOptions, Job, fix_job
+from restore.folders import FixOptions, Job, fix_job
 from restore.folders.repairer import GROW, Repairer
 from restore.image import Photo
 
@@ -91,6 +91,21 @@ def test_damage_is_looked_for_once_for_all_seeds_and_told(write_picture, tmp_pat
     records = list(fix_job(Repairer(Finder(), Filler()), job, FixOptions(), said.append))
     assert [record.hole for record in records] == [0.25, 0.25] and len(looked) == 1
     assert any("25% of" in sentence and "--find" in sentence for sentence in said)
+
+
+def test_what_is_marked_is_filled_and_then_all_is_mended(write_picture, tmp_path) -> None:
+    photo = write_picture("p.png", np.full((20, 30, 3), 90, np.uint8))
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:10] = 255
+    options = FixOptions(write_picture("m.png", mask), mend=True)
+    repairer = Repairer(None, Filler(), Mender())
+    (record,) = fix_job(repairer, Job(photo, (tmp_path / "1.png",)), options)
+    fixed = np.array(Image.open(record.out))
+    assert (fixed[5:10] == 11).all() and (fixed[:5] == 91).all() and (fixed[10:] == 91).all()
+    assert record.hole == 0.25
+    nothing = FixOptions(write_picture("n.png", np.zeros((20, 30), np.uint8)), mend=True)
+    (record,) = fix_job(repairer, Job(photo, (tmp_path / "2.png",)), nothing, lambda sentence: None)
+    assert (np.array(Image.open(record.out)) == 91).all(), "mended all the same"
 
 
 def test_what_is_all_damage_is_refused() -> None:

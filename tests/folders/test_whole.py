@@ -208,6 +208,15 @@ def test_a_folder_is_mended_again_when_the_natural_weights_are_others(
         (FixOptions(Path("mask.png"), tta=True), "leave out the mask"),
         (FixOptions(Path("mask.png"), keep_fading=True), "leave out the mask"),
         (FixOptions(natural=0.5), "no natural weights"),
+        (FixOptions(strength=1.5), "from 0 to 1, not 1.5"),
+        (FixOptions(Path("mask.png"), strength=0.5), "add --mend to fill what it marks"),
+        (FixOptions(Path("mask.png"), boxes=((1, 1, 9, 9),)), "--box says what to fill"),
+        (FixOptions(mask_is="known", boxes=((1, 1, 9, 9),)), "--box says what to fill"),
+        (FixOptions(find="scratches", boxes=((1, 1, 9, 9),)), "and --box"),
+        (FixOptions(boxes=((1, 1, 9, 9),), upscale=2), "leave out the mask"),
+        (FixOptions(mend=True), "nothing marks one"),
+        (FixOptions(Path("mask.png"), mend=True, adapt=30), "leave out --mend"),
+        (FixOptions(Path("mask.png"), mend=True), "tiny-mend fills no holes"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -216,6 +225,27 @@ def test_what_does_not_go_together_is_refused(
     monkeypatch.chdir(mask_file.parent)
     with pytest.raises(UsageError, match=sentence):
         list(fix_photos([write_picture("p.png")], None, options, model=mender))
+
+
+def test_a_marked_photo_may_be_filled_mended_and_enlarged(
+    write_picture, mask_file, tiny_checkpoint, mender: str, monkeypatch
+) -> None:
+    shipped = {"mend": Path(mender)}
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: [*shipped])
+    monkeypatch.setattr(
+        "restore.restorer.checkpoint_path", lambda name: shipped.get(name, Path(name))
+    )
+    options = FixOptions(mask_file, mend=True, upscale=2)
+    photo, model = write_picture("p.png"), str(tiny_checkpoint)
+    (record,) = fix_photos([photo], None, options, model=model, device="cpu")
+    assert isinstance(record, Record), record.error
+    assert record.model == "tiny+tiny-mend" and record.hole and record.mask == mask_file
+    with Image.open(record.out) as larger:
+        assert larger.size == (120, 80)
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: [])
+    record.out.unlink()
+    with pytest.raises(UsageError, match="which is not installed; leave it out"):
+        list(fix_photos([photo], None, options, model=model, device="cpu"))
 
 
 def test_what_fills_holes_needs_a_mask(write_picture, tiny_checkpoint) -> None:
