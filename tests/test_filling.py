@@ -245,6 +245,24 @@ def test_a_deep_hole_is_sketched_whole_at_the_size_that_its_depth_asks_for() -> 
     assert _find_deep(Canvas(draw_shapes(900, 900), mask), group) == []
 
 
+def test_a_deep_hole_is_filled_from_its_sketch(generator: RestorerGenerator) -> None:
+    photo, mask = draw_shapes(900, 900), np.zeros((900, 900), np.uint8)
+    mask[300:600, 300:620] = 1
+    windows: list[Window] = []
+
+    def restore(window: Window) -> Tensor:
+        windows.append(window)
+        dark = torch.full_like(window.pixels, 64 / 255)
+        return torch.lerp(window.pixels, dark, window.unknown)
+
+    follow(fill_holes(photo, mask, generator), restore)
+    coarse, fine = windows
+    assert max(coarse.shape[2:]) <= COARSE_SIDE and torch.equal(coarse.bare, coarse.unknown)
+    assert not fine.bare.any() and fine.unknown.sum() == mask.sum()
+    inner = cv2.erode(fine.unknown[0, 0].numpy(), np.ones((25, 25))) > 0
+    assert (fine.pixels[0].numpy()[:, inner] * 255).round().max() == 64
+
+
 def test_scratches_that_lead_into_a_deep_hole_are_not_sketched() -> None:
     mask = np.zeros((1024, 1536), np.uint8)
     mask[500:508, 40:1500] = mask[372:652, 628:908] = 1

@@ -260,3 +260,7 @@ def test_a_faded_photo_gets_its_colours_back_unless_they_shall_stay(
     assert np.array_equal(mender.fix(faded, mask), np.where(mask[..., None], pale, faded)), (
         "a part is not to stand out"
     )
+    whole = np.ones((256, 256), np.uint8)
+    assert np.array_equal(mender.fix(faded, whole), pale) and not np.array_equal(
+        mender.fix(faded), pale
+    )

@@ -51,6 +51,24 @@ def test_sharp_and_plain_photos_are_sharp() -> None:
     assert find_blur(draw_shapes()[:9, :9], known[:9, :9]) == pytest.approx(0.7)
 
 
+def test_grain_is_found_and_added_by_brightness() -> None:
+    photo = np.full((*SIZE, 3), 70, np.float64)
+    photo[:, 192:] = 180
+    noise = np.random.default_rng(1).normal(0, 1, photo.shape)
+    noise *= np.where(np.arange(SIZE[1]) < 192, 4, 7)[None, :, None]
+    known = np.ones(SIZE, np.uint8)
+    grain = find_grain(np.clip(np.rint(photo + noise), 0, 255).astype(np.uint8), known)
+    assert grain is not None
+    dark, bright = (grain.strengths[len(grain.strengths) * level // 256] for level in (70, 180))
+    assert bright > 1.15 * dark
+    half = len(grain.strengths) // 2
+    steep = Grain(np.repeat([0.0, 8.0], half), grain.samples)
+    plain = np.full((*SIZE, 3), 40, np.uint8)
+    plain[:, 192:] = 220
+    drawn = add_grain(plain, known, steep, np.random.default_rng(2))
+    assert (drawn[:, :150] == 40).all() and drawn[:, 240:].std() > 5
+
+
 @pytest.mark.parametrize("sigma", [3, 8])
 def test_grain_is_found_as_strong_as_it_is(sigma: float) -> None:
     grain = find_grain(add_noise(draw_shapes(), sigma), 1 - hole())

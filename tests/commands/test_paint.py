@@ -1,5 +1,8 @@
 """`restore paint`: what it opens, prints and says at the end."""
 
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +14,19 @@ HOLE = np.zeros((40, 60), np.uint8)
 HOLE[10:20, 20:40] = 1
 
 
+class AtOnce:
+    """Stands in for a thread: what it is for is done when it is started."""
+
+    def __init__(self, target: Callable[..., object], args: list[str], **_: object) -> None:
+        self.start = partial(target, *args)
+
+
 @pytest.fixture
 def opened(fake_restorer, monkeypatch) -> list[str]:
     """The addresses that the browser was sent to."""
     addresses: list[str] = []
     monkeypatch.setattr("restore.web.opening.checkpoint_path", Path)
+    monkeypatch.setattr(import_module("restore.commands.paint"), "Thread", AtOnce)
     monkeypatch.setattr("webbrowser.open", addresses.append)
     return addresses
 
@@ -70,12 +81,15 @@ def test_what_is_saved_after_the_first_ctrl_c_is_not_lost(
     assert photo.with_name("photo-fixed.png").exists()
 
 
-def test_seed_model_and_result_are_taken(run, opened, monkeypatch, write_picture, tmp_path) -> None:
+def test_seed_model_and_result_are_taken(
+    run, opened, fake_restorer, monkeypatch, write_picture, tmp_path
+) -> None:
     photo = write_picture("photo.png")
     use_page(monkeypatch, save=True)
     out = tmp_path / "clean.bmp"
     ran = run("paint", photo, "--seed", 9, "--out", out, "--model", "mine", "--device", "cpu")
     assert ran.code == 0 and out.exists()
+    assert fake_restorer.loaded == [("mine", "cpu")] and fake_restorer.seeds == [9]
 
 
 @pytest.mark.parametrize(

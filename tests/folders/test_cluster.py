@@ -15,7 +15,7 @@ import torch
 
 from restore.errors import RestoreError
 from restore.folders import FixOptions, Shard, Tree, fix_folder, plan_folder
-from restore.folders.cluster import Actor
+from restore.folders.cluster import Actor, _pick_actors
 
 TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
 NAMES = [f"{n:02}.png" for n in range(40)]
@@ -31,6 +31,25 @@ def test_without_ray_one_sentence_says_how_to_get_it(
     ):
         list(fix_folder(plan_folder(TREE), ray="auto"))
     assert not TREE.out.exists()  # so that nothing is in the way of a run without it
+
+
+@pytest.mark.parametrize(
+    ("resources", "device", "expected"),
+    [
+        (
+            {"CPU": 8.0, "node:a": 1.0, "node:b": 1.0, "node:__internal_head__": 1.0},
+            "auto",
+            (2, {"num_cpus": 4}),
+        ),
+        ({"CPU": 8.0, "GPU": 2.0, "node:a": 1.0}, "auto", (2, {"num_gpus": 1})),
+        ({"CPU": 8.0, "GPU": 2.0, "node:a": 1.0}, "cpu", (1, {"num_cpus": 8})),
+        ({}, "cpu", (1, {"num_cpus": 1})),
+    ],
+)
+def test_actors_share_the_cores_of_their_machines(
+    resources: dict[str, float], device: str, expected: tuple[int, dict]
+) -> None:
+    assert _pick_actors(resources, 16, device) == expected
 
 
 def test_a_worker_replaces_nothing_that_the_run_has_not_made(

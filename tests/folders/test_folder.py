@@ -1,7 +1,7 @@
 """A folder from start to end: one bad file, another run, any number of threads."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +191,14 @@ def test_resume_makes_anew_what_would_come_out_differently(
     assert [entry.status for entry in fix(moved)] == ["kept", "kept"]
 
 
-@pytest.mark.parametrize("changed", [{"seed": 3}, {"grow": 2}, {"mask_is": "known"}])
+def test_every_option_counts_for_resume_but_those_that_change_no_result() -> None:
+    apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes", "extension"}
+    assert {*FixOptions().settings} == {field.name for field in fields(FixOptions)} - apart
+
+
+@pytest.mark.parametrize(
+    "changed", [{"seed": 3}, {"grow": 2}, {"mask_is": "known"}, {"quality": 60}]
+)
 def test_resume_makes_anew_what_was_made_with_other_options(
     changed: dict, make_album, fake_restorer
 ) -> None:

@@ -72,14 +72,14 @@ def test_ctrl_c_finishes_the_photo_in_hand(make_album) -> None:
 
 
 def test_a_killed_run_leaves_whole_files_and_the_next_goes_on(make_album) -> None:
-    names = [f"{n:03}.png" for n in range(40)]
+    names = [f"{n:03}.png" for n in range(100)]
     make_album(*names)
     process = run_slowly()
-    wait_for("003.png")
+    wait_for("000.png", "001.png", "002.png", "003.png", "report.jsonl")
     process.kill()
     process.communicate()
     left = [name for name in files() if not name.startswith(".restore-")]
-    assert 4 <= len(left) < 40
+    assert 4 <= len(left) < 100
     assert_whole(iter(left))
     process = run_slowly("--resume")
     out, err = process.communicate(timeout=60)

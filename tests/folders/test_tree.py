@@ -266,14 +266,13 @@ def test_names_that_differ_in_case_only_collide(make_album) -> None:
         plan()
 
 
-def test_numbered_results_may_not_meet_a_photo(make_album) -> None:
+def test_numbered_results_may_not_meet_those_of_another_photo(make_album) -> None:
     make_album("a.png", "a-1.png")
-    plan(count=2)
-    make_album("a-1-1.png", "a.png", "a-1.png")
-    plan(count=2)
-    make_album("A-1.png")
+    names = [[result.name for result in job.results] for job in plan(count=2).jobs]
+    assert names == [["a-1-1.png", "a-1-2.png"], ["a-1.png", "a-2.png"]]
+    make_album("a.jpg")
     with pytest.raises(UsageError, match="would both become"):
-        plan(count=2)
+        plan(count=2, extension=".webp")
 
 
 def test_results_that_exist_are_refused_at_once(make_album, write_picture) -> None:

@@ -1,6 +1,8 @@
 """Photos that arrive while a folder is watched."""
 
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +16,23 @@ from restore.folders import Entry, FixOptions, Tree, fix_folder, plan_folder
 from restore.folders.watch import watch_tree
 
 TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
+
+
+@pytest.fixture(autouse=True)
+def ends_soon() -> Iterator[None]:
+    """Let what would wait for ever fail."""
+
+    def stop(*_: object) -> None:
+        pytest.fail("no photo was handed out in a minute")
+
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    old = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, old)
 
 
 class Looks(Event):

@@ -1,7 +1,10 @@
+import struct
+
 import numpy as np
 import pytest
 
 from restore.image import Photo, cover_hidden, enlarge
+from restore.image.metadata import set_exif_size
 
 
 @pytest.fixture
@@ -39,3 +42,27 @@ def test_what_is_very_far_from_the_visible_is_covered() -> None:
     pixels, alpha = np.zeros((2, 66_000, 3), np.uint8), np.zeros((2, 66_000), np.uint8)
     pixels[:, :9], alpha[:, :9] = 200, 255
     assert (cover_hidden(pixels, alpha) == 200).all()
+
+
+def _exif(order: str, kind: int, width: int, height: int) -> bytes:
+    """Return EXIF of two tags, the width and height as numbers of a kind: 3 is short, 4 long."""
+    value = "HH" if kind == 3 else "L"
+    entries = [
+        struct.pack(f"{order}HHL{value}", tag, kind, 1, size, *[0][: kind == 3])
+        for tag, size in ((0x0100, width), (0x0101, height))
+    ]
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}LH", 8, 2)
+    return head + b"".join(entries) + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [3, 4])
+def test_the_new_size_is_written_in_either_byte_order(order: str, kind: int) -> None:
+    old = _exif(order, kind, 60, 40)
+    assert set_exif_size(old, 60, 40) == old
+    assert set_exif_size(old, 240, 160) == _exif(order, 4, 240, 160)
+
+
+def test_pixels_that_are_known_are_taken() -> None:
+    known = np.full((8, 10, 3), 7, np.uint8)
+    assert enlarge(Photo(np.zeros((4, 5, 3), np.uint8)), 2, known).pixels is known

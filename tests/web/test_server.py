@@ -175,7 +175,7 @@ def test_a_page_that_shows_another_photo_can_not_change_it(page: PaintServer) ->
 
 
 def test_a_slow_browser_gets_all_of_a_photo(page: PaintServer, monkeypatch) -> None:
-    monkeypatch.setattr(module._Handler, "timeout", 0.5)
+    monkeypatch.setattr(module._Handler, "timeout", 1.0)
     monkeypatch.setattr(module, "PIECE", 2**12)
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), np.uint8)
     page.retouching.photo = Photo(noise)
@@ -184,8 +184,8 @@ def test_a_slow_browser_gets_all_of_a_photo(page: PaintServer, monkeypatch) -> N
         host = f"127.0.0.1:{page.server_address[1]}"
         connection.sendall(f"GET /{page.token}/photo HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
         answer = b""
-        for _ in range(6):  # for longer than any single piece may take
-            time.sleep(0.2)
+        for _ in range(11):  # for longer than any single piece may take
+            time.sleep(0.1)
             answer += connection.recv(2**16)
         while part := connection.recv(2**20):
             answer += part
@@ -256,11 +256,46 @@ def test_too_much_and_an_unknown_length_are_refused(page: PaintServer, monkeypat
         assert ask(page, "save", b"", headers={"Content-Length": length})[0].status == 411
 
 
+def test_a_request_that_is_cut_short_changes_nothing(page: PaintServer, saved: Saved) -> None:
+    host = f"127.0.0.1:{page.server_address[1]}"
+    head = f"POST /{page.token}/save HTTP/1.0\r\nHost: {host}\r\nContent-Length: 9\r\n\r\nabc"
+    with socket.create_connection(page.server_address[:2], timeout=10) as connection:
+        connection.sendall(head.encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert b" 400 " in connection.recv(2**16).splitlines()[0]
+    assert saved.photos == []
+
+
+def test_two_deeds_are_done_one_after_the_other(
+    page: PaintServer, fake_restorer, monkeypatch
+) -> None:
+    inside: list[int] = []
+    most, plain = [], fake_restorer.fix
+
+    def fix(*arguments: object, **named: object) -> np.ndarray:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        return plain(*arguments, **named)
+
+    monkeypatch.setattr(fake_restorer, "fix", fix)
+    painted = encode_png(HOLE * 255)
+    threads = [Thread(target=ask, args=(page, "fill", painted)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most and max(most) == 1
+
+
 def test_answers_may_neither_be_kept_nor_run_what_is_not_ours(page: PaintServer) -> None:
     for name in LOOKS:
         answer, _ = ask(page, name)
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"  # the address is the secret
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy and "*" not in policy
