@@ -104,6 +104,8 @@ def paint(
             Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
         with suppress(KeyboardInterrupt):
             page.serve_forever()
+        with suppress(KeyboardInterrupt), page.work:
+            pass  # what is being filled is finished, and counts
         if page.unsaved:
             say(f"{photo} has changes that are not saved; Ctrl-C again ends it all the same.")
             with suppress(KeyboardInterrupt):

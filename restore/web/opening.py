@@ -23,7 +23,7 @@ from restore.masks import read_mask, write_mask
 from restore.web.retouching import Retouching
 from restore.web.server import PaintServer
 
-LONGEST_SIDE = 32_767  # pixels of a canvas in a browser
+LONGEST_SIDE, MOST_PIXELS = 32_767, 2**28  # of a canvas in a browser
 
 
 def open_page(
@@ -65,10 +65,11 @@ def open_page(
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
     opened = open_photo(job, replace(options, mask=None))  # which may be all or nothing
     size = opened.photo.pixels.shape[:2]
-    if max(size) > LONGEST_SIDE:
+    if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_PIXELS:
         raise UsageError(
             f"{photo} is {size[1]} x {size[0]} pixels, and browsers draw at most {LONGEST_SIDE} "
-            f"across or down; fill it with restore fix {photo} --mask MASK."
+            f"across or down and {MOST_PIXELS / 1e6:.0f} megapixels; fill it with restore fix "
+            f"{photo} --mask MASK."
         )
     painted = (
         None

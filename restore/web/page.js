@@ -1,36 +1,38 @@
 // The page of `restore paint`: what is painted goes to the server as a mask, pixels come back.
 // The photo stays with the server; what is shown here is never sent.
 
-import { Lost, ask } from "./server.js";
+import { nameOf } from "./keys.js";
+import { Outlines } from "./outlines.js";
+import { Lost, ask, pictureOf } from "./server.js";
 import { Steps } from "./steps.js";
 import { draw } from "./strokes.js";
+import { Viewport } from "./viewport.js";
 
 const BRUSHES = { least: 2, most: 200, step: 1.25 }; // diameters on the screen
 
 const find = (id) => document.getElementById(id);
 const view = find("view");
-const stage = find("stage");
 const photo = find("photo");
 const paint = find("paint");
 const before = find("before");
-const cursor = find("cursor");
 const width = find("width");
 const brush = paint.getContext("2d");
 const steps = new Steps();
+const viewport = new Viewport(view, find("stage"));
+const outlines = new Outlines(viewport, find("cursor"), find("frame"));
 
 let state = null; // what the server tells of the photo
 let tool = "brush";
-let scale = 1; // pixels of the screen for one of the photo
-let fitted = true; // whether the scale follows the window
 let busy = false;
 let current = null; // the stroke that is being drawn
-let panned = null; // two fingers that move the photo
+let original = false; // whether `before` shows the photo as it was
 let unsaved = false;
 
 // ---- one job at a time
 
 async function work(sentence, job) {
   if (busy || current) return;
+  const focused = document.activeElement;
   busy = true;
   document.body.classList.add("busy");
   tell(sentence);
@@ -44,40 +46,52 @@ async function work(sentence, job) {
     busy = false;
     document.body.classList.remove("busy");
     update();
+    if (focused instanceof HTMLButtonElement) focused.focus(); // which it has lost while disabled
   }
 }
 
 function tell(sentence, failed = false) {
   find("status").textContent = sentence;
   find("status").classList.toggle("error", failed);
+  find("status").setAttribute("role", failed ? "alert" : "status");
 }
 
 async function showPatch(answer) {
-  const bitmap = await createImageBitmap(await answer.blob());
+  const bitmap = await pictureOf(answer);
   const [left, top] = ["X-Left", "X-Top"].map((name) => Number(answer.headers.get(name)));
   const context = photo.getContext("2d");
   context.clearRect(left, top, bitmap.width, bitmap.height);
   context.drawImage(bitmap, left, top);
   bitmap.close();
-  unsaved = true;
+  unsaved = answer.headers.get("X-Unsaved") === "true";
 }
 
-const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
+function toBlob(canvas) {
+  const failed = new Error("The browser has not enough memory for a mask of this size.");
+  return new Promise((done, fail) =>
+    canvas.toBlob((blob) => (blob ? done(blob) : fail(failed)), "image/png"),
+  );
+}
+
+async function show(answer, canvas) {
+  const bitmap = await pictureOf(answer);
+  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+}
 
 // Show the photo as the server has it; what is painted and not filled stays.
 async function load() {
   state = await (await ask("state")).json();
-  if (photo.width !== state.width || photo.height !== state.height) {
-    for (const canvas of [photo, paint]) {
-      canvas.width = state.width;
-      canvas.height = state.height;
-    }
+  if (paint.width !== state.width || paint.height !== state.height) {
+    [paint.width, paint.height] = [state.width, state.height];
+    viewport.show(state.width, state.height);
   }
-  const bitmap = await createImageBitmap(await (await ask("photo")).blob());
-  const context = photo.getContext("2d");
-  context.clearRect(0, 0, state.width, state.height);
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
+  await show(await ask("photo"), photo);
+  if (state.fills && !original) {
+    await show(await ask("original"), before);
+    original = true;
+  }
   unsaved = state.unsaved;
   steps.recount(state.fills);
 }
@@ -88,7 +102,9 @@ function fill() {
   if (!steps.isPainted) return;
   work("Filling …", async () => {
     const begun = performance.now();
-    await showPatch(await ask("fill", await toBlob(paint)));
+    const answer = await ask("fill", await toBlob(paint));
+    keepOriginal();
+    await showPatch(answer);
     steps.fill();
     repaint();
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
@@ -96,12 +112,20 @@ function fill() {
   });
 }
 
+// Before its first fill the photo that is shown is the one as it was.
+function keepOriginal() {
+  if (original) return;
+  [before.width, before.height] = [photo.width, photo.height];
+  before.getContext("2d").drawImage(photo, 0, 0);
+  original = true;
+}
+
 function fillAgain() {
   if (find("again").disabled) return;
   work("Filling again …", async () => {
     await showPatch(await ask("again", ""));
-    steps.change();
-    return "Filled otherwise.";
+    steps.fill();
+    return "Filled otherwise; Undo brings the fill before back.";
   });
 }
 
@@ -148,7 +172,6 @@ function saveMask() {
 
 function compare(shown) {
   if (find("compare").disabled) shown = false;
-  if (shown && !before.src) before.src = "original";
   before.hidden = !shown;
   paint.style.visibility = shown ? "hidden" : "";
 }
@@ -158,12 +181,13 @@ function choose(name) {
   for (const button of document.querySelectorAll(".tool")) {
     button.setAttribute("aria-pressed", String(button.id === name));
   }
-  cursor.hidden = true;
+  outlines.hideRing();
 }
 
 function resizeBrush(factor) {
   const size = Math.round(Number(width.value) * factor + Math.sign(factor - 1));
   width.value = Math.min(BRUSHES.most, Math.max(BRUSHES.least, size));
+  outlines.size(width.value);
 }
 
 function update() {
@@ -187,52 +211,55 @@ function repaint() {
   update();
 }
 
-function placeOf(event) {
-  const { left, top } = paint.getBoundingClientRect();
-  return { x: (event.clientX - left) / scale, y: (event.clientY - top) / scale };
-}
-
 function begin(event) {
-  if (current) pan(event);
-  if (busy || !state || event.button > 0 || current || panned) return;
+  if (event.button === 1 && !current) {
+    paint.setPointerCapture(event.pointerId);
+    viewport.hold(event);
+    return;
+  }
+  if (current) interrupt(event);
+  if (busy || !state || event.button > 0 || current || viewport.isHeld) return;
   paint.setPointerCapture(event.pointerId);
+  const place = viewport.placeOf(event);
   current = {
     tool,
-    pointer: event.pointerId,
-    width: Math.max(1, Number(width.value) / scale),
-    points: [placeOf(event)],
+    pointer: event,
+    width: Math.max(1, Number(width.value) / viewport.scale),
+    points: [...(event.shiftKey ? lineFrom() : []), place],
   };
-  draw(brush, current);
+  if (tool !== "box") draw(brush, current);
 }
 
-// A second finger takes the stroke of the first back, and both move the photo.
-function pan(event) {
-  if (event.pointerType !== "touch") return;
-  panned = { pointer: current.pointer, x: event.clientX, y: event.clientY, second: event.pointerId };
+// With Shift a line is drawn from where the last stroke ended.
+function lineFrom() {
+  const last = steps.strokes.at(-1);
+  return tool === "box" || !last || last.tool === "box" ? [] : [last.points.at(-1)];
+}
+
+// A second finger, or a pen after the palm, takes the stroke of the first finger back; two fingers
+// move the photo.
+function interrupt(event) {
+  const first = current.pointer;
+  if (first.pointerType !== "touch" || !["touch", "pen"].includes(event.pointerType)) return;
   current = null;
+  outlines.hideFrame();
   repaint();
-}
-
-function movePhoto(event) {
-  if (event.pointerId !== panned.second) return;
-  view.scrollLeft -= event.clientX - panned.x;
-  view.scrollTop -= event.clientY - panned.y;
-  panned = { ...panned, x: event.clientX, y: event.clientY };
+  if (event.pointerType === "touch") {
+    viewport.hold(first);
+    viewport.hold(event);
+  }
 }
 
 function extend(event) {
-  if (panned) {
-    movePhoto(event);
-    return;
-  }
-  showCursor(event);
-  if (!current || event.pointerId !== current.pointer) return;
+  viewport.move(event);
+  showRing(event);
+  if (event.pointerId !== current?.pointer.pointerId) return;
+  current.pointer = event;
   const seen = event.getCoalescedEvents?.() ?? [];
-  const points = (seen.length ? seen : [event]).map(placeOf);
+  const points = (seen.length ? seen : [event]).map((each) => viewport.placeOf(each));
   if (current.tool === "box") {
     current.points = [current.points[0], points.at(-1)];
-    repaint();
-    draw(brush, current);
+    outlines.showFrame(...current.points);
     return;
   }
   // Only what is new is drawn, from the last point on.
@@ -241,60 +268,34 @@ function extend(event) {
 }
 
 function end(event) {
-  if (panned && [panned.pointer, panned.second].includes(event.pointerId)) {
-    panned = null;
-    return;
-  }
-  if (!current || event.pointerId !== current.pointer) return;
+  if (viewport.release(event) || event.pointerId !== current?.pointer.pointerId) return;
   const { pointer, ...stroke } = current;
   current = null;
+  outlines.hideFrame();
   const empty = stroke.tool === "box" && stroke.points.length < 2;
   if (!empty && event.type !== "pointercancel") steps.paint(stroke);
   repaint();
 }
 
-function showCursor(event) {
-  const size = Number(width.value);
-  const place = placeOf(event);
-  cursor.hidden = tool === "box" || event.pointerType === "touch";
-  cursor.style.width = cursor.style.height = `${size}px`;
-  cursor.style.left = `${place.x * scale - size / 2}px`;
-  cursor.style.top = `${place.y * scale - size / 2}px`;
-}
-
-// ---- zoom
-
-function zoom(next, event) {
-  const box = stage.getBoundingClientRect();
-  const seen = view.getBoundingClientRect();
-  const x = event?.clientX ?? seen.left + seen.width / 2;
-  const y = event?.clientY ?? seen.top + seen.height / 2;
-  const at = { x: (x - box.left) / scale, y: (y - box.top) / scale };
-  scale = Math.min(16, Math.max(0.02, next));
-  stage.style.width = `${state.width * scale}px`;
-  stage.style.height = `${state.height * scale}px`;
-  stage.classList.toggle("pixels", scale > 2);
-  const moved = stage.getBoundingClientRect(); // what was under the pointer goes back there
-  view.scrollLeft += moved.left + at.x * scale - x;
-  view.scrollTop += moved.top + at.y * scale - y;
-  cursor.hidden = true;
+function showRing(event) {
+  outlines.size(width.value);
+  outlines.showRing(event);
+  if (tool === "box" || event.pointerType === "touch" || viewport.isHeld) outlines.hideRing();
 }
 
 function zoomBy(factor, event) {
-  if (!state) return;
-  fitted = false;
-  zoom(scale * factor, event);
+  viewport.zoomBy(factor, event);
+  outlines.hideRing();
 }
 
 function fit() {
-  if (!state) return;
-  fitted = true;
-  const room = { width: view.clientWidth - 24, height: view.clientHeight - 24 };
-  zoom(Math.min(room.width / state.width, room.height / state.height, 4));
+  viewport.fit();
+  outlines.hideRing();
 }
 
 // ---- events
 
+const REPEATED = ["[", "]", "+", "-", "Control+z", "Control+y", "Control+Shift+z"]; // while held
 const KEYS = {
   b: () => choose("brush"),
   r: () => choose("box"),
@@ -307,24 +308,21 @@ const KEYS = {
   "-": () => zoomBy(0.8),
   0: fit,
   " ": () => compare(true),
+  "Control+z": undo,
+  "Control+y": redo,
+  "Control+Shift+z": redo,
+  "Control+s": save,
 };
-const CONTROL_KEYS = { z: undo, y: redo, s: save };
-const SHIFTED_KEYS = { z: redo }; // beside Ctrl
 const CLICKS = { fill, again: fillAgain, undo, redo, save, mask: saveMask, fit };
 
 function pressKey(event) {
-  const isBracket = event.key === "[" || event.key === "]"; // Alt is a part of these on some keyboards
-  const controlled = (event.ctrlKey || event.metaKey) && !isBracket;
-  if (event.altKey && !isBracket) return;
-  const pressed = event.key === "Enter" || event.key === " ";
-  const button = pressed && event.target instanceof HTMLButtonElement ? event.target.id : "";
-  if (button && button !== "compare") return; // it takes these two itself
-  const keys = !controlled ? KEYS : event.shiftKey ? SHIFTED_KEYS : CONTROL_KEYS;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const deed = button ? () => compare(true) : keys[key];
+  const name = nameOf(event);
+  const isTaken = ["Enter", " "].includes(name) && event.target instanceof HTMLButtonElement;
+  if (isTaken && event.target.id !== "compare") return; // that button takes these two itself
+  const deed = isTaken ? () => compare(true) : KEYS[name];
   if (!deed) return;
   event.preventDefault();
-  deed();
+  if (!event.repeat || REPEATED.includes(name)) deed();
 }
 
 function listen() {
@@ -342,11 +340,14 @@ function listen() {
   paint.addEventListener("pointermove", extend);
   paint.addEventListener("pointerup", end);
   paint.addEventListener("pointercancel", end);
-  paint.addEventListener("pointerleave", () => (cursor.hidden = true));
+  paint.addEventListener("pointerleave", () => outlines.hideRing());
+  // The middle button moves the photo, and the browser shall not scroll by it, too.
+  paint.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
+  width.addEventListener("input", () => outlines.size(width.value));
   view.addEventListener("wheel", wheel, { passive: false });
   document.addEventListener("keydown", pressKey);
   document.addEventListener("keyup", (event) => [" ", "Enter"].includes(event.key) && compare(false));
-  window.addEventListener("resize", () => fitted && fit());
+  window.addEventListener("resize", () => viewport.refit());
   window.addEventListener("blur", () => compare(false));
   window.addEventListener("beforeunload", (event) => {
     if (unsaved || steps.strokes.length) event.preventDefault();
@@ -362,7 +363,7 @@ function wheel(event) {
 // ---- the beginning
 
 async function loadPainted() {
-  const mask = await createImageBitmap(await (await ask("painted")).blob());
+  const mask = await pictureOf(await ask("painted"));
   const canvas = new OffscreenCanvas(state.width, state.height);
   const context = canvas.getContext("2d");
   context.drawImage(mask, 0, 0);
@@ -379,6 +380,7 @@ async function loadPainted() {
 async function start() {
   await load();
   document.title = `${state.name} – restore`;
+  photo.setAttribute("aria-label", state.name);
   if (state.painted) {
     const given = await loadPainted();
     if (state.fills) steps.fills[0].painted = given; // which that fill has taken

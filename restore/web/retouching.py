@@ -21,6 +21,7 @@ class Fill(NamedTuple):
     box: Box  # around it
     seed: int
     hidden: Photo  # the box alone: as it was before the fill, or filled where that was taken back
+    under: Photo  # the box before any fill of this hole
 
 
 class Retouching:
@@ -69,15 +70,14 @@ class Retouching:
             UsageError: nothing has been filled.
         """
         last = self._last()
-        kept = self.photo, self.fills, self.undone
-        self.undo()
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
-        try:
-            return self._fill(hole, (last.seed + 1) % SEEDS)
-        except BaseException:  # then the fill that was there stays
-            self.photo, self.fills, self.undone = kept
-            raise
+        seed, hidden = (last.seed + 1) % SEEDS, _cut_out(self.photo, last.box)
+        bare = _lay(self.photo, last.box, last.under)
+        self.photo = fix_photo(self.fixer, bare, hole, seed)
+        self.fills = [*self.fills, last._replace(seed=seed, hidden=hidden)]
+        self.undone = []
+        return last.box
 
     def undo(self) -> Box:
         """Take the last fill back; return the box that it lay in.
@@ -107,14 +107,8 @@ class Retouching:
 
     def _exchange(self, fill: Fill) -> Fill:
         """Show what is hidden of a fill, and return the fill with what was shown."""
-        rows, hidden = fill.box.slices, fill.hidden
         shown = _cut_out(self.photo, fill.box)
-        pixels, deep = self.photo.pixels.copy(), self.photo.deep
-        pixels[rows] = hidden.pixels
-        if deep is not None and hidden.deep is not None:
-            deep = deep.copy()
-            deep[rows] = hidden.deep
-        self.photo = replace(self.photo, pixels=pixels, deep=deep, encoding=hidden.encoding)
+        self.photo = _lay(self.photo, fill.box, fill.hidden)
         return fill._replace(hidden=shown)
 
     def _last(self) -> Fill:
@@ -134,9 +128,19 @@ class Retouching:
         box = Box(top, left, top + height, left + width)
         hidden = _cut_out(self.photo, box)
         self.photo = fix_photo(self.fixer, self.photo, hole, seed)
-        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, hidden)]
+        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, hidden, hidden)]
         self.undone = []
         return box
+
+
+def _lay(photo: Photo, box: Box, part: Photo) -> Photo:
+    """Return the photo with what was cut out of a box."""
+    pixels, deep = photo.pixels.copy(), photo.deep
+    pixels[box.slices] = part.pixels
+    if deep is not None and part.deep is not None:
+        deep = deep.copy()
+        deep[box.slices] = part.deep
+    return replace(photo, pixels=pixels, deep=deep, encoding=part.encoding)
 
 
 def _cut_out(photo: Photo, box: Box) -> Photo:

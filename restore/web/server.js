@@ -4,6 +4,15 @@ let version = ""; // of the photo that is shown; the server refuses deeds on ano
 
 export class Lost extends Error {} // what is shown may not be what the server has
 
+// The picture that an answer holds.
+export async function pictureOf(answer) {
+  try {
+    return await createImageBitmap(await answer.blob());
+  } catch {
+    throw new Lost("The answer was cut short; here is the photo as it is now.");
+  }
+}
+
 export async function ask(name, body) {
   let answer;
   try {

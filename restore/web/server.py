@@ -9,6 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from io import BytesIO
@@ -29,7 +30,15 @@ HOSTS = {HOST, "localhost"}  # what a browser on this machine may call us
 LARGEST_BODY = 2**26  # bytes of a painted mask
 PIECE = 2**16  # bytes that are sent at once
 IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
-SCRIPTS = ("page.js", "server.js", "steps.js", "strokes.js")
+SCRIPTS = (
+    "page.js",
+    "keys.js",
+    "outlines.js",
+    "server.js",
+    "steps.js",
+    "strokes.js",
+    "viewport.js",
+)
 FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
@@ -91,7 +100,7 @@ class PaintServer(ThreadingHTTPServer):
         self._save, self.save_mask = save, save_mask
         self._saved = retouching.photo
         self.version = 0  # of the photo; a page that shows another must not change it
-        self.work = Lock()  # one fill at a time
+        self.work = Lock()  # one deed, or one look at what deeds change, at a time
         self.token = secrets.token_urlsafe(24)
         try:
             super().__init__((HOST, port), _Handler)
@@ -137,11 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, known: dict[str, "Action"]) -> None:
         try:
             self._check_sender()
-            action = known.get(self._name())
+            name = self._name()
+            action = known.get(name)
             reply = _refuse("There is no such thing here.", 404)
             if action is not None:
                 body = self._read_body() if known is DEEDS else b""
-                with self.server.work:
+                with nullcontext() if name in UNCHANGING else self.server.work:
                     self._check_version()
                     reply = action(self.server, body)
         except _RefusedError as error:
@@ -264,13 +274,15 @@ def _save_mask(server: PaintServer, body: bytes) -> Reply:
 
 
 def _read_painted(server: PaintServer, body: bytes) -> Mask:
-    return read_mask("The painted mask", server.retouching.size, data=body)
+    height, width = server.retouching.size
+    return read_mask("The painted mask", (height, width), max_pixels=height * width, data=body)
 
 
 def _changed(server: PaintServer, box: Box) -> Reply:
     """Answer with the pixels of a box, which have changed."""
     server.version += 1
     headers = {"X-Left": str(box.left), "X-Top": str(box.top)}
+    headers["X-Unsaved"] = str(server.unsaved).lower()
     return _png(server.retouching.photo, box)._replace(headers=headers)
 
 
@@ -296,6 +308,7 @@ LOOKS: dict[str, Action] = {
     "original": _show_original,
     "painted": _show_painted,
 }
+UNCHANGING = {*FILES, "original", "painted"}  # looks that need not wait for a fill
 DEEDS: dict[str, Action] = {
     "fill": _fill,
     "again": _fill_again,

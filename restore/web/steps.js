@@ -29,11 +29,6 @@ export class Steps {
     this.#undone = [];
   }
 
-  // The last fill is another one now.
-  change() {
-    this.#undone = [];
-  }
-
   undo() {
     if (this.last === "stroke") this.#undone.push(this.strokes.pop());
     else if (this.last === "fill") {

@@ -37,7 +37,7 @@ def test_every_button_does_something() -> None:
 
 
 def test_what_the_script_asks_for_is_answered() -> None:
-    asked = set(re.findall(r'ask\("(\w+)"|src = "(\w+)"|step\([\w.]+, "(\w+)"', SCRIPT))
+    asked = set(re.findall(r'ask\("(\w+)"|step\([\w.]+, "(\w+)"', SCRIPT))
     asked = {name for names in asked for name in names if name}
     assert asked == {*LOOKS, *DEEDS} - {*FILES}
 
@@ -78,8 +78,23 @@ STEPS = [  # deed; then strokes, mask, fills, what undo takes, what redo takes
     ("d", "abd", "mask", 0, "stroke", ""),
     ("redo", "abd", "mask", 0, "stroke", ""),
     ("fill", "", None, 1, "fill", ""),
+    ("fill", "", None, 2, "fill", ""),  # another one of the same hole
+    ("undo", "", None, 1, "fill", "fill"),
     ("undo", "abd", "mask", 0, "stroke", "fill"),
-    ("change", "abd", "mask", 0, "stroke", ""),
+    ("redo", "", None, 1, "fill", "fill"),
+    ("redo", "", None, 2, "fill", ""),
+]
+KEYS = [  # what is pressed; the name of it
+    ({"key": "b"}, "b"),
+    ({"key": "B", "shiftKey": True}, "b"),
+    ({"key": "Enter"}, "Enter"),
+    ({"key": "z", "ctrlKey": True}, "Control+z"),
+    ({"key": "Z", "metaKey": True, "shiftKey": True}, "Control+Shift+z"),
+    ({"key": "я", "code": "KeyZ", "ctrlKey": True}, "Control+z"),
+    ({"key": "и", "code": "KeyB"}, "b"),
+    ({"key": "[", "altKey": True, "ctrlKey": True}, "["),
+    ({"key": "b", "altKey": True}, ""),
+    ({"key": "0"}, "0"),
 ]
 PLAY = """
 const steps = new Steps();
@@ -93,15 +108,67 @@ for (const deed of DEEDS) {
 """
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
-def test_steps_are_taken_back_and_put_back_in_turn() -> None:
-    deeds = json.dumps([deed for deed, *_ in STEPS])
+def play(script: str) -> list:
+    """Return what a script prints, line by line, as JSON."""
     told = subprocess.run(
         ["node", "--input-type=module"],
-        input=TEXTS["steps.js"] + PLAY.replace("DEEDS", deeds),
+        input=script,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     ).stdout
-    assert [tuple(json.loads(line)) for line in told.splitlines()] == STEPS
+    return [json.loads(line) for line in told.splitlines()]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_keys_have_one_name_on_every_keyboard() -> None:
+    pressed = json.dumps([event for event, _ in KEYS])
+    names = play(
+        TEXTS["keys.js"]
+        + f"for (const e of {pressed}) console.log(JSON.stringify(nameOf({{code: '', ...e}})));"
+    )
+    assert names == [name for _, name in KEYS]
+
+
+FINGERS = """
+const view = { scrollLeft: 50, scrollTop: 40, clientWidth: 424, clientHeight: 324,
+  getBoundingClientRect: () => ({ left: 0, top: 0, width: 424, height: 324 }) };
+const stage = { style: {}, classList: { toggle() {} },
+  getBoundingClientRect: () => ({ left: -view.scrollLeft, top: -view.scrollTop }) };
+const shown = new Viewport(view, stage);
+const tell = () => console.log(JSON.stringify([shown.scale, view.scrollLeft, view.scrollTop]));
+shown.zoomBy(2);
+tell();
+shown.show(800, 600);
+shown.fit();
+shown.zoomBy(2);
+[view.scrollLeft, view.scrollTop] = [50, 40];
+shown.hold({ pointerId: 1, clientX: 100, clientY: 100 });
+shown.move({ pointerId: 1, clientX: 90, clientY: 80 });
+shown.move({ pointerId: 7, clientX: 0, clientY: 0 });
+tell();
+shown.hold({ pointerId: 2, clientX: 190, clientY: 80 });
+shown.move({ pointerId: 2, clientX: 290, clientY: 80 });
+tell();
+console.log(JSON.stringify([shown.release({ pointerId: 7 }), shown.release({ pointerId: 1 })]));
+console.log(JSON.stringify([shown.isHeld, shown.release({ pointerId: 2 }), shown.isHeld]));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_a_photo_is_moved_by_one_pointer_and_zoomed_by_two() -> None:
+    """Two fingers twice as far apart: twice as large, and their middle is where it was."""
+    idle, moved, zoomed, *rest = play(TEXTS["viewport.js"] + FINGERS)
+    assert idle == [1, 50, 40]
+    assert moved == [1, 60, 60]
+    # The middle goes from 140 to 190: what lies under it, 60 + 140, is at 190 then, twice as far.
+    assert zoomed == [2, 210, 200]
+    assert rest == [[False, True], [True, True, False]]
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_steps_are_taken_back_and_put_back_in_turn() -> None:
+    deeds = json.dumps([deed for deed, *_ in STEPS])
+    told = play(TEXTS["steps.js"] + PLAY.replace("DEEDS", deeds))
+    assert [tuple(line) for line in told] == STEPS

@@ -106,8 +106,16 @@ def test_another_fill_takes_the_next_seed(retouching: Retouching, fake_restorer)
     retouching.fill_again()
     assert retouching.fill_again() == Box(5, 20, 15, 30)
     assert fake_restorer.seeds == [5, 6, 7]
-    assert len(retouching.fills) == 1
+    assert len(retouching.fills) == 3 and np.array_equal(retouching.filled, hole)
     assert (retouching.photo.pixels[hole == 1] == 7).all()
+    for seed in (6, 5):  # none of them is lost
+        retouching.undo()
+        assert (retouching.photo.pixels[hole == 1] == seed).all()
+    retouching.redo()
+    assert (retouching.photo.pixels[hole == 1] == 6).all()
+    retouching.undo()
+    retouching.undo()
+    assert retouching.photo is retouching.original
     retouching.fill(hole_at(20, 0))
     assert fake_restorer.seeds[-1] == 5  # another hole begins anew
 

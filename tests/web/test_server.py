@@ -92,7 +92,7 @@ def pixels_of(content: bytes) -> np.ndarray:
 
 def test_the_page_shows_the_photo(page: PaintServer, photo: Photo) -> None:
     answer, content = ask(page, "")
-    assert answer.status == 200 and b'<canvas id="photo">' in content
+    assert answer.status == 200 and b'<canvas id="photo"' in content
     answer, content = ask(page, "photo")
     assert np.array_equal(pixels_of(content), np.dstack([photo.pixels, photo.alpha]))
     state = json.loads(ask(page, "state")[1])
@@ -128,10 +128,14 @@ def test_paint_is_magenta_on_a_transparent_layer(page: PaintServer) -> None:
 def test_fills_are_made_otherwise_and_taken_back(page: PaintServer, photo: Photo) -> None:
     ask(page, "fill", encode_png(HOLE * 255))
     assert (pixels_of(ask(page, "again", b"")[1])[..., :3] == 10).all()
-    content = ask(page, "undo", b"")[1]
+    assert (pixels_of(ask(page, "undo", b"")[1])[..., :3] == 9).all()
+    answer, content = ask(page, "undo", b"")
     assert np.array_equal(pixels_of(content)[..., :3], photo.pixels[5:15, 20:30])
+    assert answer.headers["X-Unsaved"] == "false"
     answer, content = ask(page, "undo", b"")
     assert answer.status == 400 and "Nothing has been filled" in json.loads(content)["error"]
+    answer, content = ask(page, "redo", b"")
+    assert (pixels_of(content)[..., :3] == 9).all() and answer.headers["X-Unsaved"] == "true"
     assert (pixels_of(ask(page, "redo", b"")[1])[..., :3] == 10).all()
     answer, content = ask(page, "redo", b"")
     assert answer.status == 400 and "Nothing has been taken back" in json.loads(content)["error"]
@@ -287,6 +291,20 @@ def test_two_deeds_are_done_one_after_the_other(
     for thread in threads:
         thread.join()
     assert most and max(most) == 1
+
+
+def test_the_page_need_not_wait_for_a_fill(page: PaintServer) -> None:
+    with page.work:
+        for name in ("", "page.js", "page.css", "original", "painted"):
+            assert ask(page, name)[0].status == 200
+
+
+def test_a_painted_mask_may_have_as_many_pixels_as_the_photo(
+    page: PaintServer, monkeypatch
+) -> None:
+    monkeypatch.setattr("restore.masks.given.MAX_PIXELS", 100)
+    assert ask(page, "fill", encode_png(HOLE * 255))[0].status == 200
+    assert ask(page, "fill", encode_png(np.zeros((80, 120), np.uint8)))[0].status == 400
 
 
 def test_answers_may_neither_be_kept_nor_run_what_is_not_ours(page: PaintServer) -> None:
