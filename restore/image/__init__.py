@@ -1,10 +1,10 @@
 """Photos as files: read with everything the file must keep, written back whole or not at all."""
 
 from restore.image.deep import is_inverted, to_eight_bits
+from restore.image.encoding import LOSSY, encode_finely
 from restore.image.enlarging import cover_hidden, enlarge, enlarge_samples
 from restore.image.files import check_target, part_prefix, real_path, write_bytes
 from restore.image.holding import check_held, tell_lost
-from restore.image.metadata import LOSSY, encode_finely
 from restore.image.photo import (
     ACCEPTED,
     FORMATS,

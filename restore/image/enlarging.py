@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from restore.image.metadata import set_exif_size
+from restore.image.exif import set_exif_size
 from restore.image.photo import AnyPixels, Photo, Pixels
 
 

@@ -22,10 +22,12 @@ from restore.image.deep import (
     read_deep,
     to_eight_bits,
 )
+from restore.image.encoding import read_encoding
+from restore.image.exif import read_dpi, read_exif, read_orientation
 from restore.image.files import permissions_for
-from restore.image.metadata import read_dpi, read_encoding, read_exif, read_orientation, read_xmp
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.image.resources import read_resources
+from restore.image.xmp import read_xmp
 from restore.quiet import stderr_silenced
 
 MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses

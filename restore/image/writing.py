@@ -24,25 +24,18 @@ from PIL.TiffImagePlugin import (
 from restore.errors import RestoreError, UsageError
 from restore.image.colours import to_srgb
 from restore.image.deep import fill_png, fill_tiff, merge, to_eight_bits, to_luma
+from restore.image.encoding import LOSSLESS_WEBP, LOSSY, NCLX, STORED_ORIENTATION, set_nclx
+from restore.image.exif import (
+    EXIF_HEADER,
+    ONLY_EXIF,
+    add_exif,
+    add_exif_dpi,
+    set_exif_size,
+    set_orientation,
+)
 from restore.image.files import check_target, write_bytes
 from restore.image.holding import DEEP, check_held
 from restore.image.jpeg import HALF_HEIGHT, fill_jpeg
-from restore.image.metadata import (
-    EXIF_HEADER,
-    LOSSLESS_WEBP,
-    LOSSY,
-    NCLX,
-    ONLY_EXIF,
-    PNG_XMP,
-    STORED_ORIENTATION,
-    add_exif,
-    add_exif_dpi,
-    decode_xmp,
-    set_exif_size,
-    set_nclx,
-    set_orientation,
-    set_xmp_orientation,
-)
 from restore.image.photo import (
     AnyPixels,
     DeepPixels,
@@ -54,6 +47,7 @@ from restore.image.photo import (
 )
 from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
+from restore.image.xmp import PNG_XMP, decode_xmp, set_xmp_orientation
 
 FRAME = 100  # milliseconds that a picture of a GIF is shown
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restore.image import Photo, cover_hidden, enlarge
-from restore.image.metadata import set_exif_size
+from restore.image.exif import set_exif_size
 
 
 @pytest.fixture
