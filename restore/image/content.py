@@ -1,8 +1,13 @@
 """What a picture's file holds, on disk or in memory."""
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
+
+from PIL import Image
+
+Value = TypeVar("Value")
 
 
 class Content(NamedTuple):
@@ -18,3 +23,25 @@ class Content(NamedTuple):
     def read(self) -> bytes:
         """Return all of it."""
         return self.path.read_bytes() if self.data is None else self.data
+
+
+def own_value(picture: Image.Image, name: str, kind: type[Value]) -> Value | None:
+    """Return what Pillow has read of a name, None where that is a text of a PNG, or nothing.
+
+    It puts texts among its own values under whatever keyword they have.
+    """
+    value = picture.info.get(name)
+    return value if isinstance(value, kind) else None
+
+
+def read_raw_profile(picture: Image.Image, kind: str) -> bytes:
+    """Return metadata that ImageMagick has written into a text of a PNG; b"" where there are none.
+
+    Args:
+        picture: of any format.
+        kind: "exif", "xmp", "iptc" or "8bim".
+    """
+    text = own_value(picture, f"Raw profile type {kind}", str) or ""
+    with suppress(ValueError):
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    return b""

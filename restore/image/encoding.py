@@ -11,12 +11,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.TiffImagePlugin import PREDICTOR, TiffImageFile
 
-from restore.image.content import Content
+from restore.image.content import Content, own_value
 from restore.image.exif import read_orientation
 from restore.image.jpeg import HALF_HEIGHT
 from restore.image.resources import APP13, drop_from_segments
 from restore.image.turning import cuts_blocks
-from restore.image.xmp import PNG_XMP
+from restore.image.xmp import EXTENSION, PNG_XMP, hides_picture
 
 LOSSY: dict[str, dict[str, Any]] = {  # where a file's own settings can't be kept
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -28,6 +28,14 @@ LOSSLESS_WEBP = {"lossless": True, "exact": True}  # exact: keep the colour unde
 # In the encoding of a JPEG: as what its pixels have to be written.
 STORED_ORIENTATION = "orientation"
 FINE_TABLE = 369  # sum of the luma table that Pillow calls quality 95
+# How sRGB is named: by primaries and curve (ITU-T H.273), and in a PNG's gAMA and cHRM (PNG 3).
+_SRGB_CODE, _UNKNOWN_CODE = (1, 13), (2, 2)
+_SRGB_GAMMA = (45_455,)
+_SRGB_CORNERS = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+NEAR_SRGB = 500  # of 100,000, by which programs round
+# Texts of a PNG that are written from Photo.exif and .xmp.
+WRITTEN_APART = {"Raw profile type exif", "Raw profile type xmp", "exif", PNG_XMP}
+TIFF_COLOURS = (318, 319)  # white point and primaries
 NCLX = "nclx"  # in an AVIF's encoding: which primaries and curve it has, by number (ITU-T H.273)
 
 
@@ -82,7 +90,8 @@ def _jpeg_encoding(picture: JpegImageFile) -> dict[str, Any]:
     """
     resources = drop_from_segments([data for name, data in picture.applist if name == "APP13"])
     kept = [(APP13, part) for part in resources]
-    kept += [(0xE1, data) for _, data in picture.applist if data.startswith(_XMP_EXTENSION)]
+    if not hides_picture(picture):
+        kept += [(0xE1, data) for _, data in picture.applist if data.startswith(EXTENSION)]
     encoding: dict[str, Any] = {
         "progressive": bool(picture.info.get("progressive")),
         "comment": picture.info.get("comment", b""),
@@ -117,9 +126,6 @@ def _block(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
     return 8 * max(layer[1] for layer in layers), 8 * max(layer[2] for layer in layers)
 
 
-_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
-
-
 def _subsampling(layers: Sequence[tuple[int, int, int, int]], swapped: bool) -> int | str:
     """Return the strongest that loses no more than the file: 4:4:4 (0), 4:2:2 (1), 4:2:0 (2).
 
@@ -138,17 +144,34 @@ def _png_chunks(picture: PngImageFile, content: Content) -> PngInfo:
     chunks = PngInfo()
     if code := _read_cicp(content):
         chunks.add(b"cICP", code)
-    info = picture.info
-    if "srgb" in info:
-        chunks.add(b"sRGB", struct.pack("B", info["srgb"]))
-    if "gamma" in info:
-        chunks.add(b"gAMA", struct.pack(">L", round(info["gamma"] * 100_000)))
-    if "chromaticity" in info:
-        chunks.add(b"cHRM", struct.pack(">8L", *(round(v * 100_000) for v in info["chromaticity"])))
+    if (intent := own_value(picture, "srgb", int)) is not None:
+        chunks.add(b"sRGB", struct.pack("B", intent))
+    if gamma := own_value(picture, "gamma", float):
+        chunks.add(b"gAMA", struct.pack(">L", round(gamma * 100_000)))
+    if corners := own_value(picture, "chromaticity", tuple):
+        chunks.add(b"cHRM", struct.pack(">8L", *(round(v * 100_000) for v in corners)))
     for key, text in picture.text.items():
-        if key not in {"Raw profile type exif", PNG_XMP}:  # written from Photo.exif and .xmp
+        if key not in WRITTEN_APART:
             chunks.add_text(key, text)
     return chunks
+
+
+def names_colours(encoding: dict[str, Any]) -> bool:
+    """Tell whether a PNG or AVIF says by numbers that its colours are others than those of sRGB."""
+    code = encoding.get(NCLX, b"")
+    if code and struct.unpack(">HH", code) not in {_SRGB_CODE, _UNKNOWN_CODE}:
+        return True
+    chunks = encoding["pnginfo"].chunks if "pnginfo" in encoding else []
+    known = {name: content for name, content, *_ in chunks}
+    if b"cICP" in known:
+        return tuple(known[b"cICP"][:2]) != _SRGB_CODE
+    if b"sRGB" in known:
+        return False
+    for name, wanted in ((b"gAMA", _SRGB_GAMMA), (b"cHRM", _SRGB_CORNERS)):
+        values = struct.unpack(f">{len(wanted)}L", known[name]) if name in known else wanted
+        if max(abs(v - w) for v, w in zip(values, wanted, strict=True)) > NEAR_SRGB:
+            return True
+    return False
 
 
 def _read_cicp(content: Content) -> bytes:
@@ -181,4 +204,6 @@ def _tiff_encoding(picture: TiffImageFile) -> dict[str, Any]:
     predictor = picture.tag_v2.get(PREDICTOR, 1)
     if name not in {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}:
         name, predictor = "tiff_adobe_deflate", 2
-    return {"compression": name} | ({"tiffinfo": {PREDICTOR: 2}} if predictor == 2 else {})
+    kept = {tag: picture.tag_v2[tag] for tag in TIFF_COLOURS if tag in picture.tag_v2}
+    kept |= {PREDICTOR: 2} if predictor == 2 else {}
+    return {"compression": name} | ({"tiffinfo": kept} if kept else {})

@@ -1,11 +1,13 @@
 """EXIF: what a photo says of itself, and how it lies in its file."""
 
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from math import isfinite
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffTags
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import (
     IMAGELENGTH,
     IMAGEWIDTH,
@@ -16,6 +18,7 @@ from PIL.TiffImagePlugin import (
     TiffImageFile,
 )
 
+from restore.image.content import own_value, read_raw_profile
 from restore.image.resources import IPTC
 from restore.image.thumbnails import wipe_in_exif
 
@@ -26,37 +29,42 @@ DIRECTORIES = {34665, 34853}  # EXIF and GPS
 INTEROPERABILITY = 0xA005  # a directory inside EXIF
 EXIF_HEADER = b"Exif\0\0"
 ONLY_EXIF = {"WEBP", "AVIF", "HEIF"}  # formats that have their resolution in EXIF alone
+# Their type says nothing of what they hold (EXIF 2.32, table 8); Pillow does not know that, and
+# would write bytes, which are numbers.
+for _tag in (37121, 37500, 37510, 41728, 41729):
+    TiffTags.TAGS_V2_GROUPS[ExifTags.IFD.Exif][_tag] = TiffTags.TagInfo(
+        _tag, ExifTags.TAGS[_tag], TiffTags.UNDEFINED, 1
+    )
+
 # EXIF 2.32, tables 4 and 8: ImageWidth and PixelXDimension, ImageLength and PixelYDimension.
 _EXIF_TABLE, _WIDTHS, _HEIGHTS, _LONG = 0x8769, (0x0100, 0xA002), (0x0101, 0xA003), 4
 _SHORT = {"<": b"\3\0", ">": b"\0\3"}  # the type, in either byte order
+_KINDS = {1: "B", 3: "H", 4: "L", 7: "B"}  # how values of a type are packed
+ORDERS = {b"II": "<", b"MM": ">"}  # how struct is told of the byte order
 
 
 def read_exif(picture: Image.Image) -> bytes:
-    """Return the EXIF data with orientation 1, every other byte as it was (but for TIFF).
+    """Return the EXIF data of the photo as displayed: orientation 1, its size, no thumbnail.
 
-    Where that turns the photo by 90 degrees, the width and height in it are those it has then.
+    Every other byte is as it was, but for TIFF.
     """
-    exif = picture.info.get("exif") or b""
-    try:
-        if isinstance(picture, TiffImageFile):
+    if isinstance(picture, TiffImageFile):
+        with suppress(Exception):  # what can't be read can't be kept, and the photo is still there
             exif = _tiff_description(picture)
-            as_stored = picture.size == tuple(
-                picture.tag_v2[tag] for tag in (IMAGEWIDTH, IMAGELENGTH)
-            )
-            return exif if as_stored else set_exif_size(exif, *picture.size)
-        raw = picture.info.get("Raw profile type exif")  # ImageMagick's way in older PNGs
-        if not exif and isinstance(raw, str):
-            exif = bytes.fromhex("".join(raw.split("\n")[3:]))
-    except Exception:  # what can't be read can't be kept, and the photo is still there
+            as_stored = tuple(picture.tag_v2[tag] for tag in (IMAGEWIDTH, IMAGELENGTH))
+            return exif if picture.size == as_stored else set_exif_size(exif, *picture.size)
         return b""
+    upright = set_orientation(_stored_exif(picture), 1)
+    turned = 5 <= read_orientation(picture) <= 8
+    return set_exif_size(upright, picture.height, picture.width) if turned else upright
+
+
+def _stored_exif(picture: Image.Image) -> bytes:
+    """Return the EXIF of a file that is no TIFF, from its byte order on; b"" where it has none."""
+    exif = own_value(picture, "exif", bytes) or read_raw_profile(picture, "exif")
     while exif.startswith(EXIF_HEADER):  # some programs write it twice
         exif = exif.removeprefix(EXIF_HEADER)
-    if not exif.startswith((b"II*\0", b"MM\0*")):
-        return b""
-    upright = set_orientation(exif, 1)
-    if 5 <= read_orientation(picture) <= 8:
-        return set_exif_size(upright, picture.height, picture.width)
-    return upright
+    return exif if exif.startswith((b"II*\0", b"MM\0*")) else b""
 
 
 def _tiff_description(picture: TiffImageFile) -> bytes:
@@ -86,16 +94,16 @@ def set_orientation(exif: bytes, orientation: int) -> bytes:
 
     Every other byte stays.
     """
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    order = ORDERS.get(exif[:2])
     if order is None:
         return exif
     data = bytearray(exif)
     try:
         start = struct.unpack_from(f"{order}L", data, 4)[0]
+        for tag, place in _list_entries(data, start, order):
+            if tag == ExifTags.Base.Orientation:
+                struct.pack_into(f"{order}HLHH", data, place + 2, 3, 1, orientation, 0)
         end = start + 2 + 12 * struct.unpack_from(f"{order}H", data, start)[0]
-        for entry in range(start + 2, end, 12):
-            if struct.unpack_from(f"{order}H", data, entry)[0] == ExifTags.Base.Orientation:
-                struct.pack_into(f"{order}HLHH", data, entry + 2, 3, 1, orientation, 0)
         wipe_in_exif(data, order, end)
     except struct.error:
         pass  # cut short: what could be set is set
@@ -107,16 +115,15 @@ def set_exif_size(exif: bytes, width: int, height: int) -> bytes:
 
     Every other byte stays as it was.
     """
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    order = ORDERS.get(exif[:2])
     if order is None:
         return exif
     data = bytearray(exif)
     try:
-        first = _find_entries(data, struct.unpack_from(f"{order}L", data, 4)[0], order)
-        entries = dict(first)
+        entries = dict(_list_entries(data, struct.unpack_from(f"{order}L", data, 4)[0], order))
         if _EXIF_TABLE in entries:
             inner = struct.unpack_from(f"{order}L", data, entries[_EXIF_TABLE] + 8)[0]
-            entries |= _find_entries(data, inner, order)
+            entries |= dict(_list_entries(data, inner, order))
         for tags, side in ((_WIDTHS, width), (_HEIGHTS, height)):
             for place in (entries[tag] for tag in tags if tag in entries):
                 short, long = (struct.unpack_from(order + f, data, place + 8)[0] for f in "HL")
@@ -127,27 +134,53 @@ def set_exif_size(exif: bytes, width: int, height: int) -> bytes:
     return bytes(data)
 
 
-def _find_entries(data: bytearray, start: int, order: str) -> dict[int, int]:
-    """Return the place of each entry of a directory by its tag."""
-    count = struct.unpack_from(f"{order}H", data, start)[0]
-    places = [start + 2 + 12 * n for n in range(count)]
-    return {struct.unpack_from(f"{order}H", data, place)[0]: place for place in places}
+def _list_entries(data: bytes | bytearray, start: int, order: str) -> Iterator[tuple[int, int]]:
+    """Yield the tag of each entry of a directory and its place.
+
+    Raises:
+        struct.error: the directory is cut short; what is there has been yielded.
+    """
+    for number in range(struct.unpack_from(f"{order}H", data, start)[0]):
+        place = start + 2 + 12 * number
+        yield struct.unpack_from(f"{order}H", data, place)[0], place
 
 
 def read_orientation(picture: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; 1, upright, where there is none."""
+    if not isinstance(picture, TiffImageFile) and (found := _find_orientation(picture)):
+        return found
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged EXIF is no reason to refuse the photo
         return 1
 
 
+def _find_orientation(picture: Image.Image) -> int | None:
+    """Return the orientation that EXIF has, whatever is wrong with its other values.
+
+    Pillow gives up at the first one that lies nowhere.
+    """
+    with suppress(Exception):  # Pillow's own, of any kind
+        picture.getexif()  # a PNG may have it behind its pixels, and is read on then
+    exif = _stored_exif(picture)
+    order = ORDERS.get(exif[:2], "<")
+    with suppress(struct.error):
+        for tag, place in _list_entries(exif, struct.unpack_from(f"{order}L", exif, 4)[0], order):
+            if tag == ExifTags.Base.Orientation:
+                kind = struct.unpack_from(f"{order}H", exif, place + 2)[0]
+                form = _KINDS.get(kind, "H")
+                return int(struct.unpack_from(f"{order}{form}", exif, place + 8)[0])
+    return None
+
+
 def read_dpi(picture: Image.Image) -> tuple[float, float] | None:
     """Return the dots per inch, across and down, if the file says any."""
     if isinstance(picture, TiffImageFile) and X_RESOLUTION not in picture.tag_v2:
         return None  # Pillow says 1
-    dpi: tuple[float, float] | None = picture.info.get("dpi")
-    if picture.format in ONLY_EXIF:
+    dpi = own_value(picture, "dpi", tuple)
+    # Where a JPEG itself has no unit, Pillow takes 72, or one side of EXIF's for both.
+    unitless = isinstance(picture, JpegImageFile) and picture.info.get("jfif_unit") not in {1, 2}
+    if picture.format in ONLY_EXIF or unitless:
         dpi = _read_exif_dpi(picture)
     if dpi is None or not all(isfinite(side) and 0.5 <= side <= 65_535 for side in dpi):
         return None  # 0/0 is met with, and no format takes it; a JPEG has 16 bits for it

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from restore.errors import UsageError
+from restore.image.encoding import names_colours
 from restore.image.photo import Photo, Pixels, check_sides, format_of
 from restore.image.resources import find_iptc
 
@@ -56,6 +57,11 @@ def tell_lost(path: Path, like: Photo) -> str:
     lost = [what for name, what in PACKETS.items() if getattr(like, name)]
     if format == "BMP" and lost:
         told.append(f"{path} keeps no {' and no '.join(lost)}, as a BMP has none.")
+    if not like.icc and names_colours(like.encoding):
+        told.append(
+            f"{path} does not say which colours its numbers mean, as the {like.format} did; they "
+            "may look otherwise."
+        )
     if format not in IPTC_FORMATS and find_iptc(like.resources):
         told.append(f"{path} keeps no IPTC (caption, keywords, rights), as a {format} has none.")
     return " ".join(told)

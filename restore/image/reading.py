@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import EXTRASAMPLES, SAMPLEFORMAT, TiffImageFile
 
 from restore.errors import RestoreError, UsageError
 from restore.image.colours import SRGB, dated_bytes, to_srgb
-from restore.image.content import Content
+from restore.image.content import Content, own_value
 from restore.image.deep import (
     count_bits,
     has_planes,
@@ -27,7 +27,7 @@ from restore.image.exif import read_dpi, read_exif, read_orientation
 from restore.image.files import permissions_for
 from restore.image.photo import ACCEPTED, FORMATS, DeepPixels, Photo, Pixels
 from restore.image.resources import read_resources
-from restore.image.xmp import read_xmp
+from restore.image.xmp import hides_picture, read_xmp
 from restore.quiet import stderr_silenced
 
 MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses
@@ -40,7 +40,7 @@ _usual: int | None = None  # Pillow's limit without them
 
 # Tags of TIFFs: what only raw files have, and what says that there is more than Pillow shows.
 _DNG_VERSION, _NEW_SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
-_LOST = {37724: "Photoshop's layers", 34735: "a place on a map"}
+_LOST = {37724: "Photoshop's layers", 34735: "a place on a map", 301: "a transfer curve"}
 _VIDEO = re.compile(rb"\xff\xd9.{0,64}ftyp", re.DOTALL)  # after a JPEG's end: a motion photo
 
 # EXIF orientation -> what makes the stored picture the displayed one (EXIF 2.32, tag 0x0112).
@@ -79,7 +79,7 @@ def read_image(
         _check_accepted(path, picture)
         deep = read_samples(Path(path), picture, data)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
-        icc = picture.info.get("icc_profile") or b""
+        icc = own_value(picture, "icc_profile", bytes) or b""
         return Photo(  # after decoding: a PNG may have metadata behind its pixels
             *split,
             deep=deep,
@@ -92,7 +92,7 @@ def read_image(
             dpi=read_dpi(picture),
             encoding=read_encoding(picture, content),
             permissions=permissions_for(content.path) if data is None else 0o666,
-            warning=_warning_of(content, picture),
+            warning=" ".join(_list_losses(content, picture)),
         )
 
 
@@ -281,6 +281,8 @@ def _scale_transparency(picture: Image.Image) -> None:
     """Bring the transparent level of a gray PNG of 2 or 4 bits to the 8 that Pillow reads it in."""
     args = str(picture.tile[0].args) if isinstance(picture, PngImageFile) and picture.tile else ""
     level = picture.info.get("transparency")
+    if isinstance(level, str):  # a text of that keyword
+        del picture.info["transparency"]
     if args in {"L;2", "L;4"} and isinstance(level, int):
         picture.info["transparency"] = level * 255 // (2 ** int(args[-1]) - 1)
 
@@ -297,32 +299,41 @@ def _read_rgb(path: str | Path, picture: Image.Image) -> Image.Image:
         raise RestoreError(message) from None
 
 
-def _warning_of(content: Content, picture: Image.Image) -> str:
-    """Return what the file will not be again when it is written, "" if nothing."""
+def _list_losses(content: Content, picture: Image.Image) -> Iterator[str]:
+    """Yield a sentence on each thing that the file will not be again when it is written."""
     path = content.path
     if picture.mode == "1":
-        return f"{path} has 1 bit per pixel and is written with 8."
+        yield f"{path} has 1 bit per pixel and is written with 8."
     if picture.mode in {"P", "PA"}:
-        return f"{path} has a palette and is written with 8 bits per channel instead."
+        yield f"{path} has a palette and is written with 8 bits per channel instead."
     if picture.mode == "CMYK":
-        return f"{path} is CMYK and is written as RGB (sRGB), converted by its own colour profile."
-    if picture.format == "MPO":
-        return f"{path} holds more than the photo (a depth or gain map); that is not written."
+        yield f"{path} is CMYK and is written as RGB (sRGB), converted by its own colour profile."
+    maps = picture.format == "HEIF" and (
+        picture.info.get("depth_images") or picture.info.get("aux")
+    )
+    if picture.format == "MPO" or maps:
+        yield f"{path} holds more than the photo (a depth or gain map); that is not written."
     if isinstance(picture, TiffImageFile):
-        if picture.n_frames > 1:
-            return f"{path} holds smaller copies of the photo, which are not written."
-        extra = picture.tag_v2.get(EXTRASAMPLES, ())
-        if 1 in extra[:1]:
-            return f"{path} has premultiplied transparency, which is written as plain transparency."
-        if extra and extra != (2,):
-            return f"{path} has channels besides colours and transparency; they are not written."
-        if lost := [name for tag, name in _LOST.items() if tag in picture.tag_v2]:
-            return f"{path} holds {' and '.join(lost)}, which is not written."
-    if picture.format == "JPEG" and _VIDEO.search(content.read()):
-        return f"{path} holds a video behind the photo; that is not written."
+        yield from _list_tiff_losses(path, picture)
+    if picture.format in {"JPEG", "MPO"}:
+        if _VIDEO.search(content.read()):
+            yield f"{path} holds a video behind the photo; that is not written."
+        if hides_picture(picture):
+            yield f"{path} holds another picture in its XMP, which is not written."
     if picture.format in {"AVIF", "HEIF"} and _has_more_bits(content, picture):
-        return f"{path} has more than 8 bits per channel and is written with 8."
-    return ""
+        yield f"{path} has more than 8 bits per channel and is written with 8."
+
+
+def _list_tiff_losses(path: Path, picture: TiffImageFile) -> Iterator[str]:
+    if picture.n_frames > 1:
+        yield f"{path} holds smaller copies of the photo, which are not written."
+    extra = picture.tag_v2.get(EXTRASAMPLES, ())
+    if 1 in extra[:1]:
+        yield f"{path} has premultiplied transparency, which is written as plain transparency."
+    elif extra and extra != (2,):
+        yield f"{path} has channels besides colours and transparency; they are not written."
+    if lost := [name for tag, name in _LOST.items() if tag in picture.tag_v2]:
+        yield f"{path} holds {' and '.join(lost)}, which is not written."
 
 
 def _has_more_bits(content: Content, picture: Image.Image) -> bool:

@@ -11,6 +11,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from restore.image.content import read_raw_profile
+
 PHOTOSHOP = b"Photoshop 3.0\0"  # before the resources in a JPEG's APP13
 APP13 = 0xED
 IPTC, RESOURCES = 33723, 34377  # tags of a TIFF
@@ -21,11 +23,15 @@ _THUMBNAILS = (0x0409, 0x040C)  # of Photoshop 4 and of later ones
 
 
 def read_resources(picture: Image.Image) -> bytes:
-    """Return the resources of a JPEG or TIFF without thumbnails, b"" where there are none."""
+    """Return the resources of a JPEG, TIFF or PNG of ImageMagick without thumbnails.
+
+    b"" where there are none.
+    """
     if isinstance(picture, JpegImageFile):
         return drop_thumbnails(_join([data for name, data in picture.applist if name == "APP13"]))
     if not isinstance(picture, TiffImageFile):
-        return b""
+        found = read_raw_profile(picture, "8bim") or read_raw_profile(picture, "iptc")
+        return drop_thumbnails(found) if found.startswith(_BLOCK) else b""
     data: dict[int, bytes] = picture.tag_v2._tagdata  # as stored: some call IPTC's bytes numbers
     resources, iptc = drop_thumbnails(data.get(RESOURCES, b"")), data.get(IPTC, b"")
     if iptc and not find_iptc(resources):

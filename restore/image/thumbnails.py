@@ -2,7 +2,9 @@
 
 import struct
 
-_PLACE, _LENGTH, _JPEG = 0x0201, 0x0202, b"\xff\xd8"  # EXIF 2.32, table 9; how a JPEG begins
+# EXIF 2.32, tables 9 and 4: place and length of a thumbnail that is a JPEG, and of one's strips.
+_PLACE, _LENGTH, _STRIPS, _LENGTHS = 0x0201, 0x0202, 0x0111, 0x0117
+_JPEG = b"\xff\xd8"  # how one begins
 
 
 def wipe_in_exif(data: bytearray, order: str, link: int) -> None:
@@ -21,12 +23,28 @@ def wipe_in_exif(data: bytearray, order: str, link: int) -> None:
     if not start:
         return
     (count,) = struct.unpack_from(f"{order}H", data, start)
-    entries = (struct.unpack_from(f"{order}HHLL", data, start + 2 + 12 * n) for n in range(count))
-    values = {tag: value for tag, _, _, value in entries}
-    first, size = values.get(_PLACE, 0), values.get(_LENGTH, 0)
+    end = start + 2 + 12 * count
+    found = {}
+    for place in range(start + 2, end, 12):
+        (tag,) = struct.unpack_from(f"{order}H", data, place)
+        if tag in {_PLACE, _LENGTH, _STRIPS, _LENGTHS}:
+            found[tag] = _read_values(data, order, place)
     # A wrong place must not cost what lies there.
-    if data[first : first + 2] == _JPEG and first + size <= len(data):
-        data[first : first + size] = bytes(size)
+    for first, size in zip(found.get(_PLACE, ()), found.get(_LENGTH, ()), strict=False):
+        if data[first : first + 2] == _JPEG and first + size <= len(data):
+            data[first : first + size] = bytes(size)
+    for first, size in zip(found.get(_STRIPS, ()), found.get(_LENGTHS, ()), strict=False):
+        if end <= first and first + size <= len(data):  # behind all directories, as a rule
+            data[first : first + size] = bytes(size)
+
+
+def _read_values(data: bytearray, order: str, place: int) -> tuple[int, ...]:
+    """Return the whole numbers of an entry; a count that can't be is cut."""
+    kind, count = struct.unpack_from(f"{order}HL", data, place + 2)
+    code, size = ("H", 2) if kind == 3 else ("L", 4)
+    count = min(count, len(data) // size)
+    at = place + 8 if count * size <= 4 else struct.unpack_from(f"{order}L", data, place + 8)[0]
+    return struct.unpack_from(f"{order}{count}{code}", data, at)
 
 
 def drop_from_xmp(xmp: bytes) -> bytes:
