@@ -87,7 +87,7 @@ def _load_lpips() -> Lpips:
     lpips = load_lpips()
     if lpips is None:
         raise RestoreError(
-            "To adapt to a photo takes the network that LPIPS measures with, which is not shipped; "
+            "Adapting to a photo needs the network that LPIPS measures with, which is not shipped; "
             "restore models --fetch lpips brings it."
         )
     return lpips.eval().requires_grad_(False)

@@ -237,5 +237,5 @@ def _parse_header(path: Path, metadata: Mapping[str, str] | None) -> Header:
     except (ValueError, RecursionError) as error:
         raise RestoreError(f"{path} has a header that is not JSON: {error}.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise RestoreError(f"{path} has a header of another format than {FORMAT}; train it anew.")
+        raise RestoreError(f"{path} has a header of another format than {FORMAT}; train it again.")
     return validate(Header, data, path)

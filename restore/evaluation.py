@@ -157,7 +157,9 @@ def evaluate(
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
     methods |= fixer_methods(fixer, seeds, whole)
     with ExitStack() as stack:
-        pool = stack.enter_context(FidelityPool()) if fidelity else None
+        pool = (
+            stack.enter_context(FidelityPool(getattr(fixer, "device", None))) if fidelity else None
+        )
         found = _evaluate(methods, cases, sheet_rows, tell, pool)
         return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
 
@@ -177,7 +179,8 @@ def _evaluate(
             scores.append(score)
             tell(score)
         if pool is not None:
-            pool.add(filled[OURS].pixels, case.clean)
+            pool.add_restored(filled[OURS].pixels)
+            pool.add_clean(case.clean)
         if len(rows) < sheet_rows:
             rows.append(sheet_row(case, filled))
     if not scores:

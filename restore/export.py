@@ -95,8 +95,8 @@ def export_onnx(
     difference = compare(network, contract, content)
     if difference is not None and not difference <= TOLERANCE:  # also where it is NaN
         raise RestoreError(
-            f"As ONNX {header.name} differs from torch by {difference:.2g} (at most {TOLERANCE} "
-            f"passes), so nothing was written; try another version of torch or onnxscript."
+            f"As ONNX {header.name} differs from torch by {difference:.2g} (at most {TOLERANCE} is "
+            "allowed), so nothing was written; try another version of torch or onnxscript."
         )
     write_bytes(target, content, overwrite=overwrite)
     return Exported(target, header.name, difference)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from restore.errors import RestoreError
@@ -27,37 +28,46 @@ LARGEST_SUBSET = 1000  # pictures in a subset of KID, as in the paper's code
 
 
 class FidelityPool:
-    """Collects pairs of pictures in a temporary folder, then measures them together.
+    """Collects pictures of two kinds in a temporary folder, then measures them together.
+
+    Args:
+        device: that Inception runs on: the processor, or a GPU of NVIDIA.
 
     Raises:
         RestoreError: torch-fidelity is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | None = None) -> None:
         if find_spec("torch_fidelity") is None:
             raise RestoreError(
                 "FID and KID need the package torch-fidelity; pip install 'restore-gan[fidelity]'."
             )
-        self.count = 0
+        self.on_gpu = device is not None and device.type == "cuda"
+        self.counts = {"restored": 0, "clean": 0}
         self.sizes: set[tuple[int, ...]] = set()
 
     def __enter__(self) -> "FidelityPool":
         self.folder = TemporaryDirectory()
-        self.restored = Path(self.folder.name) / "restored"
-        self.clean = Path(self.folder.name) / "clean"
-        self.restored.mkdir()
-        self.clean.mkdir()
+        for kind in self.counts:
+            (Path(self.folder.name) / kind).mkdir()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.folder.cleanup()
 
-    def add(self, restored: NDArray[np.uint8], clean: NDArray[np.uint8]) -> None:
-        """Take in a pair of pictures (H, W, 3) uint8 RGB."""
-        write_bytes(self.restored / f"{self.count}.png", encode_png(restored))
-        write_bytes(self.clean / f"{self.count}.png", encode_png(clean))
-        self.count += 1
-        self.sizes |= {restored.shape, clean.shape}
+    def add_restored(self, pixels: NDArray[np.uint8]) -> None:
+        """Take in a picture (H, W, 3) uint8 RGB that was restored or drawn."""
+        self._add("restored", pixels)
+
+    def add_clean(self, pixels: NDArray[np.uint8]) -> None:
+        """Take in a picture (H, W, 3) uint8 RGB to compare with."""
+        self._add("clean", pixels)
+
+    def _add(self, kind: str, pixels: NDArray[np.uint8]) -> None:
+        path = Path(self.folder.name) / kind / f"{self.counts[kind]}.png"
+        write_bytes(path, encode_png(pixels))
+        self.counts[kind] += 1
+        self.sizes.add(pixels.shape)
 
     def measure(self) -> dict[str, float]:
         """Return {"fid": ..., "kid": ...} between all restored and all clean pictures.
@@ -67,18 +77,19 @@ class FidelityPool:
         """
         import torch_fidelity
 
-        if self.count < LEAST:
+        least = min(self.counts.values())
+        if least < LEAST:
             raise RestoreError(f"FID and KID need {LEAST} pictures or more.")
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 found = torch_fidelity.calculate_metrics(
-                    input1=str(self.restored),
-                    input2=str(self.clean),
+                    input1=str(Path(self.folder.name) / "restored"),
+                    input2=str(Path(self.folder.name) / "clean"),
                     fid=True,
                     kid=True,
                     batch_size=BATCH if len(self.sizes) == 1 else 1,
-                    kid_subset_size=min(LARGEST_SUBSET, self.count),
-                    cuda=False,
+                    kid_subset_size=min(LARGEST_SUBSET, least),
+                    cuda=self.on_gpu,
                     verbose=False,
                     cache=False,
                 )

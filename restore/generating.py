@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -141,7 +142,7 @@ def _check_request(request: Request, out: str | None) -> None:
     asked = [name for name, value in jobs.items() if value is not None]
     for number, least in ((request.count, 1), (request.per_label, 1), (request.interpolate, 2)):
         if number is not None and number < least:
-            raise UsageError(f"There is nothing to draw in {number} pictures.")
+            raise UsageError(f"Can't draw {number} pictures; ask for 1 or more.")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are jobs of their own; give one of them.")
     if request.count is not None and asked and asked != ["--traverse"]:
@@ -366,11 +367,16 @@ def _file_names(rows: list[Row], by_class: bool) -> Iterator[Path]:
 
 
 def _class_folders(labels: list[str]) -> list[str]:
-    """Return a folder's name for each label: itself, or numbers where one can't be a name.
+    """Return a folder's name for each label: itself, as far as it can be a name.
 
     A checkpoint from a stranger may call a class "../..".
     """
-    plain = all(re.fullmatch(r"[^\W_][\w .,()+-]*", label) for label in labels)
-    if plain and len({label.casefold() for label in labels}) == len(labels):
-        return labels
+    names = [re.sub(r"[^\w .,()+-]|^[^\w]|^_|[ .]$", "-", label) or "-" for label in labels]
+    counts = Counter(name.casefold() for name in names)
+    names = [
+        name if counts[name.casefold()] == 1 else f"{name}-{number}"
+        for number, name in enumerate(names)
+    ]
+    if len({name.casefold() for name in names}) == len(names):
+        return names
     return [f"class-{number}" for number in range(len(labels))]

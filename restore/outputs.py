@@ -115,7 +115,7 @@ def check_folder_name(out: str, folder: Path) -> None:
     if not is_folder_name(out) and extension_of(Path(out).name).lower() in PICTURES:
         raise UsageError(
             f"{out} looks like a picture, and {folder} is a folder; name a folder for its results, "
-            f"or {out}/ if that is what it shall be called."
+            f"or {out}/ if that is its name."
         )
 
 
@@ -126,9 +126,7 @@ def _check_folders(source: Path, target: Path) -> None:
     if here.is_relative_to(there):
         raise UsageError(f"The photos lie inside {target}; name a folder of its own.")
     if target.exists() and not target.is_dir():
-        raise UsageError(
-            f"{target} is a file; a folder of photos needs a folder for what it becomes."
-        )
+        raise UsageError(f"{target} is a file; a folder of photos needs a folder for its results.")
 
 
 def _refuse_loss(job: Job, photos: set[Path], overwrite: bool) -> None:

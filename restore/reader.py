@@ -86,7 +86,7 @@ class ClassifierReader(Reader):
         """Read a batch (N, C, H, W) in [0, 1], C 1 or 3, scaled to what it was trained on."""
         size, channels = self.network.size, self.network.channels
         if channels == 1:
-            images = images.mean(1, keepdim=True)
+            images = _to_gray(images)
         if images.shape[-1] != size:
             mode = "area" if images.shape[-1] > size else "bilinear"
             images = F.interpolate(images, (size, size), mode=mode)
@@ -142,6 +142,14 @@ def load_squeeze(device: torch.device) -> Lpips:
 def to_images(pictures: Pixels) -> Tensor:
     """Return pictures (N, H, W, 3) or (N, H, W) as (N, 3 or 1, H, W) in [0, 1]."""
     return torch.cat([to_tensor(np.atleast_3d(picture)) for picture in pictures])
+
+
+def _to_gray(images: Tensor) -> Tensor:
+    """Return images (N, 1 or 3, H, W) as gray, by the weights of ITU-R BT.601, as in training."""
+    if images.shape[1] == 1:
+        return images
+    weights = images.new_tensor((0.299, 0.587, 0.114))
+    return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def to_seen(images: Tensor) -> Tensor:

@@ -35,6 +35,12 @@ COLUMNS = 12  # of the sheet
 DRAWN_ROWS, REAL_ROWS = 6, 2  # of the sheet, where there are no labels
 
 
+def spread(total: int, count: int) -> NDArray[np.intp]:
+    """Return `count` places at even distances among `total`; all where there are fewer."""
+    count = min(count, total)
+    return np.arange(count) * total // max(1, count)
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Pictures and what they show.
@@ -60,9 +66,7 @@ class Pictures:
 
         They are the first ones in turn, and else lie at even distances, as labels may be sorted.
         """
-        count = min(count, len(self))
-        places = np.arange(count)
-        return places if self.in_turn else places * len(self) // count
+        return np.arange(min(count, len(self))) if self.in_turn else spread(len(self), count)
 
     def some(self, count: int) -> Pixels:
         """Return those that `pick` names."""
@@ -151,8 +155,8 @@ def score(
     )
     if features is None and found.real.get("right", 1) < READ_WELL:
         warn(
-            f"{reader.name} reads only {found.real['right']:.0%} of the real labels right, so it "
-            f"may know other pictures by the same labels: --features squeeze looks at all alike."
+            f"{reader.name} reads only {found.real['right']:.0%} of the real labels right, so its "
+            "labels may mean other pictures; --features squeeze works for any."
         )
     return found
 
@@ -174,7 +178,7 @@ def read_real(
     """
     gallery = open_held_out(place)
     chosen = np.arange(len(gallery.pictures))[-(last or 0) :][:limit]
-    chosen = chosen[np.arange(min(MOST, len(chosen))) * len(chosen) // min(MOST, len(chosen))]
+    chosen = chosen[spread(len(chosen), MOST)]
     size, channels = sampler.generator.size, sampler.generator.channels
     pixels: list[Pixels] = []
     kept: list[int] = []
@@ -188,9 +192,12 @@ def read_real(
         raise RestoreError(f"None of the pictures of {place} can be read.")
     if gallery.stray:
         warn(f"{gallery.stray} lies beside the folders of {place}, so they are no classes.")
-    labels = () if gallery.labels is None else (gallery.names[n] for n in gallery.labels[kept])
+    names = gallery.names
+    if names == tuple(map(str, range(len(sampler.labels)))):
+        names = sampler.labels  # idx files have numbers alone, in the same order
+    labels = () if gallery.labels is None else (names[n] for n in gallery.labels[kept])
     stacked = np.stack(pixels)
-    return Pictures(stacked if channels == 3 else stacked[..., 0], tuple(labels), gallery.names)
+    return Pictures(stacked if channels == 3 else stacked[..., 0], tuple(labels), names)
 
 
 def compare(
@@ -220,7 +227,7 @@ def compare(
         UsageError: there are fewer than five pictures, drawn or real.
         RestoreError: what measures FID is not installed, or the sheet can't be written.
     """
-    pool = FidelityPool() if fidelity else None
+    pool = FidelityPool(sampler.device) if fidelity else None
     if min(count, len(real)) < LEAST:
         raise UsageError(
             f"Scores need {LEAST} pictures, drawn and real; there are {count} and {len(real)}."
@@ -253,6 +260,12 @@ def _check_shares(labels: tuple[str, ...], real: Pictures, warn: Callable[[str],
     if not labels or not real.labels:
         return
     drawn, given = Counter(labels), Counter(real.labels)
+    if drawn.keys().isdisjoint(given):
+        warn(
+            f"The real pictures are of other classes, such as {real.labels[0]}, than the drawn "
+            f"ones, such as {labels[0]}; nothing is compared class by class."
+        )
+        return
     off = {name: given[name] / len(real) - drawn[name] / len(labels) for name in drawn | given}
     most = max(off, key=lambda name: abs(off[name]))
     if abs(off[most]) > UNEVEN:
@@ -362,8 +375,9 @@ def _by_label(
 def _measure_fidelity(
     pool: FidelityPool, drawn: Pictures, real: Pictures, warn: Callable[[str], None]
 ) -> dict[str, float]:
-    both = min(len(drawn), len(real))
     with pool:
-        for fake, true in zip(drawn.some(both), real.some(both), strict=True):
-            pool.add(to_rgb(fake), to_rgb(true))
+        for fake in drawn.pixels:
+            pool.add_restored(to_rgb(fake))
+        for true in real.pixels:
+            pool.add_clean(to_rgb(true))
         return pool.measure_or_warn(warn)

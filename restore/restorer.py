@@ -203,7 +203,7 @@ class Restorer:
                 enough memory.
         """
         if not isinstance(seconds, Real) or not 0 < seconds < inf:
-            raise UsageError(f"To practise for {seconds} seconds makes no sense; 30 or 60 do.")
+            raise UsageError(f"Can't practise for {seconds} seconds; try 30 or 60.")
         if self.settings.task == "mend":
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         steps = self.steps(photo, mask, seed)

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -19,22 +20,22 @@ def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_all_pairs_are_measured_together(package: ModuleType) -> None:
+def test_all_pictures_are_measured_together(package: ModuleType) -> None:
     def calculate_metrics(
         input1: str, input2: str, kid_subset_size: int, batch_size: int, **_: object
     ) -> dict:
-        from pathlib import Path
-
         counts = [len(list(Path(folder).glob("*.png"))) for folder in (input1, input2)]
-        assert counts == [2, 2] and kid_subset_size == 2 and batch_size == 64
+        assert counts == [2, 3] and kid_subset_size == 2 and batch_size == 64
         return {"frechet_inception_distance": 7.5, "kernel_inception_distance_mean": 0.25}
 
     package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
     with FidelityPool() as pool:
-        pool.add(PICTURE, PICTURE)
-        pool.add(PICTURE, PICTURE)
+        for _ in range(2):
+            pool.add_restored(PICTURE)
+        for _ in range(3):
+            pool.add_clean(PICTURE)
         assert pool.measure() == {"fid": 7.5, "kid": 0.25}
-        folder = pool.restored
+        folder = Path(pool.folder.name)
     assert not folder.exists()
 
 
@@ -46,8 +47,9 @@ def test_weights_that_can_not_be_had_are_told(package: ModuleType) -> None:
     with FidelityPool() as pool:
         with pytest.raises(RestoreError, match="2 pictures or more"):
             pool.measure()
-        pool.add(PICTURE, PICTURE)
-        pool.add(PICTURE, PICTURE)
+        for _ in range(2):
+            pool.add_restored(PICTURE)
+            pool.add_clean(PICTURE)
         with pytest.raises(RestoreError, match="no route to host"):
             pool.measure()
         told: list[str] = []
@@ -60,8 +62,9 @@ def test_pictures_of_unequal_size_are_looked_at_one_by_one(package: ModuleType) 
 
     package.calculate_metrics = calculate_metrics  # type: ignore[attr-defined]
     with FidelityPool() as pool:
-        pool.add(PICTURE, PICTURE)
-        pool.add(PICTURE[:6], PICTURE[:6])
+        for picture in (PICTURE, PICTURE[:6]):
+            pool.add_restored(picture)
+            pool.add_clean(picture)
         assert pool.measure()["fid"] == 1
 
 

@@ -138,7 +138,7 @@ def test_too_few_pictures_are_refused(digits: Sampler) -> None:
         compare(digits, real_of(digits, 4), ColumnReader(), count=80)
 
 
-def test_fid_is_measured_on_pairs(digits: Sampler, monkeypatch) -> None:
+def test_fid_is_measured_on_all_pictures(digits: Sampler, monkeypatch) -> None:
     shapes: list[tuple[int, ...]] = []
 
     class Pool:
@@ -148,15 +148,21 @@ def test_fid_is_measured_on_pairs(digits: Sampler, monkeypatch) -> None:
         def __exit__(self, *_: object) -> None:
             pass
 
-        def add(self, fake: np.ndarray, true: np.ndarray) -> None:
-            shapes.extend([fake.shape, true.shape])
+        def __init__(self, device: object) -> None:
+            pass
+
+        def add_restored(self, pixels: np.ndarray) -> None:
+            shapes.append(pixels.shape)
+
+        def add_clean(self, pixels: np.ndarray) -> None:
+            shapes.append(pixels.shape)
 
         def measure_or_warn(self, warn: object) -> dict[str, float]:
             return {"fid": 7.0}
 
     monkeypatch.setattr("restore.resemblance.FidelityPool", Pool)
     found = compare(digits, real_of(digits, 30), ColumnReader(), count=20, fidelity=True)
-    assert found.values["fid"] == 7 and shapes == [(8, 8, 3)] * 40
+    assert found.values["fid"] == 7 and shapes == [(8, 8, 3)] * 50
 
 
 def write_pictures(folder: Path, pictures: np.ndarray) -> Path:
@@ -182,6 +188,14 @@ def test_classes_that_are_no_classes_or_in_other_shares_are_told(
     told: list[str] = []
     compare(digits, read_real(tmp_path / "real", digits), ColumnReader(), warn=told.append)
     assert len(told) == 1 and "89% of the real pictures are of the class 0 and 12%" in told[0]
+    told.clear()
+    for label in ("cat", "dog"):
+        write_pictures(tmp_path / "pets" / label, digits.draw(6, "1"))
+    compare(digits, read_real(tmp_path / "pets", digits), ColumnReader(), warn=told.append)
+    assert told == [
+        "The real pictures are of other classes, such as cat, than the drawn ones, such as 0; "
+        "nothing is compared class by class."
+    ]
     told.clear()
     compare(digits, real_of(digits), ColumnReader(), count=80, warn=told.append)
     assert told == []

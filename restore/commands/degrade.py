@@ -23,7 +23,7 @@ Examples:
     help="What happens: blurry, mixed, noisy, old-photo, phone, scratched, upscale, web, or a "
     "TOML file.",
 )
-@seed_option("Another seed, other damage; each photo has its own by seed and path.")
+@seed_option("Another seed, other damage; each photo's depends on the seed and its path.")
 @click.option(
     "--out",
     required=True,

@@ -54,7 +54,7 @@ DRAWN = 1000  # pictures of a sampler
     "--last",
     type=click.IntRange(1),
     metavar="N",
-    help="Only the last N pictures, as where those before were trained on.",
+    help="Only the last N pictures, for instance if the others were trained on.",
 )
 @seed_option("For the holes or the damage of a preset, or the noise of a sampler.")
 @click.option("--biharmonic", is_flag=True, help="Compare with biharmonic filling too; it is slow.")
@@ -211,7 +211,9 @@ def _score_restorer(
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
     """Refuse what is for another kind of model, and ask for what this one needs."""
     if task == "classify":
-        raise UsageError(f"{model} tells classes apart; samplers are compared by it: --features.")
+        raise UsageError(
+            f"{model} is a classifier and has no scores; compare samplers by it, with --features."
+        )
     if task == "generate":
         for option in given:
             if given[option]:

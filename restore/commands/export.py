@@ -19,11 +19,11 @@ Examples:
 @click.option("--out", type=FILE, metavar="FILE.onnx", help="Where it goes. [default: NAME.onnx]")
 @overwrite_option
 def export(model: str, out: Path | None, overwrite: bool) -> None:
-    """Write a model as ONNX, for programs that do without PyTorch.
+    """Write a model as ONNX, for programs without PyTorch.
 
     The file of a restorer or a detector takes any number of photos of any size that is a multiple
-    of its `multiple_of`, that of a sampler any number of noises; what goes in and comes out is
-    said in its metadata. It is compared with PyTorch before it is written. Needs
+    of its `multiple_of`, that of a sampler any number of noises; its metadata say what goes in and
+    comes out. It is compared with PyTorch before it is written. Needs
     pip install 'restore-gan[onnx]'.
     """
     from restore.export import EXTRA, export_onnx

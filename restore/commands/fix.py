@@ -50,14 +50,15 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     "--mask",
     type=FILE,
     metavar="FILE|FOLDER",
-    help="Picture of what to fill, of the photo's shape; restore mask and restore paint make one. "
-    "For a folder of photos: one for all, or a folder of masks under the photos' relative paths. "
+    help="Picture whose white marks what to fill, in the photo's proportions; restore mask and "
+    "restore paint make one. "
+    "For a folder of photos: one for all, or a folder of masks with the photos' relative paths. "
     "Without one the photo is mended as a whole, by the model 'mend'.",
 )
 @click.option(
     "--mask-pattern",
     metavar="PATTERN",
-    help="For a folder: how masks are called, '{stem}-mask' for photo-mask.png, beside photo.jpg "
+    help="For a folder: how masks are named, '{stem}-mask' for photo-mask.png, beside photo.jpg "
     "or in the folder that --mask names.",
 )
 @click.option(
@@ -89,7 +90,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @click.option(
     "--find",
     metavar="NAME|FILE|RUN",
-    help="Instead of a mask: fill what a detector finds, 'scratches' for those of an old print, "
+    help="Instead of a mask: fill what a detector finds, 'scratches' for damage of old prints, "
     "then mend the whole where 'mend' is installed.",
 )
 @threshold_option
@@ -98,8 +99,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     type=click.Choice(["1", "2", "4"]),
     default="1",
     show_default=True,
-    help="Without a mask: make the photo so many times wider and higher; above 11 megapixels 4 "
-    "times needs a higher limit, see below.",
+    help="Without a mask: make the photo this many times wider and higher; 4 times above 11 "
+    "megapixels needs a higher limit.",
 )
 @click.option(
     "--natural",
@@ -138,7 +139,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     "--format",
     "extension",
     type=click.Choice(["png", "jpg", "webp", "tif", "bmp", "avif", "heic"]),
-    help="Of results in a folder or beside the photo, instead of the photo's own.",
+    help="Format of results in a folder or beside the photo, instead of the photo's own.",
 )
 @quality_option
 @overwrite_option
@@ -184,8 +185,8 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     "--adapt",
     type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
-    help="First let the restorer practise on what is known of each photo, for so long: better "
-    "fills in textures and facades. 30 or 60 are good; needs `restore models --fetch lpips` once.",
+    help="First let the restorer practise this long on the rest of each photo: better fills in "
+    "fabrics and facades. 30 or 60 are good; needs `restore models --fetch lpips` once.",
 )
 @click.option(
     "--model",
@@ -196,9 +197,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @device_option
 @max_megapixels_option
 @max_megabytes_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object a line for each result."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each result.")
 def fix(
     photos: tuple[Path, ...],
     mask: Path | None,

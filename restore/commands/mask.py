@@ -46,9 +46,9 @@ NEEDS_PHOTO = (
 @click.option(
     "--size",
     type=Numbers("WIDTHxHEIGHT", "x", 1),
-    help="Of --preset and --box where there is no PHOTO.",
+    help="Size of the mask, with --preset or --box and no PHOTO.",
 )
-@seed_option("Of --preset: another seed, another mask; each photo of a folder has its own.")
+@seed_option("With --preset: another seed, another mask; each photo of a folder gets its own.")
 @click.option(
     "--box",
     "boxes",
@@ -61,7 +61,7 @@ NEEDS_PHOTO = (
     "--tolerance",
     type=click.IntRange(0, 255),
     metavar="0-255",
-    help="Of --color: the largest difference in any channel. [default: 30]",
+    help="With --color: the largest difference in any channel. [default: 30]",
 )
 @click.option(
     "--find",
@@ -75,7 +75,7 @@ NEEDS_PHOTO = (
     default=0,
     show_default=True,
     metavar="PIXELS",
-    help="Widen what is marked; damage has soft rims, which 2 cover.",
+    help="Widen what is marked; 2 covers the soft rims of damage.",
 )
 @click.option(
     "--preview",
@@ -86,7 +86,7 @@ NEEDS_PHOTO = (
 @click.option(
     "--out",
     metavar="FILE|FOLDER/",
-    help="[default: NAME-mask.png beside the photo; of a folder it has to be named]",
+    help="Where masks go; needed for a folder. [default: NAME-mask.png beside the photo]",
 )
 @overwrite_option
 @max_megapixels_option
@@ -115,8 +115,8 @@ def mask(
 ) -> int:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole.
 
-    Of a FOLDER each photo gets one, in --out FOLDER, where 'restore fix FOLDER --mask' looks for
-    them; --preview is a folder then, too.
+    For a FOLDER, each photo gets a mask in --out FOLDER, ready for 'restore fix FOLDER --mask';
+    --preview is then a folder, too.
     """
     from restore.assets import checkpoint_path
     from restore.masks import TOLERANCE, load_preset

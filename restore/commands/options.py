@@ -20,7 +20,7 @@ class FiniteRange(click.FloatRange):
         """Return the number."""
         number = float(super().convert(value, param, ctx))
         if not isfinite(number):
-            self.fail(f"{value!r} is not a number to compute with.", param, ctx)
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
 
@@ -68,15 +68,14 @@ threshold_option = click.option(
     "--threshold",
     type=FiniteRange(0, 1),
     metavar="0-1",
-    help="Of --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
+    help="With --find: how sure it has to be of a pixel; lower finds more. [default: 0.5]",
 )
 
 quality_option = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1-100",
-    help="Of results that are JPEG, WebP (but a lossless one), AVIF or HEIC. [default: that of a "
-    "JPEG itself, or 95]",
+    help="Quality of JPEG, lossy WebP, AVIF and HEIC results. [default: a JPEG's own, else 95]",
 )
 
 max_megapixels_option = click.option(

@@ -35,7 +35,7 @@ Examples:
 @click.option(
     "--find",
     metavar="NAME|FILE|RUN",
-    help="Begin with what a detector finds, to correct it: 'scratches' for those of an old print.",
+    help="Begin with what a detector finds, to correct it: 'scratches' for damage of old prints.",
 )
 @threshold_option
 @click.option(
@@ -45,14 +45,14 @@ Examples:
     show_default=True,
     help="What fills: a name that `restore models` lists, a checkpoint file, or a run's folder.",
 )
-@seed_option("Of the first fill of a hole; others of it count up.")
+@seed_option("For the first fill of a hole; further fills count up.")
 @device_option
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=0,
     metavar="N",
-    help="Of the page on this machine. [default: any that is free]",
+    help="Port of the page on this machine. [default: any free one]",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address of the page.")
 @click.option(

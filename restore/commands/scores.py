@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from restore.evaluation import Evaluation, Means
     from restore.resemblance import Resemblance
 
-NO_LPIPS = "LPIPS was left out, since its backbone is absent; restore models --fetch lpips."
+NO_LPIPS = (
+    "LPIPS was left out, since its network is missing; fetch it with restore models --fetch lpips."
+)
 COLUMNS = {  # heading: (key, format)
     "PSNR": ("psnr", "{:.2f}"),
     "hole PSNR": ("hole_psnr", "{:.2f}"),

@@ -58,7 +58,7 @@ Examples:
 @click.option(
     "--check",
     is_flag=True,
-    help="Only list what is wrong with the photos: unreadable, tiny, equal, small, gray, alike.",
+    help="Only list what is wrong with the photos: unreadable, tiny, small, gray, equal or alike.",
 )
 @click.option(
     "--download",
@@ -85,7 +85,7 @@ def train(
     overrides: tuple[str, ...],
     device: str,
 ) -> None:
-    """Train what the recipe names on PHOTOS. The same command again goes on where it stopped.
+    """Train what the recipe names on PHOTOS. Run again, the same command goes on where it stopped.
 
     PHOTOS is a folder of any depth, a zip or tar of one, or a folder of tars (WebDataset shards).
     Photos that can't be read, or are there twice, are named and left out. For recipes that draw
@@ -109,6 +109,11 @@ def train(
             raise UsageError(
                 "--download fetches a data set for samplers; name the recipe of one, as in "
                 "--recipe digits."
+            )
+        if photos is not None and not str(photos).startswith("torchvision:"):
+            raise UsageError(
+                f"--download lets torchvision fetch a data set, and {photos} is none; name one as "
+                "torchvision:MNIST."
             )
         settings = load_recipe(recipe, (*overrides, "download=true"))
     if dry_run:

@@ -156,8 +156,13 @@ def label_photos(place: str, found: Mapping[str, Example]) -> Gallery:
 
 
 def _first_folder(name: str, photo: Example) -> str:
-    """Return the first folder of a photo's path, for archives below what they wrap all in."""
-    folder, slash, _ = path_inside(name, photo).partition("/")
+    """Return the first folder of a photo's path, for archives below what they wrap all in.
+
+    In a folder of tars each may hold one class alone, so there nothing counts as wrapped.
+    """
+    tar = "" if isinstance(photo, Path | Pair) else name.removesuffix(photo.name)
+    inside = path_inside(name, photo, unwrap=not tar).removeprefix(tar)
+    folder, slash, _ = inside.partition("/")
     return folder if slash else ""
 
 
@@ -183,14 +188,15 @@ def open_idx(images: Path, place: Path) -> Gallery:
     beside = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
     if beside == images or not beside.is_file():
         return Gallery(str(place), ArrayPictures(pixels))
-    labels = read_idx(beside, 1).astype(np.int64)
+    labels = read_idx(beside, 1)
     if len(labels) != len(pixels):
         raise RestoreError(
             f"{images} holds {len(pixels)} pictures and {beside} {len(labels)} labels; they have "
             f"to be of one data set."
         )
-    names = tuple(str(number) for number in range(int(labels.max(initial=0)) + 1))
-    return Gallery(str(place), ArrayPictures(pixels), labels, names)
+    known, numbers = np.unique(labels, return_inverse=True)  # letters may be numbered from 1 on
+    names = tuple(str(number) for number in known.tolist())
+    return Gallery(str(place), ArrayPictures(pixels), numbers.astype(np.int64), names)
 
 
 PREFIX = "torchvision:"
@@ -230,6 +236,8 @@ def open_torchvision(name: str, download: bool) -> Gallery:
     known = getattr(dataset, "classes", ())
     count = int(targets.max()) + 1
     names = tuple(map(str, known if len(known) >= count else range(count)))
+    # MNIST's are "0 - zero" and so on there, and plain numbers wherever else it comes from.
+    names = tuple(str(n) if name.startswith(f"{n} - ") else name for n, name in enumerate(names))
     labels = targets.astype(np.int64)
     return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names)
 

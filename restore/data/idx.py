@@ -10,18 +10,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 
 
 def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
     """Return the file of pictures in idx format that a place is or holds, first one of `parts`.
 
     The parts are words of the files' names: train-images-idx3-ubyte, emnist-letters-test-images….
+
+    Raises:
+        UsageError: the place holds several sets.
     """
     if place.is_dir():
-        found = [p for p in sorted(place.iterdir()) if "idx3-ubyte" in p.name]
-        named = (p for p in found if {*re.split(r"\W", p.name)} & {*parts})
-        return next(named, next(iter(found), None))
+        files = [p for p in sorted(place.iterdir(), reverse=True) if "idx3-ubyte" in p.name]
+        found = {p.name.removesuffix(".gz"): p for p in files}  # not packed, where there are both
+        named = {name: p for name, p in found.items() if {*re.split(r"\W", name)} & {*parts}}
+        chosen = [*(named or found).values()]
+        if len(chosen) > 1:
+            raise UsageError(
+                f"{place} holds several sets, {chosen[-1].name} and {chosen[-2].name}; name the "
+                "file of one."
+            )
+        return chosen[0] if chosen else None
     return place if place.is_file() and "idx3-ubyte" in place.name else None
 
 

@@ -110,7 +110,7 @@ def fix_job(
         restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
         if restorer is learner and opened.hole.any():
             warn(
-                f"{job.photo} or its hole is too small to practise on, or that is filled with "
+                f"{job.photo} or its hole is too small to practise on, or the hole is filled with "
                 "copies of the texture around it, so --adapt changes nothing."
             )
     for seed, result in enumerate(job.results, start=options.seed):
@@ -188,7 +188,7 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
     sentences = opened.warnings
     if fixer.share > MUCH_DAMAGE:
         sentences += (
-            f"{fixer.share:.0%} of {path} is taken for damage and filled; look at that with "
+            f"{fixer.share:.0%} of {path} is taken for damage and filled; check it with "
             f"restore mask {path} --find {options.find} --preview look.png.",
         )
     return fixer, replace(opened, warnings=sentences, share=fixer.share, damage=fixer.damage)
@@ -281,7 +281,7 @@ def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     gray = bool((photo.pixels == photo.pixels[..., :1]).all())
     if gray and black.any() and white.any() and (black | white).all():
         return (
-            f"{path} is black and white and nothing between, like a mask; to fill what it marks, "
+            f"{path} is pure black and white, like a mask; to fill what it marks, "
             f"name the photo alone and --mask {path}, or for a folder of photos --mask-pattern.",
         )
     return ()

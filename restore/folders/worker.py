@@ -187,8 +187,8 @@ class Worker:
             if overwrite or not os.path.lexists(result):
                 raise
             raise UsageError(
-                f"{result} is not as a run has written it, so it stays; with --overwrite it is "
-                "replaced."
+                f"{result} has changed since a run wrote it, or is not from one, so it stays; "
+                "--overwrite replaces it."
             ) from None
 
     def _wrote(self, result: Path) -> bool:

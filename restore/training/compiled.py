@@ -47,12 +47,12 @@ class Compiled:
             why = str(error).strip().partition("\n")[0].rstrip(".")
             raise RestoreError(
                 f"Compiling failed ({why}); on a CPU it needs a C++ compiler such as g++, and "
-                f"--set compile=false does without."
+                f"--set compile=false works without it."
             ) from error
         off = torch.linalg.vector_norm(result.detach().float() - expected)
         if not off <= LIMIT * torch.linalg.vector_norm(expected):  # false for NaN, too
             raise RestoreError(
-                "What PyTorch has compiled here computes something else than before; go on with "
+                "What PyTorch compiled here gives other results than before; go on with "
                 "--set compile=false."
             )
         return result

@@ -108,7 +108,17 @@ def test_labels_have_folders_of_their_own(run, digits: Path) -> None:
 def test_a_label_that_is_no_name_of_a_folder_leads_nowhere(run, make_sampler, tmp_path) -> None:
     model = make_sampler("strange", ("../../out", "b"))
     assert run("generate", model, "--per-label", 1, "--out", tmp_path / "in" / "set").code == 0
-    assert listing(tmp_path / "in") == ["set/class-0/000.png", "set/class-1/000.png"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")} == {
+        "in/set/-.-..-out/000.png",
+        "in/set/b/000.png",
+    }
+
+
+def test_odd_labels_have_folders_as_like_them_as_can_be(run, make_sampler) -> None:
+    model = make_sampler("clothes", ("T-shirt/top", "Bag", "bag", "Ankle boot"))
+    assert run("generate", model, "--per-label", 1, "--out", "clothes").code == 0
+    folders = ["Ankle boot", "Bag-1", "T-shirt-top", "bag-2"]
+    assert listing("clothes") == [f"{folder}/000.png" for folder in folders]
 
 
 def test_an_interpolation_is_a_strip_or_an_animation(run, faces: Path) -> None:

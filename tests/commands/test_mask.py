@@ -85,7 +85,7 @@ def test_a_preset_takes_the_size_of_the_photo(run, write_picture, tmp_path) -> N
         (["p.png", "--box", "1,1,5,5", "--preview", "look.gif"], "look.gif"),
         (["p.png", "--find", "inpaint", "--preview", "look.gif"], "look.gif"),
         (["p.png", "--find", "inpaint", "--out", "m.gif"], "m.gif"),
-        (["p.png", "--find", "inpaint", "--threshold", "nan"], "'nan' is not a number to compute"),
+        (["p.png", "--find", "inpaint", "--threshold", "nan"], "'nan' is not a finite number"),
         (["--box", "1,1,5,5", "--size", "9x9", "--out", "m.png", "--preview", "q.png"], "name the"),
         (["p.png", "--preset", "wode"], "Did you mean 'wide'?"),
         (["p.png", "--color", "rde"], "'rde' is no colour"),

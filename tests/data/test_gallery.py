@@ -193,7 +193,7 @@ class StandIn:
         StandIn.here |= download
         if not StandIn.here:
             raise RuntimeError("Dataset not found")
-        self.targets, self.classes = [1, 0], ["zero - 0", "one - 1"]
+        self.targets, self.classes = [1, 0], ["0 - zero", "1 - one"]
 
     def __len__(self) -> int:
         return 2
@@ -207,9 +207,29 @@ def test_a_torchvision_data_set_is_fetched_only_on_demand(monkeypatch: pytest.Mo
     with pytest.raises(RestoreError, match="add --download"):
         open_torchvision("MNIST", download=False)
     gallery = open_torchvision("MNIST", download=True)
-    assert gallery.names == ("zero - 0", "one - 1") and len(gallery.pictures) == 2
+    assert gallery.names == ("0", "1") and len(gallery.pictures) == 2
     assert (gallery.pictures.read(1, 28)[..., 0] == PIXELS[1]).all()
     assert open_torchvision("MNIST", download=False).labels is not None
+
+
+def test_shards_are_no_classes(folders: Path, tmp_path: Path) -> None:
+    """Each may hold one class alone, which is then no folder that all is wrapped in."""
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for name in ("cat", "dog"):
+        with tarfile.open(shards / f"{name}-0.tar", "w") as tar:
+            tar.add(folders / name, name)
+    gallery = open_photos(check_photos(find_photos(shards), 32))
+    assert gallery.names == ("cat", "dog")
+
+
+def test_letters_are_numbered_from_one(tmp_path: Path) -> None:
+    """As those of EMNIST: nothing is of the class 0, so there is none."""
+    images = write_idx(tmp_path / "train-images-idx3-ubyte", PIXELS)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS + 1)
+    gallery = open_idx(images, tmp_path)
+    assert gallery.names == ("1", "2", "3")
+    assert gallery.labels is not None and gallery.labels.tolist() == LABELS.tolist()
 
 
 def test_an_unknown_data_set_is_told() -> None:

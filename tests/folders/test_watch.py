@@ -169,7 +169,7 @@ def test_a_result_of_somebody_else_is_not_replaced(
         write_picture("incoming.png", np.full((40, 60, 3), 90, np.uint8))
         Path("incoming.png").replace(f"photos/{name}.png")
         (entry,) = islice(entries, 1)
-        assert "is not as a run has written it" in str(entry.sentence)
+        assert "is not from one, so it stays" in str(entry.sentence)
         assert (np.array(Image.open(f"out/{name}.png")) == 7).all()
     entries.close()
 
