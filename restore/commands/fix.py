@@ -14,6 +14,7 @@ from restore.commands.options import (
     FILE,
     FiniteRange,
     Numbers,
+    Sectioned,
     device_option,
     max_megabytes_option,
     max_megapixels_option,
@@ -44,7 +45,27 @@ Examples:
 JOBS = 2  # photos of a folder that are in hand beside those that are filled
 
 
-@click.command(epilog=EXAMPLES, short_help="Fill what a mask marks; mend or enlarge whole photos.")
+SECTIONS = {
+    "What is filled": ("mask", "mask_is", "boxes", "find", "threshold", "grow", "adapt"),
+    "How whole photos are mended (without a mask, or with --find or --mend)": (
+        "mend",
+        "upscale",
+        "natural",
+        "strength",
+        "tta",
+        "keep_fading",
+    ),
+    "Results": ("out", "extension", "quality", "overwrite", "seed", "count", "as_json"),
+    "For a folder of photos": ("mask_pattern", "resume", "watch", "jobs", "shard", "ray"),
+}
+
+
+@click.command(
+    cls=Sectioned,
+    sections=SECTIONS,
+    epilog=EXAMPLES,
+    short_help="Fill what a mask marks; mend or enlarge whole photos.",
+)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
 @click.option(
     "--mask",
@@ -58,7 +79,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @click.option(
     "--mask-pattern",
     metavar="PATTERN",
-    help="For a folder: how masks are named, '{stem}-mask' for photo-mask.png, beside photo.jpg "
+    help="How masks are named, '{stem}-mask' for photo-mask.png, beside photo.jpg "
     "or in the folder that --mask names.",
 )
 @click.option(
@@ -99,7 +120,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     type=click.Choice(["1", "2", "4"]),
     default="1",
     show_default=True,
-    help="Without a mask: make the photo this many times wider and higher; 4 times above 11 "
+    help="Make the photo this many times wider and higher; 4 times above 11 "
     "megapixels needs a higher limit.",
 )
 @click.option(
@@ -108,7 +129,7 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     default=0,
     show_default=True,
     metavar="0..1",
-    help="Without a mask: 0 is faithful to the photo, 1 makes up detail that looks real.",
+    help="0 is faithful to the photo, 1 makes up detail that looks real.",
 )
 @click.option(
     "--strength",
@@ -116,18 +137,18 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
     default=1,
     show_default=True,
     metavar="0..1",
-    help="Without a mask: how much the photo is mended; 0.5 leaves half of its grain and noise.",
+    help="How much the photo is mended; 0.5 leaves half of its grain and noise.",
 )
 @click.option(
     "--tta",
     is_flag=True,
-    help="Without a mask: mend the photo mirrored in all ways and take the mean; a little better, "
+    help="Mend the photo mirrored in all ways and take the mean; a little better, "
     "and takes twice as long, with --natural four times.",
 )
 @click.option(
     "--keep-fading",
     is_flag=True,
-    help="Without a mask: leave a photo that looks faded as pale as it is.",
+    help="Leave a photo that looks faded as pale as it is.",
 )
 @click.option(
     "--out",
@@ -146,30 +167,28 @@ JOBS = 2  # photos of a folder that are in hand beside those that are filled
 @click.option(
     "--resume",
     is_flag=True,
-    help="For a folder: keep what report.jsonl says is done and make only the rest.",
+    help="Keep what report.jsonl says is done and make only the rest.",
 )
 @click.option(
     "--watch",
     is_flag=True,
-    help="For a folder: keep looking for photos that arrive, until Ctrl-C.",
+    help="Keep looking for photos that arrive, until Ctrl-C.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1, 32),
     metavar="N",
-    help="For a folder: photos that are read or written while others are filled. "
-    f"[default: {JOBS}]",
+    help=f"Photos that are read or written while others are filled. [default: {JOBS}]",
 )
 @click.option(
     "--shard",
     metavar="K/N",
-    help="For a folder: fix only part K of N, as on the Kth of N machines; its report is "
-    "report-K-of-N.jsonl.",
+    help="Fix only part K of N, as on the Kth of N machines; its report is report-K-of-N.jsonl.",
 )
 @click.option(
     "--ray",
     metavar="ADDRESS",
-    help="For a folder: let the workers of a Ray cluster do it, which see the same folders; 'auto' "
+    help="Let the workers of a Ray cluster do it, which see the same folders; 'auto' "
     "is the cluster that this machine belongs to. Needs pip install 'restore-gan[ray]'.",
 )
 @seed_option("Another seed, another plausible fill; the same seed, the same file.")

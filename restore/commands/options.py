@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +53,30 @@ class Numbers(click.ParamType):
         if len(parts) != len(self.form.split(self.between)):
             self.fail(f"'{value}' is not of the form {self.form}, in pixels.", param, ctx)
         return tuple(self.number.convert(part, param, ctx) for part in parts)
+
+
+class Sectioned(click.Command):
+    """A command whose help shows its options under headings.
+
+    Args:
+        sections: for each heading the names of its options; those in none come last.
+    """
+
+    def __init__(
+        self, *arguments: Any, sections: Mapping[str, Sequence[str]], **named: Any
+    ) -> None:
+        super().__init__(*arguments, **named)
+        self.sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = {option.name: option.get_help_record(ctx) for option in options}
+        for heading, names in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([found for name in names if (found := records.pop(name))])
+        with formatter.section("Other options"):
+            formatter.write_dl([found for found in records.values() if found])
 
 
 device_option = click.option(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -102,6 +103,16 @@ def test_ctrl_c_is_quiet(run, monkeypatch) -> None:
     assert ran.code == 130
     assert ran.out == ""
     assert ran.err.strip() == ""
+
+
+def test_options_of_fix_stand_under_headings(run) -> None:
+    told = run("fix", "--help").out
+    headings = [line for line in told.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings[0] == "What is filled:" and headings[-1] == "Other options:"
+    assert headings[-2] == "For a folder of photos:" and len(headings) == 5
+    shown = re.findall(r"^  (?:-h, )?--([\w-]+)", told, re.M)
+    options = {opt.removeprefix("--") for p in cli.commands["fix"].params for opt in p.opts}
+    assert sorted(shown) == sorted({*options - {"photos"}, "help"})
 
 
 @pytest.mark.parametrize("words", [["--help"], ["models"]])

@@ -21,7 +21,7 @@ from restore.training.recipe import SamplerRecipe, to_plain
         ("inpaint", ["name=../escaped"], "'name'"),
         ("inpaint", ["name="], "'name'"),
         ("inpaint", ["name=foo.discriminator"], "ends with .discriminator.safetensors"),
-        ("dcgan", ["losses.adversarial.kind=wasserstein"], "'gradient_penalty' or 'r1'"),
+        ("dcgan", ["losses.adversarial.kind=wasserstein"], "'gradient_penalty', 'r1' or 'r2'"),
         ("inpaint", ["optimizer.betas=[0.9, 1.0]"], "betas"),
         ("inpaint", ["gray=0.5"], "'gray' is for photos that 'degrade' spoils"),
         ("dcgan", ["mixing=0.5"], "'mixing' is for a generator of kind style"),
