@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from restore.data.sources import (
+    LEFT_OUT,
     Example,
     Pair,
     PhotoFile,
@@ -37,7 +38,7 @@ CHUNK = 1000  # photos handed to the threads at once
 
 HEADINGS = {
     "unreadable": "Left out, can't be read",
-    "unread": "Left out, of a format that isn't read",
+    "unread": LEFT_OUT,
     "unpaired": "Left out, without a partner",
     "tiny": "Left out, less than {least} pixels wide or high",
     "duplicate": "Left out, equal to another byte by byte",

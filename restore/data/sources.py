@@ -23,6 +23,7 @@ from restore.image import (
 )
 from restore.listing import PASSED_OVER
 
+LEFT_OUT = "Left out, of a format that isn't read or a linked folder"
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
 
@@ -89,7 +90,7 @@ class PhotoSet:
     place: str  # as the user named it
     photos: Mapping[str, Example]  # by relative path with "/", in its order
     unpaired: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)  # pictures by name, of other formats
+    unread: list[str] = field(default_factory=list)  # of other formats; linked folders, with "/"
 
 
 def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
@@ -113,7 +114,7 @@ def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> li
 
     Args:
         folder: of any depth.
-        warn: is told of pictures of formats that aren't read.
+        warn: is told of pictures of formats that aren't read, and of linked folders.
 
     Raises:
         RestoreError: no such folder, or no photo in it.
@@ -124,7 +125,7 @@ def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> li
     found, unread = _walk(folder)
     _check_any(found, folder, unread)
     if unread:
-        warn(f"Left out, of a format that isn't read: {len(unread)}, the first is {unread[0]}.")
+        warn(f"{LEFT_OUT}: {len(unread)}, the first is {unread[0]}.")
     return found
 
 
@@ -203,7 +204,7 @@ def _find_at(place: Path) -> tuple[dict[str, PhotoFile], list[str]]:
 def _check_any(found: object, place: Path, unread: Sequence[str]) -> None:
     if not found:
         known = ", ".join(FORMATS)
-        other = f" {unread[0]} is of a format that isn't read." if unread else ""
+        other = f" {LEFT_OUT}: {unread[0]}." if unread else ""
         if ".heic" not in FORMATS and any(name.lower().endswith(HEIC) for name in unread):
             other += " For HEIC, pip install 'restore-gan[heic]'."
         raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.{other}")
@@ -213,7 +214,7 @@ _PREVIEW = re.compile(r"[0-9]{8}\.png")
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the photos below a folder, and the names of pictures of formats that aren't read.
+    """Return the photos below a folder, and what is left out: other formats, linked folders.
 
     What can't be looked into there is no quiet gap; previews of training runs are no photos.
     """
@@ -225,9 +226,12 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
         )
 
     photos: list[Path] = []
+    links: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
         here = Path(parent)
+        linked = (here / name for name in sorted(folders) if (here / name).is_symlink())
+        links += [f"{shown(path.relative_to(folder).as_posix())}/" for path in linked]
         previews = here.name == PREVIEWS and (here.parent / RECIPE).is_file()
         photos += [
             here / name
@@ -237,7 +241,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
     photos = sorted(path for path in photos if path.is_file())
     read = [path for path in photos if _is_photo(path.name)]
     unread = [path for path in photos if not _is_photo(path.name)]
-    return read, [shown(path.relative_to(folder).as_posix()) for path in unread]
+    return read, [shown(path.relative_to(folder).as_posix()) for path in unread] + links
 
 
 def _is_photo(name: str) -> bool:

@@ -118,14 +118,18 @@ def test_pictures_of_other_formats_are_told(
     (tmp_path / "deep").mkdir()
     for name in ("a.gif", "deep/b.JXL", "notes.txt"):
         (tmp_path / name).write_bytes(b"something")
-    with pytest.raises(RestoreError, match=r"holds no photos.* a\.gif is of a format that isn't"):
+    with pytest.raises(RestoreError, match=r"holds no photos.* Left out, of a format.* a\.gif"):
         find_photos(tmp_path)
     write_photo(tmp_path / "c.png")
     found = find_photos(tmp_path)
     assert (list(found.photos), found.unread) == (["c.png"], ["a.gif", "deep/b.JXL"])
+    (tmp_path / "deep" / "cats").symlink_to(tmp_path.parent)
+    assert find_photos(tmp_path).unread[-1] == "deep/cats/"
     said: list[str] = []
     assert list_photos(tmp_path, said.append) == [tmp_path / "c.png"]
-    assert said == ["Left out, of a format that isn't read: 2, the first is a.gif."]
+    assert said == [
+        "Left out, of a format that isn't read or a linked folder: 3, the first is a.gif."
+    ]
 
 
 def test_previews_of_runs_are_no_photos(tmp_path: Path, write_photo: Callable[..., Path]) -> None:
