@@ -42,7 +42,7 @@ class FidelityPool:
             raise RestoreError(
                 "FID and KID need the package torch-fidelity; pip install 'restore-gan[fidelity]'."
             )
-        self.on_gpu = device is not None and device.type == "cuda"
+        self.gpu = device if device is not None and device.type == "cuda" else None
         self.counts = {"restored": 0, "clean": 0}
         self.sizes: set[tuple[int, ...]] = set()
 
@@ -81,7 +81,8 @@ class FidelityPool:
         if least < LEAST:
             raise RestoreError(f"FID and KID need {LEAST} pictures or more.")
         try:
-            with contextlib.redirect_stderr(io.StringIO()):
+            chosen = contextlib.nullcontext() if self.gpu is None else torch.cuda.device(self.gpu)
+            with chosen, contextlib.redirect_stderr(io.StringIO()):
                 found = torch_fidelity.calculate_metrics(
                     input1=str(Path(self.folder.name) / "restored"),
                     input2=str(Path(self.folder.name) / "clean"),
@@ -89,7 +90,7 @@ class FidelityPool:
                     kid=True,
                     batch_size=BATCH if len(self.sizes) == 1 else 1,
                     kid_subset_size=min(LARGEST_SUBSET, least),
-                    cuda=self.on_gpu,
+                    cuda=self.gpu is not None,
                     verbose=False,
                     cache=False,
                 )

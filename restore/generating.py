@@ -142,7 +142,7 @@ def _check_request(request: Request, out: str | None) -> None:
     asked = [name for name, value in jobs.items() if value is not None]
     for number, least in ((request.count, 1), (request.per_label, 1), (request.interpolate, 2)):
         if number is not None and number < least:
-            raise UsageError(f"Can't draw {number} pictures; ask for 1 or more.")
+            raise UsageError(f"Can't draw {number} pictures; ask for {least} or more.")
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are jobs of their own; give one of them.")
     if request.count is not None and asked and asked != ["--traverse"]:

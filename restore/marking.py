@@ -154,7 +154,7 @@ def mark_photo(
     name: str | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Marked:
-    """Write the mask of a photo, and a preview.
+    """Write the mask of a photo, and a preview, into folders that are made where they are missing.
 
     Args:
         photo: a file.
@@ -173,6 +173,7 @@ def mark_photo(
     targets = [path for path in (mask, preview) if path is not None]
     read = read_image(photo, max_pixels=max_pixels)
     for path in targets:
+        format_of(path, _PLAIN)
         path.parent.mkdir(parents=True, exist_ok=True)
     _check_targets(photo, mask, preview, overwrite=overwrite)
     for path in targets:

@@ -75,7 +75,7 @@ class Mender:
         if self.upscale > 1:
             ready = mix_by_damage(photo, mended)
             mended = keep_tone(ready, (yield from self._mend(ready, seed, ENLARGED)))
-        return unfade(mended, faded) if faded else mended
+        return _mix(mended, unfade(mended, faded), self.strength) if faded else mended
 
     def _mend(self, photo: AnyPixels, seed: int, factor: int) -> Steps:
         """Mend a photo that is enlarged by a factor first."""

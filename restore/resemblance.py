@@ -193,7 +193,9 @@ def read_real(
     if gallery.stray:
         warn(f"{gallery.stray} lies beside the folders of {place}, so they are no classes.")
     names = gallery.names
-    if names == tuple(map(str, range(len(sampler.labels)))):
+    if names == tuple(map(str, range(len(sampler.labels)))) and not any(
+        label.isdecimal() for label in sampler.labels
+    ):
         names = sampler.labels  # idx files have numbers alone, in the same order
     labels = () if gallery.labels is None else (names[n] for n in gallery.labels[kept])
     stacked = np.stack(pixels)

@@ -238,6 +238,8 @@ def test_a_photo_is_mended_by_as_much_as_is_wanted(mender: Restorer) -> None:
     )
     assert np.array_equal(none, photo) and not np.array_equal(whole, photo)
     assert np.abs(half - (whole + photo) / 2).max() <= 0.5
+    faded = fade(data.astronaut()[:256, :256], 0.4)
+    assert np.array_equal(replace(mender, strength=0.0).fix(faded), faded), "in tone, too"
     deep = replace(mender, strength=0.0).fix(photo.astype(np.uint16) * 257)
     assert np.array_equal(deep, photo.astype(np.uint16) * 257)
 

@@ -36,7 +36,7 @@ def fix_plan(
 
     for note in plan.notes():
         say(note)
-    finds = plan.tree.options.find is not None  # then what has no damage is mended
+    mends = plan.tree.options.repairs  # then what has no damage is mended
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
@@ -47,7 +47,7 @@ def fix_plan(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
             ):
                 counts[entry.status] += 1
-                counts["copied"] += entry.status == "done" and entry.hole == 0 and not finds
+                counts["copied"] += entry.status == "done" and entry.hole == 0 and not mends
                 bar.advance(bar.task_ids[0])
                 bar.update(bar.task_ids[0], facts=_facts(bar, counts))
                 if as_json:

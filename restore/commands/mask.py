@@ -133,7 +133,7 @@ def mask(
     holes = load_preset(preset) if preset else None
     limits = read_limits(max_megapixels)
     if photo is None:
-        _draw_for_size(out, size, holes, seed, boxes, grow, overwrite)
+        _draw_for_size(out, size, holes, seed, boxes, grow, overwrite, **limits)
         return 0
     from restore.image import drop_extension
     from restore.marking import Boxes, Color, Damage, Random, mark_photo, mark_photos
@@ -211,15 +211,16 @@ def _check_parts(
         raise UsageError("--tolerance is how far from --color a colour may be; add --color.")
 
 
-def _size_of(size: tuple[int, int] | None) -> tuple[int, int]:
+def _size_of(size: tuple[int, int] | None, max_pixels: int) -> tuple[int, int]:
     """Return (height, width) of (width, height)."""
-    from restore.image import MAX_PIXELS
-
     if size is None:
         raise UsageError("Name the photo that the mask is for, or else its --size, as in 768x512.")
     width, height = size
-    if width * height > MAX_PIXELS:
-        raise UsageError(f"A mask has at most {MAX_PIXELS / 1e6:.0f} megapixels, as a photo has.")
+    if width * height > max_pixels:
+        raise UsageError(
+            f"A mask has at most {max_pixels / 1e6:.0f} megapixels, as a photo has; raise that "
+            "with --max-megapixels."
+        )
     return height, width
 
 
@@ -231,17 +232,19 @@ def _draw_for_size(
     boxes: tuple[tuple[int, int, int, int], ...],
     grow: int,
     overwrite: bool,
+    max_pixels: int | None = None,
 ) -> None:
     """Write a mask for no photo in particular."""
     import numpy as np
 
+    from restore.image import MAX_PIXELS
     from restore.masks import grow_mask, hole_share, mask_from_boxes, write_mask
 
     if out is None:
         raise UsageError("A mask without a photo has no name of its own; name it with --out.")
     if out.endswith(("/", os.sep)):
         raise UsageError(f"A mask without a photo has no name of its own; name a file in {out}.")
-    height, width = _size_of(size)
+    height, width = _size_of(size, max_pixels or MAX_PIXELS)
     if holes is None:
         drawn = mask_from_boxes((height, width), boxes)
     else:

@@ -95,6 +95,7 @@ class Gallery:
         names: of the classes.
         report: on photos that are files.
         stray: a photo that lies beside several folders, which would else be classes; "" for none.
+        called: the names as where they come from, where that is longer; runs remember them so.
     """
 
     place: str
@@ -103,6 +104,7 @@ class Gallery:
     names: tuple[str, ...] = ()
     report: Report | None = None
     stray: str = ""
+    called: tuple[str, ...] = ()
 
     def lines(self, most: int | None = None) -> list[str]:
         """Return what is there and what is wrong with it, as text."""
@@ -121,7 +123,7 @@ class Gallery:
         Of a data set of torchvision, which is not in memory, only its name and size count, and of
         photos that are files the report says more.
         """
-        facts = hashlib.sha256(f"{len(self.pictures)} {self.names}".encode())
+        facts = hashlib.sha256(f"{len(self.pictures)} {self.called or self.names}".encode())
         if isinstance(self.pictures, ArrayPictures):
             facts.update(self.pictures.pixels.tobytes())
         else:
@@ -170,6 +172,7 @@ def open_held_out(place: Path) -> Gallery:
     """Return the pictures of a place to score by: idx files, the test part first, or photos.
 
     Raises:
+        UsageError: it holds several sets of idx files.
         RestoreError: there is no such place, or no picture.
     """
     images = find_idx(place, ("t10k", "test"))
@@ -235,11 +238,11 @@ def open_torchvision(name: str, download: bool) -> Gallery:
         return Gallery(PREFIX + name, TorchvisionPictures(dataset))
     known = getattr(dataset, "classes", ())
     count = int(targets.max()) + 1
-    names = tuple(map(str, known if len(known) >= count else range(count)))
+    called = tuple(map(str, known if len(known) >= count else range(count)))
     # MNIST's are "0 - zero" and so on there, and plain numbers wherever else it comes from.
-    names = tuple(str(n) if name.startswith(f"{n} - ") else name for n, name in enumerate(names))
+    names = tuple(str(n) if word.startswith(f"{n} - ") else word for n, word in enumerate(called))
     labels = targets.astype(np.int64)
-    return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names)
+    return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names, called=called)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,11 @@ def fix_folder(
         tree.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RestoreError(f"Can't make the folder {tree.out}: {error.strerror}.") from None
-    with open_report(tree.report, append=tree.resume) as write, _stop_on_interrupt() as stop:
+    endless = watch is not None
+    with (
+        open_report(tree.report, append=tree.resume, endless=endless) as write,
+        _stop_on_interrupt() as stop,
+    ):
         _remove_unfinished(plan)
         worker = make_worker(tree, fixer, model)
         if ray is not None:

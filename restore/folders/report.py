@@ -78,13 +78,16 @@ def read_reports(out: Path) -> dict[str, list[Entry]]:
 
 
 @contextmanager
-def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]]:
+def open_report(
+    path: Path, *, append: bool, endless: bool = False
+) -> Iterator[Callable[[Entry], None]]:
     """Open the report for this run alone, and hand out what writes an entry at once.
 
     Args:
         path: the report; it is made where it is missing.
         append: whether what it says stays. Else it goes at the end, so that a run which is stopped
             before can be gone on with.
+        endless: whether the run has no end of its own; what does not stay goes at once then.
 
     Raises:
         UsageError: it is a link, which might lead out of the folder of results.
@@ -99,11 +102,13 @@ def open_report(path: Path, *, append: bool) -> Iterator[Callable[[Entry], None]
     with file:
         lock(file.fileno(), path.parent)
         _refuse_other_parts(path)
+        if endless and not append:
+            file.truncate(0)
         _end_line(file)
         start = file.seek(0, os.SEEK_END)
         yield lambda entry: _write_entry(file, path, entry)
         if not append:
-            _drop_before(file, start)
+            _drop_before(file, start, path)
 
 
 def _refuse_other_parts(path: Path) -> None:
@@ -124,12 +129,16 @@ def _end_line(file: FileIO) -> None:
             file.write(b"\n")
 
 
-def _drop_before(file: FileIO, start: int) -> None:
-    """Drop the first bytes of a file that is open for appending."""
+def _drop_before(file: FileIO, start: int, path: Path) -> None:
+    """Drop the first bytes of a file that is open for appending; it is never without the others."""
     file.seek(start)
     kept = file.read()
-    file.truncate(0)
-    file.write(kept)
+    try:
+        with path.open("r+b") as again:
+            again.write(kept)
+            again.truncate()
+    except OSError as error:
+        raise RestoreError(f"Can't write {path}: {error.strerror}.") from None
 
 
 def _write_entry(file: FileIO, path: Path, entry: Entry) -> None:

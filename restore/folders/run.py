@@ -78,8 +78,8 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     """Return the checkpoint to load; for None the shipped one that does what is asked for.
 
     Raises:
-        UsageError: it is not installed; there is no mask and it fills holes; what --find finds
-            is to be filled and it fills no holes.
+        UsageError: it is not installed; there is no mask and it fills holes; what is found
+            or marked is to be filled and it fills no holes.
     """
     if options.repairs:
         return _pick_filler(model, options)
@@ -102,7 +102,7 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
 
 def _pick_filler(model: str | None, options: FixOptions) -> str:
     """Return the checkpoint that fills what is found or marked, before the whole is mended."""
-    if options.find is None and not _can_mend():
+    if options.mend and not _can_mend():
         raise UsageError("--mend needs the restorer 'mend', which is not installed; leave it out.")
     if model is None:
         return "inpaint"

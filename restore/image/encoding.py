@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import PREDICTOR, TiffImageFile
 from restore.image.content import Content, own_value
 from restore.image.exif import read_orientation
 from restore.image.jpeg import HALF_HEIGHT
-from restore.image.resources import APP13, drop_from_segments
+from restore.image.resources import APP13, drop_from_segments, hides_thumbnail
 from restore.image.turning import cuts_blocks
 from restore.image.xmp import EXTENSION, PNG_XMP, hides_picture
 
@@ -151,7 +151,7 @@ def _png_chunks(picture: PngImageFile, content: Content) -> PngInfo:
     if corners := own_value(picture, "chromaticity", tuple):
         chunks.add(b"cHRM", struct.pack(">8L", *(round(v * 100_000) for v in corners)))
     for key, text in picture.text.items():
-        if key not in WRITTEN_APART:
+        if key not in WRITTEN_APART and not hides_thumbnail(picture, key):
             chunks.add_text(key, text)
     return chunks
 

@@ -30,7 +30,7 @@ INTEROPERABILITY = 0xA005  # a directory inside EXIF
 EXIF_HEADER = b"Exif\0\0"
 ONLY_EXIF = {"WEBP", "AVIF", "HEIF"}  # formats that have their resolution in EXIF alone
 # Their type says nothing of what they hold (EXIF 2.32, table 8); Pillow does not know that, and
-# would write bytes, which are numbers.
+# would write them as BYTE, which is for numbers.
 for _tag in (37121, 37500, 37510, 41728, 41729):
     TiffTags.TAGS_V2_GROUPS[ExifTags.IFD.Exif][_tag] = TiffTags.TagInfo(
         _tag, ExifTags.TAGS[_tag], TiffTags.UNDEFINED, 1
@@ -191,11 +191,11 @@ def _read_exif_dpi(picture: Image.Image) -> tuple[float, float] | None:
     """Return the resolution that EXIF tells, in dots per inch (EXIF 2.32, tags 282, 283, 296)."""
     try:
         exif = picture.getexif()
-        sides = [float(exif[tag]) for tag in (X_RESOLUTION, Y_RESOLUTION)]
+        across, down = (float(exif[tag]) for tag in (X_RESOLUTION, Y_RESOLUTION))
+        inch = 2.54 if exif.get(RESOLUTION_UNIT, 2) == 3 else 1.0
     except Exception:  # none, or damaged
         return None
-    inch = 2.54 if exif.get(RESOLUTION_UNIT, 2) == 3 else 1.0
-    return sides[0] * inch, sides[1] * inch
+    return across * inch, down * inch
 
 
 def add_exif_dpi(known: bytes | None, dpi: tuple[float, float]) -> bytes:

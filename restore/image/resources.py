@@ -40,6 +40,12 @@ def read_resources(picture: Image.Image) -> bytes:
     return resources
 
 
+def hides_thumbnail(picture: Image.Image, key: str) -> bool:
+    """Tell whether a text of a PNG holds resources with a thumbnail, as ImageMagick writes them."""
+    found = read_raw_profile(picture, key.removeprefix("Raw profile type "))
+    return found.startswith(_BLOCK) and drop_thumbnails(found) != found
+
+
 def find_iptc(resources: bytes) -> bytes:
     """Return the IPTC among the resources, b"" where there is none."""
     for number, block in _list_blocks(resources):

@@ -42,9 +42,9 @@ def _read_values(data: bytearray, order: str, place: int) -> tuple[int, ...]:
     """Return the whole numbers of an entry; a count that can't be is cut."""
     kind, count = struct.unpack_from(f"{order}HL", data, place + 2)
     code, size = ("H", 2) if kind == 3 else ("L", 4)
-    count = min(count, len(data) // size)
     at = place + 8 if count * size <= 4 else struct.unpack_from(f"{order}L", data, place + 8)[0]
-    return struct.unpack_from(f"{order}{count}{code}", data, at)
+    count = min(count, max(0, len(data) - at) // size)
+    return struct.unpack_from(f"{order}{count}{code}", data, at) if count else ()
 
 
 def drop_from_xmp(xmp: bytes) -> bytes:

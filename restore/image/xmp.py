@@ -21,9 +21,12 @@ _CLAIMS = (
     re.compile(
         rb"\s(?:GCamera:(?:MotionPhoto|MicroVideo)\w*|hdrgm:Version)=(?:\"[^\"]*\"|'[^']*')"
     ),
+    re.compile(rb"<(GCamera:(?:MotionPhoto|MicroVideo)\w*|hdrgm:Version)>[^<]*</\1>"),
     re.compile(rb"<(Container:Directory)>.*?</\1>", re.DOTALL),
 )
-_EXTENDED = re.compile(rb"\sxmpNote:HasExtendedXMP=(?:\"[^\"]*\"|'[^']*')")
+_EXTENDED = re.compile(
+    rb"\sxmpNote:HasExtendedXMP=(?:\"[^\"]*\"|'[^']*')|<(xmpNote:HasExtendedXMP)>[^<]*</\1>"
+)
 
 
 def read_xmp(picture: Image.Image) -> bytes:

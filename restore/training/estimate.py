@@ -141,8 +141,10 @@ def late_steps(recipe: Recipe, first: int, end: int) -> list[int]:
 
 def _finish(device: torch.device) -> None:
     """Wait for what the device still has to do."""
-    if device.type != "cpu":
-        getattr(torch, device.type).synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _peak_memory(device: torch.device) -> float:

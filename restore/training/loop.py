@@ -80,7 +80,7 @@ def train(
         training.resume_or_start(start)
         if team.is_first:
             task.remember(run)
-        with stop_on_signals(training.ask), tell_of_workers(), tell_of_memory(run):
+        with stop_on_signals(training.ask), tell_of_workers(), tell_of_memory(run, recipe.stages):
             training.run_all()
     team.leave()
     return training.checkpoint

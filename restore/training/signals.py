@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -10,11 +10,11 @@ from types import FrameType
 
 from restore.device import memory_errors
 from restore.errors import RestoreError
+from restore.training.recipe import Stage
 from restore.training.state import list_states
 
-AGAIN = (
-    1.0  # seconds; launchers of several processes pass Ctrl-C on, so that it comes twice at once
-)
+# Seconds; launchers of several processes pass Ctrl-C on, so that it comes twice at once.
+AGAIN = 1.0
 
 
 @contextmanager
@@ -69,14 +69,17 @@ def tell_of_workers() -> Iterator[None]:
 
 
 @contextmanager
-def tell_of_memory(run: Path) -> Iterator[None]:
+def tell_of_memory(run: Path, stages: Sequence[Stage]) -> Iterator[None]:
     """Say in a sentence that memory did not suffice, and how a run goes on with less."""
     try:
         with memory_errors():
             yield
     except MemoryError as error:
         start = f" --from {run} --out ANOTHER" if list_states(run / "state") else ""
+        smaller = ", ".join(
+            f"{{size={s.size}, batch={max(1, s.batch // 2)}, share={s.share:g}}}" for s in stages
+        )
         raise RestoreError(
-            f"There is not enough memory to train; take smaller batches, with{start} --set "
-            "'stages=[{size=128, batch=4, share=1}]' or a recipe of your own."
+            f"There is not enough memory to train; take smaller batches, as with{start} --set "
+            f"'stages=[{smaller}]'."
         ) from error

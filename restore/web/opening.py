@@ -54,7 +54,7 @@ def open_page(
     Raises:
         UsageError: the result exists, would replace the photo or can't hold what it holds, an
             unknown name, the model fills no holes, there are a mask and what finds one, or the
-            photo is too wide or high for a browser.
+            photo is too large for a browser.
         RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
     """
     check_mask(options)

@@ -84,9 +84,9 @@ async function show(answer, canvas) {
 async function load() {
   state = await (await ask("state")).json();
   if (paint.width !== state.width || paint.height !== state.height) {
-    [paint.width, paint.height] = [state.width, state.height];
-    viewport.show(state.width, state.height);
+    [paint.width, paint.height] = [state.width, state.height]; // which wipes what is painted
   }
+  viewport.show(state.width, state.height);
   await show(await ask("photo"), photo);
   if (state.fills && !original) {
     await show(await ask("original"), before);
@@ -218,6 +218,7 @@ function begin(event) {
     return;
   }
   if (current) interrupt(event);
+  else if (viewport.isHeld && event.pointerType === "touch") viewport.hold(event);
   if (busy || !state || event.button > 0 || current || viewport.isHeld) return;
   paint.setPointerCapture(event.pointerId);
   const place = viewport.placeOf(event);

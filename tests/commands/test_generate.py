@@ -114,11 +114,11 @@ def test_a_label_that_is_no_name_of_a_folder_leads_nowhere(run, make_sampler, tm
     }
 
 
-def test_odd_labels_have_folders_as_like_them_as_can_be(run, make_sampler) -> None:
+def test_odd_labels_have_folders_as_like_them_as_can_be(run, make_sampler, tmp_path) -> None:
     model = make_sampler("clothes", ("T-shirt/top", "Bag", "bag", "Ankle boot"))
-    assert run("generate", model, "--per-label", 1, "--out", "clothes").code == 0
+    assert run("generate", model, "--per-label", 1, "--out", tmp_path / "set").code == 0
     folders = ["Ankle boot", "Bag-1", "T-shirt-top", "bag-2"]
-    assert listing("clothes") == [f"{folder}/000.png" for folder in folders]
+    assert listing(tmp_path / "set") == [f"{folder}/000.png" for folder in folders]
 
 
 def test_an_interpolation_is_a_strip_or_an_animation(run, faces: Path) -> None:

@@ -3,6 +3,7 @@ import os
 import struct
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -210,6 +211,8 @@ def test_a_torchvision_data_set_is_fetched_only_on_demand(monkeypatch: pytest.Mo
     assert gallery.names == ("0", "1") and len(gallery.pictures) == 2
     assert (gallery.pictures.read(1, 28)[..., 0] == PIXELS[1]).all()
     assert open_torchvision("MNIST", download=False).labels is not None
+    longer = replace(gallery, names=gallery.called, called=())  # as runs of before remember it
+    assert gallery.fingerprint() == longer.fingerprint()
 
 
 def test_shards_are_no_classes(folders: Path, tmp_path: Path) -> None:

@@ -240,6 +240,16 @@ def test_an_overwriting_run_that_is_stopped_can_be_gone_on_with(make_album, fake
     assert len(lines()) == 3
 
 
+def test_a_run_without_end_starts_its_report_at_once(make_album, fake_restorer) -> None:
+    make_album("a.png", "b.png")
+    fix()
+    again = replace(TREE, options=replace(TREE.options, overwrite=True))
+    watched = fix_folder(plan_folder(again), watch=0.001)
+    assert next(watched).photo == "a.png"
+    assert len(lines()) == 1
+    watched.close()
+
+
 def test_a_report_cut_short_is_gone_on_with(make_album, fake_restorer) -> None:
     make_album("a.png", "b.png")
     fix()

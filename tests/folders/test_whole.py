@@ -248,6 +248,13 @@ def test_a_marked_photo_may_be_filled_mended_and_enlarged(
         list(fix_photos([photo], None, options, model=model, device="cpu"))
 
 
+def test_find_and_mend_need_what_mends(write_picture, tiny_checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr("restore.folders.run.checkpoint_names", lambda: [])
+    options = FixOptions(find="scratches", mend=True)
+    with pytest.raises(UsageError, match="which is not installed; leave it out"):
+        list(fix_photos([write_picture("p.png")], None, options, model=str(tiny_checkpoint)))
+
+
 def test_what_fills_holes_needs_a_mask(write_picture, tiny_checkpoint) -> None:
     with pytest.raises(UsageError, match=r"^tiny fills holes and needs a mask; add --mask MASK"):
         list(fix_photos([write_picture("p.png")], None, FixOptions(), model=str(tiny_checkpoint)))

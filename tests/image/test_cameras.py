@@ -129,6 +129,7 @@ def test_xmp_does_not_tell_of_what_is_gone(tmp_path: Path) -> None:
         b"hdrgm:Version='1.0' dc:title=\"cat\"/><Container:Directory><li>9</li>"
         b"</Container:Directory></x:xmpmeta>"
     )
+    xmp = xmp.replace(b"<Container", b"<hdrgm:Version>1.0</hdrgm:Version><Container", 1)
     RGB.save(tmp_path / "a.jpg", xmp=xmp)
     kept = b'<x:xmpmeta><a dc:title="cat"/></x:xmpmeta>'
     assert read_image(tmp_path / "a.jpg").xmp == kept
@@ -172,6 +173,35 @@ def test_thumbnails_of_both_kinds_are_wiped(tmp_path: Path, order: str) -> None:
     assert len(kept) == len(exif)
     assert b"secret" not in kept and b"picture" not in kept
     assert kept.endswith(b"XX" + bytes(11) + b"the rest")
+
+
+def test_a_damaged_entry_does_not_keep_a_thumbnail(tmp_path: Path) -> None:
+    upright, second = (274, 3, 1, struct.pack("<Hxx", 1)), 8 + 2 + 12 + 4
+    jpeg = second + 2 + 3 * 12 + 4
+    entries = (
+        (0x0111, 4, 9_999, struct.pack("<L", 4_000_000_000)),
+        (0x0201, 4, 1, struct.pack("<L", jpeg)),
+        (0x0202, 4, 1, struct.pack("<L", 11)),
+    )
+    exif = make_exif("<", upright, link=second) + make_exif("<", *entries)[8:]
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif + b"\xff\xd8a picture")
+    assert b"picture" not in read_image(tmp_path / "a.jpg").exif
+
+
+def test_a_thumbnail_in_a_text_of_a_png_is_not_handed_out(tmp_path: Path) -> None:
+    block = b"8BIM" + struct.pack(">HHL", 0x040C, 0, 6) + b"secret"
+    info = PngInfo()
+    info.add_text("Raw profile type 8bim", f"\n8bim\n{len(block):8}\n{block.hex()}\n")
+    info.add_text("Title", "cat")
+    RGB.save(tmp_path / "a.png", pnginfo=info)
+    with Image.open(rewrite(tmp_path / "a.png", "b.png")) as again:
+        assert again.text == {"Title": "cat"}
+
+
+def test_a_strange_unit_of_resolution_costs_no_photo(tmp_path: Path) -> None:
+    exif = make_exif("<", (282, 5, 1, b"\x32\0\0\0"), (296, 3, 0, bytes(4)))
+    RGB.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif)
+    assert read_image(tmp_path / "a.jpg").dpi is None
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,11 @@ TINY = (
             "if memory ran out",
         ),
         ("Caught RuntimeError in DataLoader worker process 0.", RuntimeError, "Caught"),
-        ("DefaultCPUAllocator: can't allocate memory", RestoreError, "take smaller batches, with"),
+        (
+            "DefaultCPUAllocator: can't allocate memory",
+            RestoreError,
+            "take smaller batches, as with",
+        ),
     ],
 )
 def test_a_worker_that_is_gone_is_told_in_a_sentence_and_its_mistakes_are_not(
@@ -91,9 +95,10 @@ def test_memory_that_runs_out_later_is_told_with_the_weights_to_go_on_from(
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(RestorerStep, "update", update)
-    with pytest.raises(RestoreError, match=f"--from {tmp_path} --out ANOTHER"):
+    with pytest.raises(RestoreError, match=f"--from {tmp_path} --out ANOTHER") as raised:
         train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
-    assert load_recipe("mend", ("stages=[{size=128, batch=4, share=1}]",)).stages[0].batch == 4
+    advice = re.search(r"--set '(.*)'", str(raised.value))
+    assert advice and load_recipe("mend", (advice[1],)).stages[0].batch == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
