@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from math import ceil, floor, lcm
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from restore.image import Mask, Pixels, shrink_known, to_pixels, to_tensor
 from restore.nets import RestorerGenerator
 from restore.surroundings import Grain, add_grain, find_blur, find_grain
 from restore.texture import copy_texture
+from restore.toning import drain_colour
 from restore.windows import (
     Box,
     Steps,
@@ -35,12 +36,6 @@ PART_DEPTH = 64  # pixels of depth that the parts of a longer one have in their 
 COARSE_SIDE = 512  # pixels; longer side of a window then, at most
 SIDE_STEP = 32  # pixels; sides of windows are multiples, so that many have the same shape
 SHARP = 0.62  # pixels of blur, see `find_blur`; photos that are as sharp as can be have 0.5 to 0.7
-COLOURLESS = 2  # levels between channels that a JPEG makes of gray
-STAMP = 0.01  # share of coloured pixels that a black-and-white photo may have
-BRUSH, AROUND = 4, 24  # pixels from a hole between which its surroundings lie
-TINTED = 0.03  # share of coloured pixels there from which on the hole may be coloured, too
-SMEARED = 12  # pixels from a hole to which a JPEG smears the colour of a brush
-STRONG, LINE = 32, 0.005  # levels, and the share of such pixels farther away that lines make
 SOFT = 0.8  # pixels of blur from which on a photo is filled at a size where it is sharp
 
 
@@ -89,54 +84,6 @@ def shrink_soft(photo: Pixels, hole: Mask) -> tuple[Pixels, Mask]:
     whole = Box(0, 0, *canvas.size)
     small, left = canvas.shrink(whole, _scaled(whole, scale)) if scale < 1 else (photo, hole)
     return (small, left) if left.any() and not left.all() else (photo, hole)
-
-
-def drain_colour(pixels: Pixels, known: Mask) -> None:
-    """Make the holes of a black-and-white photo as colourless as the photo, in place.
-
-    Those of a print of a slight tone get that tone. A photo is black and white with a stamp in one
-    corner, too, or with what a red brush has left round the hole. A hole in the stamp, or in a
-    coloured line, keeps its colour.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB.
-        known: (H, W) {0, 1}, 0 is the hole.
-    """
-    red, green, blue = cv2.split(pixels)
-    apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(blue, green))
-    coloured = (apart > COLOURLESS) & (known > 0)
-    if np.count_nonzero(coloured) > STAMP * np.count_nonzero(known):
-        return
-    distance, nearest = cv2.distanceTransformWithLabels(known, cv2.DIST_L2, 5)
-    around = (distance > BRUSH) & (distance <= AROUND)
-    tinted = _find_marked(coloured, nearest, around, TINTED)
-    tinted |= _find_marked(apart > STRONG, nearest, around & (distance > SMEARED), LINE)
-    hole = (known == 0) & ~tinted[nearest]
-    gray = np.rint(pixels[hole].mean(axis=1, keepdims=True))
-    tone = _find_tone(pixels, (known > 0) & ~coloured)
-    pixels[hole] = np.clip(gray + tone, 0, 255).astype(np.uint8)
-
-
-def _find_marked(
-    marked: NDArray[np.bool_], nearest: NDArray[Any], where: NDArray[np.bool_], share: float
-) -> NDArray[np.bool_]:
-    """Tell for each number in `nearest` whether more than a share of its pixels `where` is marked.
-
-    Args:
-        marked: (H, W).
-        nearest: (H, W), the number of the hole that is nearest.
-        where: (H, W), the pixels that count.
-        share: of them.
-    """
-    count = int(nearest.max()) + 1
-    found = np.bincount(nearest[where & marked], minlength=count)
-    return found > share * np.bincount(nearest[where], minlength=count)
-
-
-def _find_tone(pixels: Pixels, where: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return by how many levels red, green and blue differ from gray there, as in a toned print."""
-    mean = np.array(cv2.mean(pixels, where.view(np.uint8))[:3])
-    return np.rint(mean - mean.mean())
 
 
 class Canvas:

@@ -14,7 +14,6 @@ from restore.filling import (
     PART_DEPTH,
     Canvas,
     _find_deep,
-    drain_colour,
     fill_holes,
 )
 from restore.nets import RESTORERS, RestorerGenerator
@@ -298,28 +297,6 @@ def test_a_black_and_white_photo_gets_no_coloured_fill(tint: int) -> None:
     coloured[:40, :40] = (200, 100, 100)
     filled = follow(fill_holes(coloured, mask, generator), restore)
     assert np.ptp(filled[mask == 1], axis=1).max() > 10
-
-
-@pytest.mark.parametrize("inside", [True, False])
-def test_a_hole_in_a_stamp_keeps_its_colour(inside: bool) -> None:
-    photo, known = np.full((200, 200, 3), 230, np.uint8), np.ones((200, 200), np.uint8)
-    photo[90:109, 90:109] = (200, 30, 30)  # 0.9 % of the photo
-    place = slice(97, 102) if inside else slice(20, 25)
-    known[place, place] = 0
-    photo[place, place] = (180, 60, 20)
-    drain_colour(photo, known)
-    assert (np.ptp(photo[place, place], axis=2).min() > 0) == inside
-    assert tuple(photo[91, 91]) == (200, 30, 30)
-
-
-@pytest.mark.parametrize("colour", [(200, 30, 30), (150, 140, 150)])
-def test_a_hole_across_a_coloured_line_keeps_its_colour(colour: tuple[int, int, int]) -> None:
-    """Three pixels are few of what lies around it, but strongly coloured and farther away."""
-    photo, known = np.full((400, 400, 3), 250, np.uint8), np.ones((400, 400), np.uint8)
-    photo[200:203] = colour
-    known[150:250, 150:250] = 0
-    drain_colour(photo, known)
-    assert (np.ptp(photo[201, 200]) > 0) == (np.ptp(colour) > 100)
 
 
 def test_a_deep_hole_near_by_does_not_make_a_shallow_one_deep(
