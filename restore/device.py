@@ -1,6 +1,7 @@
 """Where a network runs, and in which precision it is quick there."""
 
 import ctypes
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -121,11 +122,18 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + kept  # which PyTorch uses again
-    free = UNKNOWN_MEMORY
+    return min(_free_of_all(), _left_in_groups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))
+
+
+def _free_of_all() -> int:
+    """Return about how many bytes of the machine are free."""
     with suppress(OSError):
-        found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
-        free = 1024 * int(found[1]) if found else free
-    return min(free, _left_in_groups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))
+        told = Path("/proc/meminfo").read_text()
+        if found := re.search(r"^MemAvailable: *(\d+) kB", told, re.M):
+            return 1024 * int(found[1])
+    with suppress(AttributeError, OSError, ValueError):  # a Mac tells what there is in all alone
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return UNKNOWN_MEMORY
 
 
 def _left_in_groups(groups: Path, root: Path) -> int:

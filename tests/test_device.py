@@ -68,6 +68,15 @@ def test_what_pytorch_keeps_on_a_gpu_counts_as_free(monkeypatch: pytest.MonkeyPa
     assert free_memory(torch.device("cuda")) == 1300
 
 
+def test_half_of_a_mac_s_memory_is_taken_for_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"SC_PHYS_PAGES": 2**21, "SC_PAGE_SIZE": 2**14}
+    monkeypatch.setattr(device.Path, "read_text", lambda *_: "")  # no /proc
+    monkeypatch.setattr(device.os, "sysconf", told.__getitem__)
+    assert free_memory(torch.device("mps")) == 2**34
+    monkeypatch.delattr(device.os, "sysconf")
+    assert free_memory(torch.device("cpu")) == device.UNKNOWN_MEMORY
+
+
 @pytest.mark.parametrize(("most", "kept"), [(2**40, 256), (32 * 2**20, 32), (0, None)])
 def test_memory_is_kept_only_where_the_c_library_keeps_large_blocks(
     monkeypatch: pytest.MonkeyPatch, most: int, kept: int | None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,10 +20,14 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built by hatchling from the checkout."""
+    """The wheel, built by hatchling from the sources that it packs of the checkout."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    build = [sys.executable, "-m", "hatchling", "build", "-d", folder, "-t"]
+    subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (sources,) = folder.glob("*.tar.gz")
+    shutil.unpack_archive(sources, folder, filter="data")
+    inside = folder / sources.name.removesuffix(".tar.gz")
+    subprocess.run([*build, "wheel"], cwd=inside, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 

@@ -41,7 +41,8 @@ def fix_plan(
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
     try:
-        with _progress(total, shown=not (as_json and sys.stdout.isatty())) as bar:
+        to_screen = as_json and sys.stdout is not None and sys.stdout.isatty()
+        with _progress(total, shown=not to_screen) as bar:
             warn = partial(_say_above, bar)
             for entry in fix_folder(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn

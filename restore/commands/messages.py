@@ -26,7 +26,8 @@ class Sign:
 
     def __init__(self, sentence: str) -> None:
         room = shutil.get_terminal_size().columns - 1  # one line can be cleared
-        self.sentence = to_printable(sentence)[:room] if sys.stderr.isatty() else ""
+        shown = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
+        self.sentence = to_printable(sentence)[:room] if shown else ""
 
     def show(self) -> None:
         """Show it, until `clear`."""

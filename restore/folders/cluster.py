@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
@@ -38,7 +38,7 @@ def check_ray() -> None:
 
 def fix_on_ray(
     worker: Worker, plan: Plan, address: str, *, model: str, device: str, threads: int
-) -> Iterator[News]:
+) -> Generator[News, None, None]:
     """Fix the photos of a plan on the workers of a cluster, which see the same folders.
 
     Args:

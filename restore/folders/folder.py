@@ -2,10 +2,10 @@
 
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from threading import Event, current_thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from restore.errors import RestoreError
@@ -77,15 +77,16 @@ def fix_folder(
         else:
             rounds = [plan] if watch is None else watch_tree(tree, watch, stop, warn)
             news = _fix_here(worker, fixer, rounds, threads, stop)
-        for item in news:
-            if isinstance(item, str):
-                warn(item)
-                continue
-            if item.status != "kept":
-                write(item)
-            yield item
-            if ray is not None and stop.is_set():
-                break
+        with closing(news):  # so that nothing is written any more when the report is let go
+            for item in news:
+                if isinstance(item, str):
+                    warn(item)
+                    continue
+                if item.status != "kept":
+                    write(item)
+                yield item
+                if ray is not None and stop.is_set():
+                    break
         if stop.is_set():
             raise KeyboardInterrupt
 
@@ -96,7 +97,7 @@ def _fix_here(
     rounds: Iterable[Plan],
     threads: int,
     stop: Event,
-) -> Iterator[News]:
+) -> Generator[News, None, None]:
     """Fix the photos of each round in this process."""
     from restore.folders.crew import gather  # brings torch
 
@@ -116,10 +117,15 @@ def _stop_on_interrupt() -> Iterator[Event]:
         yield stop
         return
 
+    asked = False
+
     def handle(*_: object) -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             raise KeyboardInterrupt
-        stop.set()
+        asked = True
+        # Not from here, as its lock may be held by what is interrupted: a wait between two looks.
+        Thread(target=stop.set, daemon=True).start()
 
     old = signal.signal(signal.SIGINT, handle)
     try:

@@ -301,8 +301,7 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
     widened = f", widened by {options.grow} pixels," if options.grow else ""
     marks = f"The boxes{widened} mark" if options.boxes else f"The mask{widened} marks"
     marked = f"{marks} {share:.1%} of {path} as hole"
-    other = {"hole": "known", "known": "hole"}.get(options.mask_is)
-    other = None if options.boxes else other
+    other = None if options.boxes else {"hole": "known", "known": "hole"}.get(options.mask_is)
     clear = "where its transparent part is the hole, use --mask-is alpha"
     turned = f"; if its white and black are the wrong way round, use --mask-is {other}; {clear}"
     hint = turned if other else ""

@@ -8,7 +8,7 @@ tiles.
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ TOLD = ("mask", "seconds", "sentence", "hole")  # of an entry, without which a r
 
 def fix_jobs(
     worker: "Worker", crew: "Crew", jobs: Iterable[Job], threads: int, stop: Event
-) -> Iterator[News]:
+) -> Generator[News, None, None]:
     """Fix photos in threads, and yield what is new in the order of the jobs.
 
     Args:
@@ -110,7 +110,9 @@ class Worker:
         start = time.perf_counter()
         name = job.photo.relative_to(self.tree.folder).as_posix()
         try:
-            for entry in [] if stop.is_set() else self._find_kept(job) or self._fix(job, tell):
+            if stop.is_set():
+                return
+            for entry in self._find_kept(job) or self._fix(job, tell):
                 tell(entry)
         except Exception as error:  # even a mistake of ours must not stop the other photos
             tell(self.fail(name, job, error, time.perf_counter() - start))

@@ -7,6 +7,7 @@ rebinding). Nothing in a request names a file, and nothing is fetched.
 
 import hmac
 import json
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -72,6 +73,7 @@ class PaintServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = os.name == "posix"  # on Windows it lets two programs have one port
 
     def __init__(
         self,

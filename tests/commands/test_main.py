@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import resource
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -206,6 +207,20 @@ def test_closed_streams_take_no_number_from_a_photo(
     with Image.open(tmp_path / "b.tif") as spoiled, Image.open(photo) as clean:
         spoiled.load()
         assert spoiled.size == clean.size
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_what_is_shown_on_a_terminal_needs_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None for a stream that was closed when it started."""
+    from restore.commands.messages import Sign
+
+    monkeypatch.setattr(sys, name, None)
+    Sign("Fixing a.jpg …").show()
+
+
+def test_the_door_of_a_checkout_starts_nothing_twice() -> None:
+    """Processes that read photos run the main file again, under another name."""
+    runpy.run_path(str(Path(__file__).parents[2] / "cli.py"), run_name="__mp_main__")
 
 
 def test_codes_for_the_terminal_are_shown_and_not_obeyed() -> None:
