@@ -108,6 +108,32 @@ def test_what_is_marked_is_filled_and_then_all_is_mended(write_picture, tmp_path
     assert (np.array(Image.open(record.out)) == 91).all(), "mended all the same"
 
 
+def test_a_noisy_photo_is_filled_once_more_when_it_is_mended() -> None:
+    """From clean surroundings; a hole as wide as one pixel more, which mending has blended."""
+    filled: list[np.ndarray] = []
+
+    class Watcher(Filler):
+        def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0):
+            filled.append(photo)
+            return super().fix(photo, mask, seed)
+
+    class Cleaner(Mender):
+        def fix(self, photo: np.ndarray, mask: np.ndarray | None = None, seed: int = 0):
+            return np.full_like(photo, 120)
+
+    clean = np.full((160, 160, 3), 120, np.uint8)
+    noise = np.random.default_rng(0).normal(0, 20, clean.shape)
+    noisy = np.clip(np.rint(clean + noise), 0, 254).astype(np.uint8)
+    for photo, times in ((noisy, 2), (clean.copy(), 1)):
+        photo[70:80, 70:80] = 255
+        filled.clear()
+        fixed = Repairer(White(), Watcher(), Cleaner()).fix(photo)
+        assert len(filled) == times
+        assert (fixed[70:80, 69:81] == (10 if times == 2 else 120)).all()
+        assert (fixed[:68] == 120).all()
+    assert Repairer(White(), Watcher(), None).fix(noisy).shape == noisy.shape
+
+
 def test_what_is_all_damage_is_refused() -> None:
     photo = np.full((20, 30, 3), 255, np.uint8)
     with pytest.raises(

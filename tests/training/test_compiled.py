@@ -58,7 +58,9 @@ def test_a_machine_without_a_compiler_is_told_in_one_sentence(
         raise RuntimeError("No working C++ compiler found.\nSet TORCHDYNAMO_VERBOSE=1")
 
     monkeypatch.setattr(compiled.torch, "compile", lambda function, dynamic: fail)
-    with pytest.raises(RestoreError, match=r"compiler found\); on a CPU .* without it\.$") as caught:
+    with pytest.raises(
+        RestoreError, match=r"compiler found\); on a CPU .* without it\.$"
+    ) as caught:
         Compiled(_wave)(torch.rand(2, 9), torch.rand(2, 9))
     assert "\n" not in str(caught.value)
 
