@@ -111,15 +111,15 @@ def test_restorers_that_differ_in_their_way_go_one_window_at_a_time() -> None:
 def test_what_repairs_photos_has_its_restorers_in_one_crew(mender: Doubler | None) -> None:
     class Finder:
         def find(self, photo: np.ndarray, *, grow: int = 0, **_: object) -> np.ndarray:
-            return (photo[..., 0] == 12).view(np.uint8)
+            return (photo[..., 0] == 4).view(np.uint8)
 
     crew, fixer = gather(Repairer(Finder(), Doubler(), mender))
-    photo = np.full((8, 8, 3), 10, np.uint8)
-    photo[0, 0] = 12
+    photo = np.full((8, 8, 3), 3, np.uint8)
+    photo[0, 0] = 4
     with crew:
         assert fixer.name == ("doubler" if mender is None else "doubler+doubler")
         found = fixer.fix(photo)[0, 0, 0]
-    assert found == (24 if mender is None else 48)
+    assert found == (8 if mender is None else 16)
 
 
 def test_a_closed_crew_restores_nothing_more() -> None:
