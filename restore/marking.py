@@ -195,7 +195,6 @@ def _check_targets(photo: Path, mask: Path, preview: Path | None, *, overwrite: 
         if path.exists() and photo.exists() and path.samefile(photo):
             raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
         check_target(path, overwrite=overwrite)
-        format_of(path, _PLAIN)
     if preview is not None and real_path(preview) == real_path(mask):
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
 

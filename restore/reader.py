@@ -12,6 +12,7 @@ from torch import Tensor
 
 from restore.assets import classifier_names, classifier_path
 from restore.checkpoint import check_task, load_network, read_header
+from restore.degradations.color import LUMA
 from restore.device import pick_device
 from restore.errors import RestoreError
 from restore.image import Pixels, to_tensor
@@ -148,8 +149,7 @@ def _to_gray(images: Tensor) -> Tensor:
     """Return images (N, 1 or 3, H, W) as gray, by the weights of ITU-R BT.601, as in training."""
     if images.shape[1] == 1:
         return images
-    weights = images.new_tensor((0.299, 0.587, 0.114))
-    return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (images * images.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def to_seen(images: Tensor) -> Tensor:

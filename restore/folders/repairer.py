@@ -81,8 +81,7 @@ class Repairer:
             UsageError: nearly everything is damage.
         """
         assert mask is None, "what a mask marks is `damage`"
-        shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
-        hole = self.look_at(Photo(shown)).damage if self.damage is None else self.damage
+        hole = self.look_at(Photo(_show(photo))).damage if self.damage is None else self.damage
         assert hole is not None, "since it has looked"
         filled = self._fill(photo, hole, seed) if hole.any() else photo
         if self.mender is None:
@@ -94,11 +93,15 @@ class Repairer:
 
     def _fill(self, photo: AnyPixels, hole: Mask, seed: int) -> AnyPixels:
         """Return the photo with a hole filled; what that took is freed before it is mended."""
-        shown = to_eight_bits(photo) if photo.dtype == np.uint16 else photo
         # What is invisible has the colour of what is beside it, and that may be damage.
-        filled = self.filler.fix(shown, find_unknown(hole, self.alpha), seed=seed)
+        filled = self.filler.fix(_show(photo), find_unknown(hole, self.alpha), seed=seed)
         scale = photo.dtype.type(np.iinfo(photo.dtype).max // 255)
         return cover_hidden(np.where(hole[..., None] == 1, filled * scale, photo), self.alpha)
+
+
+def _show(photo: AnyPixels) -> Pixels:
+    """Return a photo with 8 bits, as what finds and fills takes it."""
+    return to_eight_bits(photo) if photo.dtype == np.uint16 else photo
 
 
 def is_noisy(filled: AnyPixels, mended: AnyPixels, hole: Mask) -> bool:
