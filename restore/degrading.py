@@ -7,6 +7,7 @@ from pathlib import Path
 
 from restore.degradations import Degradation
 from restore.image import cover_hidden, encode_finely, read_image, tell_lost, write_image
+from restore.listing import ALL, Choice
 from restore.outputs import Failure, Job, check_folder_name, list_photos, plan_outputs
 from restore.seeded import make_rng
 
@@ -19,6 +20,7 @@ def degrade_photos(
     seed: int = 0,
     overwrite: bool = False,
     warn: Callable[[str], None] = warnings.warn,
+    choice: Choice = ALL,
 ) -> Iterator[Job | Failure]:
     """Spoil a photo or all photos of a folder; one that fails does not stop the others.
 
@@ -34,6 +36,7 @@ def degrade_photos(
         seed: another one spoils otherwise.
         overwrite: whether results that exist are replaced.
         warn: is told what a result does not keep, as CMYK, and of folders that are passed over.
+        choice: which photos of a folder are taken.
 
     Yields:
         A job for each result as soon as it is written, and a failure for each photo without one and
@@ -46,7 +49,7 @@ def degrade_photos(
     """
     if source.is_dir():
         check_folder_name(out, source)
-    photos, failures = list_photos(source, warn) if source.is_dir() else (None, [])
+    photos, failures = list_photos(source, warn, choice) if source.is_dir() else (None, [])
     jobs = plan_outputs(source, out, photos, overwrite=overwrite)
     yield from failures
     for job in jobs:

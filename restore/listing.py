@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from restore.image import FORMATS, PICTURES, compose, drop_extension, real_path
@@ -16,6 +17,36 @@ _STARTS = re.compile(  # of files that are pictures by content
 REPORT = re.compile(r"report(?:-[0-9]+-of-([0-9]+))?\.jsonl")  # in a folder of results
 # How names of files and folders begin that are hidden or other programs' notes and thumbnails.
 PASSED_OVER = (".", "__MACOSX", "@eaDir")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which photos of a folder are taken, by patterns such as "*.tif", "rejects" or "2019/*.jpg".
+
+    A pattern without "/" is for the photo's name or that of any folder it lies in, one with "/" for
+    the relative path. "*" is any text, also with "/". Upper and lower case are the same.
+
+    Attributes:
+        only: where there are any, a photo has to match one.
+        skip: no photo may match one.
+    """
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def takes(self, name: str) -> bool:
+        """Return whether the photo of this relative path, with "/", is taken."""
+        wanted = not self.only or any(_matches(name, pattern) for pattern in self.only)
+        return wanted and not any(_matches(name, pattern) for pattern in self.skip)
+
+
+ALL = Choice()
+
+
+def _matches(name: str, pattern: str) -> bool:
+    path, pattern = compose(name).casefold(), compose(pattern).casefold().rstrip("/")
+    names = [path] if "/" in pattern else path.split("/")
+    return any(fnmatchcase(part, pattern) for part in names)
 
 
 @dataclass(frozen=True)
@@ -102,6 +133,13 @@ def tell_passed_over(
     ):
         if names:
             yield f"{what}: {len(names)}; the first is {names[0]}."
+
+
+def tell_none(folder: Path, choice: Choice = ALL) -> str:
+    """Return a sentence on a folder in which nothing is to be done."""
+    if choice == ALL:
+        return f"There are no photos in {folder}."
+    return f"There are no photos in {folder} that --only and --skip leave."
 
 
 def is_photo(path: Path) -> bool:

@@ -27,6 +27,7 @@ from restore.image import (
     with_extension,
     write_image,
 )
+from restore.listing import ALL, Choice
 from restore.masks import (
     TOLERANCE,
     Preset,
@@ -210,6 +211,7 @@ def mark_photos(
     resume: bool = False,
     warn: Callable[[str], None] = warnings.warn,
     max_pixels: int = MAX_PIXELS,
+    choice: Choice = ALL,
 ) -> Iterator[Marked | Failure]:
     """Write the masks of a folder of photos; one that fails does not stop the others.
 
@@ -224,19 +226,21 @@ def mark_photos(
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
         resume: whether photos whose mask is there are passed over; it may have been corrected.
-        warn: is told of what is passed over.
+        warn: is told of what is passed over, and of photos that share a mask with one before, as
+            a.tif does with a.jpg.
         max_pixels: width times height of a photo at most.
+        choice: which photos are taken.
 
     Yields:
-        What was written for each photo as soon as it is, and a failure for each without a mask
-        of its own and each folder that can't be looked into.
+        What was written for each photo as soon as it is, and a failure for each folder that can't
+        be looked into.
 
     Raises:
         UsageError: a file exists or would lie among the photos; then nothing has been written.
         RestoreError: no photo in it.
     """
-    photos, failures = list_photos(folder, warn)
-    photos, doubles = _part_doubles(photos)
+    photos, failures = list_photos(folder, warn, choice)
+    photos = _leave_doubles(photos, warn)
     if resume:
         photos = _without_mask(folder, out, photos, warn)
     plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
@@ -251,7 +255,7 @@ def mark_photos(
             )
         shown = [job.out for job in plan(str(previews))]
     marker.prepare()  # what is wrong with it is told once, not for each photo
-    yield from (*failures, *doubles)
+    yield from failures
     for job, preview in zip(jobs, shown, strict=True):
         try:
             marked = mark_photo(
@@ -281,13 +285,18 @@ def _without_mask(
     return missing
 
 
-def _part_doubles(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
-    """Part photos whose mask would be that of one before, as a.png beside a.jpg, from the rest."""
+def _leave_doubles(photos: Sequence[Path], warn: Callable[[str], None]) -> list[Path]:
+    """Return the photos without those whose mask is that of one before, and tell of these."""
     owners: dict[str, Path] = {}
-    failures = []
+    doubles = []
     for photo in photos:
         owner = owners.setdefault(compose(drop_extension(str(photo))).casefold(), photo)
         if owner != photo:
-            sentence = f"{photo} would have the mask of {owner}; rename one of them."
-            failures.append(Failure(photo, UsageError(sentence)))
-    return list(owners.values()), failures
+            doubles.append((photo, owner))
+    if doubles:
+        first, owner = doubles[0]
+        warn(
+            f"Photos that share the mask of another one of their name: {len(doubles)}; the first "
+            f"is {first}, with {owner}."
+        )
+    return list(owners.values())

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from restore.errors import RestoreError, UsageError
 from restore.image import PICTURES, compose, extension_of, real_path, with_extension
-from restore.listing import is_photo, list_files, part_twins, tell_passed_over
+from restore.listing import (
+    ALL,
+    Choice,
+    is_photo,
+    list_files,
+    part_twins,
+    tell_none,
+    tell_passed_over,
+)
 
 
 @dataclass(frozen=True)
@@ -27,23 +35,27 @@ class Failure:
     error: Exception
 
 
-def list_photos(folder: Path, warn: Callable[[str], None]) -> tuple[list[Path], list[Failure]]:
+def list_photos(
+    folder: Path, warn: Callable[[str], None], choice: Choice = ALL
+) -> tuple[list[Path], list[Failure]]:
     """Return the photos in a folder and the folders in it, and what can't be looked into.
 
     Args:
         folder: of any depth.
         warn: is told of what is passed over: links, results of an earlier run, and files of a
             format that isn't read beside the same photo in one that is.
+        choice: which of them are taken.
 
     Raises:
         RestoreError: there are none.
     """
     listing = list_files(folder, [])
-    names, twins = part_twins([name for name in listing.files if is_photo(folder / name)])
+    taken = filter(choice.takes, listing.files)
+    names, twins = part_twins([name for name in taken if is_photo(folder / name)])
     photos = [folder / name for name in names]
     failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
     if not photos and not failures:
-        raise RestoreError(f"There are no photos in {folder}.")
+        raise RestoreError(tell_none(folder, choice))
     for sentence in tell_passed_over(listing.links, listing.results, twins):
         warn(sentence)
     return photos, failures

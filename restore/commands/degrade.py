@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from restore.commands.messages import report, say, to_printable
-from restore.commands.options import FILE, overwrite_option, seed_option
+from restore.commands.options import (
+    FILE,
+    check_choice,
+    choice_options,
+    overwrite_option,
+    seed_option,
+)
 
 EXAMPLES = """\b
 Examples:
@@ -31,15 +37,34 @@ Examples:
     help="Where the result goes; photos of a folder keep their relative paths.",
 )
 @overwrite_option
-def degrade(source: Path, preset: str, seed: int, out: str, overwrite: bool) -> int:
+@choice_options
+def degrade(
+    source: Path,
+    preset: str,
+    seed: int,
+    out: str,
+    overwrite: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+) -> int:
     """Spoil a photo, or all photos of a folder, to make pairs for training and tests."""
     from restore.degradations import load_chain
     from restore.degrading import degrade_photos
+    from restore.listing import Choice
     from restore.outputs import Failure
 
+    check_choice(only, skip, source)
     codes = []
-    chain = load_chain(preset)
-    for result in degrade_photos(source, out, chain, seed=seed, overwrite=overwrite, warn=say):
+    results = degrade_photos(
+        source,
+        out,
+        load_chain(preset),
+        seed=seed,
+        overwrite=overwrite,
+        warn=say,
+        choice=Choice(only, skip),
+    )
+    for result in results:
         if isinstance(result, Failure):
             codes.append(report(result.error, result.photo))
         else:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from restore.commands.folder import fix_plan
+from restore.commands.folder import fix_plan, show_plan
 from restore.commands.messages import Sign, report, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     FiniteRange,
     Numbers,
     Sectioned,
+    check_choice,
+    choice_options,
     device_option,
     max_megabytes_option,
     max_megapixels_option,
@@ -56,7 +58,17 @@ SECTIONS = {
         "keep_fading",
     ),
     "Results": ("out", "extension", "quality", "overwrite", "seed", "count", "as_json"),
-    "For a folder of photos": ("mask_pattern", "resume", "watch", "jobs", "shard", "ray"),
+    "For a folder of photos": (
+        "mask_pattern",
+        "only",
+        "skip",
+        "dry_run",
+        "resume",
+        "watch",
+        "jobs",
+        "shard",
+        "ray",
+    ),
 }
 
 
@@ -95,7 +107,8 @@ SECTIONS = {
     "boxes",
     type=Numbers("X,Y,W,H", ","),
     multiple=True,
-    help="Instead of a mask: a box to fill, left, top, width, height in pixels; repeatable.",
+    help="Instead of a mask: a box to fill, left, top, width, height in pixels; a left or top "
+    "below 0 counts from the right or bottom edge. Repeatable.",
 )
 @click.option(
     "--mend",
@@ -164,6 +177,12 @@ SECTIONS = {
 )
 @quality_option
 @overwrite_option
+@choice_options
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only list which photo would be fixed, with which mask, and become what.",
+)
 @click.option(
     "--resume",
     is_flag=True,
@@ -236,6 +255,9 @@ def fix(
     extension: str | None,
     quality: int | None,
     overwrite: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    dry_run: bool,
     resume: bool,
     watch: bool,
     jobs: int | None,
@@ -259,6 +281,7 @@ def fix(
     became of each photo; one that can't be fixed does not stop the others.
     """
     from restore.folders import FixOptions, Shard, Tree, fix_photos, plan_folder
+    from restore.listing import Choice
     from restore.outputs import check_folder_name
 
     options = FixOptions(
@@ -289,8 +312,11 @@ def fix(
         if watch and ray is not None:
             raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         part = Shard.parse("1/1" if shard is None else shard)
-        tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part)
+        choice = Choice(only, skip)
+        tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part, choice)
         plan = plan_folder(tree, may_be_empty=watch)
+        if dry_run:
+            return show_plan(plan)
         return fix_plan(
             plan,
             model=model,
@@ -301,14 +327,15 @@ def fix(
             as_json=as_json,
         )
     several = any(option is not None for option in (mask_pattern, jobs, shard, ray))
-    several = several or resume or watch
+    several = several or dry_run or resume or watch
     if not photos[0].exists() and (several or (mask is not None and mask.is_dir())):
         raise RestoreError(f"There is no folder {photos[0]}.")
     if several:
         raise UsageError(
-            "--mask-pattern, --resume, --watch, --jobs, --shard and --ray are for a folder of "
-            "photos."
+            "--mask-pattern, --dry-run, --resume, --watch, --jobs, --shard and --ray are for a "
+            "folder of photos."
         )
+    check_choice(only, skip, None)
     sign = Sign(f"Fixing {photos[0]} …" if len(photos) == 1 else f"Fixing {len(photos)} photos …")
     results = fix_photos(photos, out, options, model=model, device=device, warn=sign.say)
     codes = _print_results(results, sign, as_json, find is not None)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from restore.folders import Entry, Plan
+
+TELL_SECONDS = 60.0  # between two sentences on how far it is, where there is no terminal for a bar
 
 
 def fix_plan(
@@ -40,6 +43,7 @@ def fix_plan(
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
     interval = LOOK_SECONDS if watch else None
+    told = time.monotonic()
     try:
         to_screen = as_json and sys.stdout is not None and sys.stdout.isatty()
         with _progress(total, shown=not to_screen) as bar:
@@ -55,11 +59,32 @@ def fix_plan(
                     click.echo(json.dumps(_with_folders(plan, entry)))
                 if entry.status == "failed":
                     warn(entry.sentence or "")
+                if bar.disable and time.monotonic() - told > TELL_SECONDS:
+                    told = time.monotonic()
+                    say(_how_far(bar, counts))
     except KeyboardInterrupt:
         click.echo(to_printable(_summary(plan, counts)), err=as_json)
         raise
     click.echo(to_printable(_summary(plan, counts)), err=as_json)
     return int(counts["failed"] > 0)
+
+
+def show_plan(plan: "Plan") -> int:
+    """Print what would become of each photo, and return 1 where any can't be fixed, else 0."""
+    for note in plan.notes():
+        say(note)
+    for job in plan.jobs:
+        mask = job.mask or plan.tree.options.mask
+        marked = f" + {mask}" if mask else ""
+        becomes = ", ".join(str(result) for result in job.results)
+        click.echo(to_printable(f"{job.photo}{marked} -> {becomes}"))
+    for _, sentence in plan.failures:
+        say(sentence)
+    parts = [f"{len(plan.jobs)} to fix", f"{len(plan.failures)} can't be"]
+    if plan.skipped:
+        parts.append(f"{plan.skipped} skipped, no pictures")
+    click.echo(f"{', '.join(parts)}; nothing was written")
+    return int(bool(plan.failures))
 
 
 @contextmanager
@@ -77,6 +102,12 @@ def _progress(total: int | None, *, shown: bool) -> Iterator["Progress"]:
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bar:
         bar.add_task("fix", total=total, of="?" if total is None else total, facts="")
         yield bar
+
+
+def _how_far(bar: "Progress", counts: Counter[str]) -> str:
+    """Return a sentence for where there is no bar."""
+    task = bar.tasks[0]
+    return f"{task.completed:.0f}/{task.fields['of']} photos, {_facts(bar, counts)}."
 
 
 def _facts(bar: "Progress", counts: Counter[str]) -> str:

@@ -10,6 +10,8 @@ from restore.commands.messages import report, say, tell_share, to_printable
 from restore.commands.options import (
     FILE,
     Numbers,
+    check_choice,
+    choice_options,
     device_option,
     max_megapixels_option,
     overwrite_option,
@@ -54,7 +56,8 @@ NEEDS_PHOTO = (
     "boxes",
     type=Numbers("X,Y,W,H", ","),
     multiple=True,
-    help="Mark a box: left, top, width, height in pixels; repeatable.",
+    help="Mark a box: left, top, width, height in pixels; a left or top "
+    "below 0 counts from the right or bottom edge. Repeatable.",
 )
 @click.option("--color", help='Mark what has this colour in the photo: "#ff0000" or red.')
 @click.option(
@@ -90,6 +93,7 @@ NEEDS_PHOTO = (
 )
 @overwrite_option
 @max_megapixels_option
+@choice_options
 @click.option(
     "--resume",
     is_flag=True,
@@ -111,6 +115,8 @@ def mask(
     out: str | None,
     overwrite: bool,
     max_megapixels: int | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     resume: bool,
 ) -> int:
     """Draw a mask from a preset, boxes or a colour, or find scratches. White marks the hole.
@@ -130,6 +136,7 @@ def mask(
         raise UsageError("The photo says how large the mask is; leave out --size.")
     if resume and (photo is None or not photo.is_dir()):
         raise UsageError("--resume goes on with the masks of a folder of photos; name that.")
+    check_choice(only, skip, photo)
     holes = load_preset(preset) if preset else None
     limits = read_limits(max_megapixels)
     if photo is None:
@@ -160,6 +167,7 @@ def mask(
         return 0
     if out is None:
         raise UsageError(f"The masks of {photo} go into a folder; name it with --out.")
+    from restore.listing import Choice
     from restore.outputs import check_folder_name
 
     for named in filter(None, (out, preview)):
@@ -174,6 +182,7 @@ def mask(
         overwrite=overwrite,
         resume=resume,
         warn=say,
+        choice=Choice(only, skip),
         **limits,
     )
     failed = [_tell(result) for result in results]

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from restore.errors import UsageError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, readable=False)  # reading tells, for this one file
@@ -99,7 +101,8 @@ quality_option = click.option(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1-100",
-    help="Quality of JPEG, lossy WebP, AVIF and HEIC results. [default: a JPEG's own, else 95]",
+    help="Quality of JPEG, lossy WebP, AVIF and HEIC results. "
+    "[default: a JPEG's own where holes are filled, 95 where whole photos are mended]",
 )
 
 max_megapixels_option = click.option(
@@ -115,6 +118,34 @@ max_megabytes_option = click.option(
     metavar="N",
     help="Refuse larger files. [default: 1074]",
 )
+
+
+def choice_options(command: Command) -> Command:
+    """Add --only and --skip, which say which photos of a folder are taken."""
+    only = click.option(
+        "--only",
+        metavar="PATTERN",
+        multiple=True,
+        help="Of a folder take only photos that match, as '*.tif' or '2019/*'; repeatable.",
+    )
+    skip = click.option(
+        "--skip",
+        metavar="PATTERN",
+        multiple=True,
+        help="Of a folder leave out what matches, a photo or a folder in it; repeatable.",
+    )
+    return only(skip(command))
+
+
+def check_choice(only: Sequence[str], skip: Sequence[str], source: Path | None) -> None:
+    """Refuse --only and --skip where there is no folder to choose from.
+
+    Raises:
+        UsageError: they are named, and `source` is no folder.
+    """
+    if (only or skip) and (source is None or not source.is_dir()):
+        raise UsageError("--only and --skip choose among the photos of a folder; name that.")
+
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import Literal
 
 import click
 
@@ -39,6 +40,20 @@ Examples:
 )
 @threshold_option
 @click.option(
+    "--mask-is",
+    type=click.Choice(["hole", "known", "alpha"]),
+    default="hole",
+    show_default=True,
+    help="What white means in --mask: the hole, or what is known; 'alpha': what is transparent in "
+    "it is the hole.",
+)
+@click.option(
+    "--grow",
+    type=click.IntRange(0, 1000),
+    metavar="PIXELS",
+    help="Widen what --mask marks or --find finds. [default: 0, with --find 2]",
+)
+@click.option(
     "--model",
     metavar="NAME|FILE|RUN",
     default="inpaint",
@@ -70,6 +85,8 @@ def paint(
     mask: Path | None,
     find: str | None,
     threshold: float | None,
+    mask_is: Literal["hole", "known", "alpha"],
+    grow: int | None,
     model: str,
     seed: int,
     device: str,
@@ -92,6 +109,8 @@ def paint(
         mask=mask,
         find=find,
         threshold=threshold,
+        mask_is=mask_is,
+        grow=grow,
         seed=seed,
         overwrite=overwrite,
         quality=quality,

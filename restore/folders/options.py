@@ -24,7 +24,8 @@ class FixOptions:
             folder of masks. None to mend the photo as a whole, or where it marks its own hole.
         mask_is: what white in the mask means, "hole" or "known"; or "alpha": the transparent pixels
             of the mask are the hole; without a mask those of the photo, which come back opaque.
-        boxes: instead of a mask: the hole, in the photo as displayed.
+        boxes: instead of a mask: the hole, in the photo as displayed, see
+            `restore.masks.mask_from_boxes`.
         mend: whether the whole photo is mended once its hole is filled.
         grow: by how many pixels the hole is widened; None is `GROW` for what a detector finds, else
             0.

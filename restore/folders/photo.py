@@ -3,6 +3,7 @@
 The three steps are apart, so that a folder of photos can be read and written in threads.
 """
 
+import shlex
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -52,6 +53,7 @@ class Record:
 
     Attributes:
         hole: the share of the photo that was filled; None where nothing said what to fill.
+        sentence: what is odd about it, as a mask that marks nothing.
     """
 
     photo: Path
@@ -61,6 +63,7 @@ class Record:
     model: str
     seconds: float
     hole: float | None = None
+    sentence: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,11 @@ class Opened:
     warnings: tuple[str, ...]
     share: float | None = None
     damage: Mask | None = None
+
+    @property
+    def told(self) -> str | None:
+        """All warnings as one text; None where there are none."""
+        return " ".join(self.warnings) or None
 
 
 def fix_job(
@@ -119,7 +127,8 @@ def fix_job(
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         mask = job.mask or options.mask
-        yield Record(job.photo, mask, result, seed, restorer.name, seconds, opened.share)
+        told, share = opened.told, opened.share
+        yield Record(job.photo, mask, result, seed, restorer.name, seconds, share, told)
         start = time.perf_counter()
 
 
@@ -188,10 +197,18 @@ def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[
     sentences = opened.warnings
     if fixer.share > MUCH_DAMAGE:
         sentences += (
-            f"{fixer.share:.0%} of {path} is taken for damage and filled; check it with "
-            f"restore mask {path} --find {options.find} --preview look.png.",
+            f"{fixer.share:.0%} of {path} is taken for damage and filled; see and correct that "
+            f"with restore paint {_as_words(path, options)}.",
         )
     return fixer, replace(opened, warnings=sentences, share=fixer.share, damage=fixer.damage)
+
+
+def _as_words(path: Path, options: FixOptions) -> str:
+    """Return a photo and what is looked for in it as words of a command line."""
+    words = [str(path), "--find", str(options.find)]
+    if options.threshold is not None:
+        words += ["--threshold", f"{options.threshold:g}"]
+    return shlex.join(words)
 
 
 def tell_of_fading(

@@ -22,7 +22,15 @@ from restore.folders.plan import (
 from restore.folders.report import find_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, compose, drop_extension, real_path, with_extension
-from restore.listing import is_photo, list_files, part_twins, tell_passed_over
+from restore.listing import (
+    ALL,
+    Choice,
+    is_photo,
+    list_files,
+    part_twins,
+    tell_none,
+    tell_passed_over,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Tree:
             the photo's name without extension; None is "{stem}" in the folder of masks.
         resume: whether results of an earlier run are kept, and only the others made.
         shard: the part of the photos that is fixed here.
+        choice: which photos are taken.
     """
 
     folder: Path
@@ -45,6 +54,7 @@ class Tree:
     pattern: str | None = None
     resume: bool = False
     shard: Shard = WHOLE
+    choice: Choice = ALL
 
     @property
     def report(self) -> Path:
@@ -59,8 +69,8 @@ class Plan:
     Attributes:
         tree: what was asked for.
         jobs: a photo, its mask and results each, by relative path.
-        failures: what can't be done as a path in the folder and a sentence: photos without a mask,
-            folders that can't be read.
+        failures: what can't be done as a path in the folder and a sentence: photos without a mask
+            or with the result of another one, folders that can't be read.
         idle_masks: masks without a photo.
         skipped: a count of the files that are no photos.
         links: folders that are links and are not followed.
@@ -109,16 +119,14 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
 
     Raises:
         RestoreError: the mask doesn't exist.
-        UsageError: folders that don't go together, no photo with a mask, two results under one
-            name (also where upper and lower case are the same), results that exist, a place that
-            can't be written to or leads out of `tree.out`.
+        UsageError: folders that don't go together, no photo with a mask, results that would replace
+            an input or that exist, a place that can't be written to or leads out of `tree.out`.
     """
     _check_tree(tree)
-    plan = pair_folder(tree)
+    plan = part_like_names(pair_folder(tree), {})
     if not plan.jobs and not may_be_empty:
         raise UsageError(f"{_tell_nothing(plan)}{_suggest_pattern(plan)}")
     refuse_losses(plan.jobs, _masks_of(plan))
-    _refuse_like_names(plan)
     plan = part_of(plan)
     _refuse_existing(plan)
     for job in plan.jobs:
@@ -130,7 +138,7 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
 def _tell_nothing(plan: Plan) -> str:
     """Return a sentence on a plan without a photo that can be fixed."""
     if not plan.failures:
-        return f"There are no photos to fix in {plan.tree.folder}."
+        return tell_none(plan.tree.folder, plan.tree.choice)
     count, first = len(plan.failures), plan.failures[0][1]
     return first if count == 1 else f"None of {count} photos can be fixed; of the first: {first}"
 
@@ -149,7 +157,7 @@ def pair_folder(tree: Tree) -> Plan:
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
     pictures = [name for name in files if is_photo(tree.folder / name)]
-    photos, twins = part_twins(pictures)
+    photos, twins = part_twins([name for name in pictures if tree.choice.takes(name)])
     jobs, failures = [], list(listing.failures)
     for name in photos:
         try:
@@ -160,7 +168,7 @@ def pair_folder(tree: Tree) -> Plan:
             out = with_extension(tree.out / name, tree.options.extension)
             results = number_results(out, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {compose(drop_extension(name)) for name in photos}
+    owners = {compose(drop_extension(name)) for name in pictures}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(pictures)
     return Plan(
@@ -304,26 +312,33 @@ def _check_tree(tree: Tree) -> None:
         )
 
 
-def _refuse_like_names(plan: Plan) -> None:
-    """Refuse two results that are one file on a disk where upper and lower case are the same."""
-    owners: dict[str, Path] = {}
-    for job in plan.jobs:
-        claim_results(job, owners)
+def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
+    """Make a failure of each photo whose result would be that of another one.
 
-
-def claim_results(job: Job, owners: dict[str, Path]) -> None:
-    """Write down who owns the results of a photo, under names that ignore upper and lower case.
-
-    Raises:
-        UsageError: another photo owns one.
+    Args:
+        plan: the jobs.
+        owners: of results so far, by a name in which upper and lower case are the same, as they are
+            on many disks; those of the plan are added.
     """
+    jobs, failures = [], list(plan.failures)
+    for job in plan.jobs:
+        try:
+            _claim_results(job, owners)
+        except UsageError as error:
+            failures.append((job.photo.relative_to(plan.tree.folder).as_posix(), str(error)))
+        else:
+            jobs.append(job)
+    return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
+
+
+def _claim_results(job: Job, owners: dict[str, Path]) -> None:
     for result in job.results:
         key = compose(str(result)).casefold()
         owner = owners.setdefault(key, job.photo)
         if owner != job.photo:
             raise UsageError(
                 f"{owner} and {job.photo} would both become {result}, or names that differ in "
-                "upper and lower case alone; rename one."
+                "upper and lower case alone; rename one, or fix the second alone, with --out FILE."
             )
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from restore.errors import UsageError
 from restore.folders.photo import Job
-from restore.folders.tree import Plan, Tree, claim_results, pair_folder, part_of
+from restore.folders.tree import Plan, Tree, pair_folder, part_like_names, part_of
 
 LOOK_SECONDS = 2.0  # between two looks
 Stamp = tuple[tuple[int, int], ...]  # size and time of change of a photo and its mask
@@ -51,21 +50,8 @@ def watch_tree(
             handled.update(ready)
             jobs = [job for job in plan.jobs if job.photo in ready]
             owners = {name: photo for name, photo in owners.items() if photo in now}
-            yield _without_like_names(replace(plan, jobs=tuple(jobs), failures=()), owners)
+            yield part_like_names(replace(plan, jobs=tuple(jobs), failures=()), owners)
         stop.wait(interval)  # also where photos took long: looks are never closer than that
-
-
-def _without_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
-    """Make a failure of each job whose result is another photo's but for upper and lower case."""
-    jobs, failures = [], []
-    for job in plan.jobs:
-        try:
-            claim_results(job, owners)
-        except UsageError as error:
-            failures.append((job.photo.relative_to(plan.tree.folder).as_posix(), str(error)))
-        else:
-            jobs.append(job)
-    return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
 def _stamp_of(job: Job, shared: Path | None) -> Stamp | None:

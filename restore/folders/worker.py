@@ -174,7 +174,7 @@ class Worker:
         entry = replace(
             self._describe(job, result, seed, hashes),
             seconds=seconds,
-            sentence=" ".join(opened.warnings) or None,
+            sentence=opened.told,
             hole=None if opened.share is None else float(f"{opened.share:.4g}"),
         )
         self.written[result] = entry.out_sha256

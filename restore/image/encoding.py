@@ -174,6 +174,18 @@ def names_colours(encoding: dict[str, Any]) -> bool:
     return False
 
 
+def list_texts(encoding: dict[str, Any]) -> list[str]:
+    """Return the keywords of a PNG's texts without marks of programs, or a JPEG's "comment"."""
+    chunks = encoding["pnginfo"].chunks if "pnginfo" in encoding else []
+    keys = [
+        bytes(content).partition(b"\0")[0].decode("latin-1")
+        for name, content, *_ in chunks
+        if name in {b"tEXt", b"zTXt", b"iTXt"}
+    ]
+    own = [key for key in keys if key != "Software" and not key.startswith("date:")]
+    return own + (["comment"] if encoding.get("comment") else [])
+
+
 def _read_cicp(content: Content) -> bytes:
     """Return which colours and curves a PNG has by number (PNG 3, 11.3.2.6), which Pillow omits."""
     with content.open() as file:

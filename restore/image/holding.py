@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from restore.errors import UsageError
-from restore.image.encoding import names_colours
+from restore.image.encoding import list_texts, names_colours
 from restore.image.photo import Photo, Pixels, check_sides, format_of
 from restore.image.resources import find_iptc
 
@@ -62,6 +62,8 @@ def tell_lost(path: Path, like: Photo) -> str:
             f"{path} does not say which colours its numbers mean, as the {like.format} did; they "
             "may look otherwise."
         )
+    if texts := list_texts(like.encoding):
+        told.append(f"{path} keeps no texts of the {like.format} ({', '.join(texts)}).")
     if format not in IPTC_FORMATS and find_iptc(like.resources):
         told.append(f"{path} keeps no IPTC (caption, keywords, rights), as a {format} has none.")
     return " ".join(told)

@@ -146,7 +146,7 @@ def open_picture(
     most = f"{max_pixels / 1e6:.{0 if max_pixels >= 1e6 else 3}f}"
     too_large = (
         f"{path} is larger than the {most} megapixels that are accepted; "
-        "restore fix takes larger ones with --max-megapixels (max_pixels=)."
+        "restore fix, mask and paint take larger ones with --max-megapixels (max_pixels=)."
     )
     try:
         if data is None:
@@ -325,6 +325,8 @@ def _list_losses(content: Content, picture: Image.Image) -> Iterator[str]:
 
 
 def _list_tiff_losses(path: Path, picture: TiffImageFile) -> Iterator[str]:
+    if picture.info.get("compression") in {"jpeg", "tiff_jpeg", "webp"}:
+        yield f"{path} is compressed with loss; it is written without, so its file becomes larger."
     if picture.n_frames > 1:
         yield f"{path} holds smaller copies of the photo, which are not written."
     extra = picture.tag_v2.get(EXTRASAMPLES, ())

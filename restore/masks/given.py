@@ -207,14 +207,18 @@ def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, 
 
     Args:
         size: (height, width) of the photo.
-        boxes: what reaches over the edge of the photo is cut off.
+        boxes: an x or y below 0 counts from the right or the bottom edge, so that a date in a
+            corner is found in photos of all sizes; what reaches over an edge is cut off.
 
     Raises:
         UsageError: a box without pixels in the photo.
     """
     mask = np.zeros(size, np.uint8)
     for x, y, width, height in boxes:
-        box = mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
+        left, top = (
+            at + side if at < 0 else at for at, side in zip((x, y), size[::-1], strict=True)
+        )
+        box = mask[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
         if box.size == 0:
             raise UsageError(
                 f"The box {x},{y},{width},{height} (X,Y,WIDTH,HEIGHT) has no pixels in a photo of "

@@ -19,7 +19,7 @@ from restore.folders import (
 )
 from restore.folders.report import hash_file
 from restore.image import Mask, Photo, drop_extension, real_path
-from restore.masks import read_mask, write_mask
+from restore.masks import grow_mask, read_mask, write_mask
 from restore.web.retouching import Retouching
 from restore.web.server import PaintServer
 
@@ -44,8 +44,8 @@ def open_page(
     Args:
         photo: its file.
         out: a file, a folder or None for NAME-fixed.EXT, see `restore.folders.plan_jobs`.
-        options: the mask to begin with, or what finds the damage to begin with; the seed, and
-            whether files that exist are replaced.
+        options: the mask to begin with and how it is read, or what finds the damage to begin with;
+            the seed, and whether files that exist are replaced.
         model: a restorer that fills holes: a checkpoint's name or file or a run's folder.
         device: "auto", "cpu", "cuda" or "mps".
         port: of the page, 0 for any that is free.
@@ -58,12 +58,15 @@ def open_page(
         RestoreError: the photo, its mask or the checkpoint can't be read; the port is taken.
     """
     check_mask(options)
+    if options.mask is None and options.mask_is != "hole":
+        raise UsageError("--mask-is says what white means in a mask; add --mask MASK.")
     if photo.is_dir():
         raise UsageError(f"{photo} is a folder, and one photo at a time is painted; name one.")
     (job,) = plan_jobs([photo], out, options)
     for name in filter(None, (model, options.find)):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
-    opened = open_photo(job, replace(options, mask=None))  # which may be all or nothing
+    # The mask may be all or nothing here.
+    opened = open_photo(job, replace(options, mask=None, mask_is="hole"))
     size = opened.photo.pixels.shape[:2]
     if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_PIXELS:
         raise UsageError(
@@ -71,11 +74,11 @@ def open_page(
             f"across or down and {MOST_PIXELS / 1e6:.0f} megapixels; fill it with restore fix "
             f"{photo} --mask MASK."
         )
-    painted = (
-        None
-        if options.mask is None
-        else read_mask(options.mask, size, max_pixels=options.max_pixels)
-    )
+    painted = None
+    if options.mask is not None:
+        limit = options.max_pixels
+        painted = read_mask(options.mask, size, options.mask_is, max_pixels=limit)
+        painted = grow_mask(painted, options.margin)
     from restore.restorer import Restorer
 
     restorer = Restorer.load(model, device=device)

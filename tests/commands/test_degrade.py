@@ -28,6 +28,14 @@ def test_a_folder_goes_on_after_a_bad_file(run, write_picture, tmp_path) -> None
     assert Image.open(tmp_path / "out" / "sub" / "b.jpg").format == "JPEG"
 
 
+def test_photos_of_a_folder_are_chosen(run, write_picture, tmp_path) -> None:
+    write_picture("photos/a.png")
+    write_picture("photos/raw/b.png")
+    words = ["degrade", tmp_path / "photos", "--preset", "noisy", "--out", tmp_path / "new"]
+    assert run(*words, "--skip", "raw").code == 0
+    assert [path.name for path in (tmp_path / "new").rglob("*.png")] == ["a.png"]
+
+
 def test_the_help_names_every_preset(run) -> None:
     words = run("degrade", "--help").out.replace(",", " ").split()
     assert [name for name in chain_names() if name not in words] == []

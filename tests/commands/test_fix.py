@@ -36,6 +36,7 @@ def test_json_is_one_object_a_line(run, write_picture, mask_file, fake_restorer,
         "out": str(tmp_path / "p q-fixed-1.png"),
         "seed": 8,
         "model": "fake",
+        "sentence": None,
         "status": "done",
     }
     assert (second["seed"], second["out"]) == (9, str(tmp_path / "p q-fixed-2.png"))

@@ -46,6 +46,36 @@ def test_results_get_the_format_that_is_named(run, album) -> None:
     assert ran.out.startswith("0 fixed, 0 failed, 2 kept from before")
 
 
+def test_what_would_be_done_is_listed(run, album, write_picture) -> None:
+    write_picture("photos/c.png")
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--dry-run", "--skip", "sub")
+    assert ran.out.splitlines() == [
+        "photos/a.png + masks/a.png -> out/a.png",
+        "1 to fix, 1 can't be; nothing was written",
+    ]
+    assert ran.code == 1 and "photos/c.png has no mask in masks" in ran.err
+    assert not Path("out").exists()
+    ran = run("fix", "photos", "--box", "1,1,5,5", "--out", "out", "--dry-run", "--only", "a.*")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "photos/a.png -> out/a.png\n1 to fix, 0 can't be; nothing was written\n"
+
+
+def test_photos_of_a_folder_are_chosen(run, album) -> None:
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out", "--only", "sub/*")
+    assert ran.out == "1 fixed, 0 failed; see out/report.jsonl\n" and ran.err == ""
+    assert [path.name for path in Path("out").rglob("*.png")] == ["b.png"]
+    ran = run("fix", "photos/a.png", "--mask", "masks/a.png", "--only", "a*")
+    assert ran.code == 2 and "choose among the photos of a folder" in ran.sentence
+
+
+def test_how_far_it_is_is_told_where_there_is_no_bar(run, album, monkeypatch) -> None:
+    monkeypatch.setattr("restore.commands.folder.TELL_SECONDS", 0)
+    ran = run("fix", "photos", "--mask", "masks", "--out", "out")
+    first, last = ran.err.splitlines()
+    assert first.startswith("restore: 1/2 photos, ") and ", 0 failed, " in first
+    assert last.startswith("restore: 2/2 photos, ") and last.endswith(" left.")
+
+
 def test_a_folder_does_not_go_into_a_picture(run, album) -> None:
     ran = run("fix", "photos", "--mask", "masks", "--out", "out.png")
     assert ran.code == 2 and "looks like a picture" in ran.sentence

@@ -299,9 +299,17 @@ def test_a_mask_may_go_into_a_folder(run, write_picture, tmp_path) -> None:
 def test_a_photo_that_would_share_its_mask_is_told(run, photos, write_picture, tmp_path) -> None:
     write_picture("photos/A.png")
     ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
-    assert ran.code == 1
-    assert ran.err.count("\n") == 1 and "would have the mask of" in ran.err
+    assert ran.code == 0
+    assert ran.err.count("\n") == 1 and "share the mask of another one" in ran.err
     assert ran.out.count("\n") == 2
+
+
+def test_photos_of_a_folder_are_chosen(run, photos, tmp_path) -> None:
+    words = ["mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks"]
+    assert run(*words, "--only", "*.JPG").code == 0
+    assert [path.name for path in (tmp_path / "marks").rglob("*.png")] == ["a.png"]
+    ran = run("mask", photos / "a.jpg", "--box", "1,1,5,5", "--skip", "b")
+    assert ran.code == 2 and "choose among the photos of a folder" in ran.sentence
 
 
 def test_of_many_photos_each_that_fails_is_named(run, photos, tmp_path) -> None:

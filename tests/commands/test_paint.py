@@ -92,12 +92,29 @@ def test_seed_model_and_result_are_taken(
     assert fake_restorer.loaded == [("mine", "cpu")] and fake_restorer.seeds == [9]
 
 
+def test_it_begins_with_a_mask_as_fix_reads_it(run, opened, monkeypatch, write_picture) -> None:
+    photo = write_picture("photo.png")
+    mask = write_picture("mask.png", np.where(HOLE == 1, np.uint8(0), np.uint8(255)))
+    found: list[int] = []
+
+    def serve(page: PaintServer) -> None:
+        assert page.painted is not None
+        found.append(int(page.painted.sum()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PaintServer, "serve_forever", serve)
+    assert run("paint", photo, "--mask", mask, "--mask-is", "known", "--grow", 1).code == 0
+    assert run("paint", photo, "--mask", mask, "--mask-is", "known").code == 0
+    assert HOLE.sum() == found[1] < found[0] < 2 * HOLE.sum()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["none.png"], "none.png"),
         (["photo.png", "--mask", "none.png"], "none.png"),
         (["photo.png", "--model", "inpiant"], "Did you mean 'inpaint'"),
+        (["photo.png", "--mask-is", "alpha"], "add --mask"),
         (["photo.png", "--out", "photo.png"], "is an input"),
         (["photo.png", "--port", "70000"], "65535"),
     ],

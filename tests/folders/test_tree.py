@@ -262,8 +262,10 @@ def test_trees_that_make_no_sense_are_refused(change: dict, sentence: str, make_
 
 def test_names_that_differ_in_case_only_collide(make_album) -> None:
     make_album("Sub/a.png", "sub/A.PNG")
-    with pytest.raises(UsageError, match="upper and lower case"):
-        plan()
+    found = plan()
+    assert [job.photo for job in found.jobs] == [PHOTOS / "Sub/a.png"]
+    ((name, sentence),) = found.failures
+    assert name == "sub/A.PNG" and "upper and lower case" in sentence
 
 
 def test_numbered_results_may_not_meet_those_of_another_photo(make_album) -> None:
@@ -271,8 +273,9 @@ def test_numbered_results_may_not_meet_those_of_another_photo(make_album) -> Non
     names = [[result.name for result in job.results] for job in plan(count=2).jobs]
     assert names == [["a-1-1.png", "a-1-2.png"], ["a-1.png", "a-2.png"]]
     make_album("a.jpg")
-    with pytest.raises(UsageError, match="would both become"):
-        plan(count=2, extension=".webp")
+    found = plan(count=2, extension=".webp")
+    assert [job.photo.name for job in found.jobs] == ["a-1.png", "a.jpg"]
+    assert "a.jpg and photos/a.png would both become out/a-1.webp" in found.failures[0][1]
 
 
 def test_results_that_exist_are_refused_at_once(make_album, write_picture) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from restore.errors import UsageError
-from restore.image import Photo, tell_lost, write_image
+from restore.image import Photo, read_image, tell_lost, write_image
 from restore.image.holding import LONGEST_EXIF, LONGEST_XMP
 
 PIXELS = np.zeros((4, 5, 3), np.uint8)
@@ -39,6 +41,19 @@ def test_a_caption_that_is_lost_is_told() -> None:
     photo = Photo(PIXELS, format="JPEG", extension=".jpg", resources=block)
     assert tell_lost(Path("a.tif"), photo) == tell_lost(Path("a.jpg"), photo) == ""
     assert tell_lost(Path("a.webp"), photo).startswith("a.webp keeps no IPTC (caption,")
+
+
+def test_texts_that_are_lost_are_told(tmp_path) -> None:
+    texts = PngInfo()
+    for key, text in (("Author", "Ann"), ("Software", "an editor"), ("Description", "Häuser")):
+        texts.add_itxt(key, text)
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=texts)
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", comment=b"Ann")
+    drawing, photo = read_image(tmp_path / "a.png"), read_image(tmp_path / "a.jpg")
+    told = tell_lost(Path("b.jpg"), drawing)
+    assert told == "b.jpg keeps no texts of the PNG (Author, Description)."
+    assert tell_lost(Path("b.png"), photo) == "b.png keeps no texts of the JPEG (comment)."
+    assert tell_lost(Path("b.png"), drawing) == tell_lost(Path("b.jpg"), photo) == ""
 
 
 @pytest.mark.parametrize(("packet", "most"), [("xmp", LONGEST_XMP), ("exif", LONGEST_EXIF)])

@@ -232,7 +232,7 @@ def test_a_bad_mask_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_boxes_mark_pixels() -> None:
-    mask = mask_from_boxes((5, 6), [(1, 2, 2, 1), (4, -3, 100, 5)])
+    mask = mask_from_boxes((5, 6), [(1, 2, 2, 1), (4, 0, 100, 2)])
     assert mask.dtype == np.uint8
     assert mask.tolist() == [
         [0, 0, 0, 0, 1, 1],
@@ -241,6 +241,11 @@ def test_boxes_mark_pixels() -> None:
         [0, 0, 0, 0, 0, 0],
         [0, 0, 0, 0, 0, 0],
     ]
+
+
+def test_boxes_may_count_from_the_right_and_the_bottom() -> None:
+    mask = mask_from_boxes((3, 4), [(-1, -2, 9, 1), (-6, 0, 3, 1)])
+    assert mask.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("box", [(0, 0, 0, 3), (0, 0, 3, -2), (6, 0, 3, 3), (-9, 0, 3, 3)])

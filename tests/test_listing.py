@@ -1,0 +1,37 @@
+"""Which photos of a folder are taken."""
+
+import pytest
+
+from restore.errors import RestoreError
+from restore.listing import ALL, Choice
+from restore.outputs import list_photos
+
+NAMES = ("a.TIF", "a.jpg", "2019/b.tif", "2019/rejects/c.tif", "café/d.jpg")
+
+
+@pytest.mark.parametrize(
+    ("only", "skip", "taken"),
+    [
+        ([], [], NAMES),
+        (["*.tif"], [], ["a.TIF", "2019/b.tif", "2019/rejects/c.tif"]),
+        (["*.tif"], ["rejects"], ["a.TIF", "2019/b.tif"]),
+        ([], ["rejects/"], ["a.TIF", "a.jpg", "2019/b.tif", "café/d.jpg"]),
+        (["2019/*"], [], ["2019/b.tif", "2019/rejects/c.tif"]),
+        (["2019", "a.jpg"], ["c*"], ["a.jpg", "2019/b.tif"]),
+        (["cafe\N{COMBINING ACUTE ACCENT}"], [], ["café/d.jpg"]),
+        (["tif"], [], []),
+    ],
+)
+def test_patterns_choose_photos(only: list[str], skip: list[str], taken: list[str]) -> None:
+    choice = Choice(tuple(only), tuple(skip))
+    assert [name for name in NAMES if choice.takes(name)] == list(taken)
+
+
+def test_a_folder_of_which_nothing_is_left_is_told(write_picture, tmp_path) -> None:
+    photo = write_picture("photos/a.png")
+    assert list_photos(photo.parent, print) == ([photo], [])
+    with pytest.raises(RestoreError, match=r"no photos in .*photos that --only and --skip leave"):
+        list_photos(photo.parent, print, Choice(only=("*.jpg",)))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RestoreError, match=r"no photos in .*empty\.$"):
+        list_photos(tmp_path / "empty", print, ALL)
