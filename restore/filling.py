@@ -123,15 +123,17 @@ class Canvas:
         return np.clip(np.rint(small), 0, 255).astype(np.uint8), (share < 0.5).astype(np.uint8)
 
     def sketch(self, box: Box, pixels: Pixels) -> None:
-        """Put `pixels` where they are unknown; they stay so, but are there to start from."""
-        unknown = self.unknown[box.slices]
-        np.copyto(self.pixels[box.slices], pixels, where=unknown[..., None] > 0)
-        self.bare[box.slices] = 0
+        """Put `pixels` where there is no sketch; they stay unknown, but are there to start from."""
+        self._put(box, pixels, self.bare)
 
     def fill(self, box: Box, pixels: Pixels) -> None:
         """Put `pixels` where they are unknown, for good."""
-        self.sketch(box, pixels)
+        self._put(box, pixels, self.unknown)
         self.unknown[box.slices] = 0
+
+    def _put(self, box: Box, pixels: Pixels, where: Mask) -> None:
+        np.copyto(self.pixels[box.slices], pixels, where=where[box.slices][..., None] > 0)
+        self.bare[box.slices] = 0
 
     def copy_texture(self, group: Box, rng: np.random.Generator) -> bool:
         """Fill a group by copying from around it, if that is one texture; tell whether it was."""

@@ -24,7 +24,10 @@ UNSEEN = 192  # pixels from a hole within which what is transparent counts as un
 
 
 class Fixer(Protocol):
-    """What fixes pixels: a restorer, one that many threads share, or several in turn."""
+    """What fixes pixels: a restorer, one that many threads share, or several in turn.
+
+    Where there is nothing to do it may return the same array.
+    """
 
     @property
     def name(self) -> str:
@@ -54,6 +57,15 @@ def find_damage(
     return found if photo.alpha is None else found & (photo.alpha > 0)
 
 
+def see_hole(mask: Mask, alpha: Pixels | None) -> tuple[Mask, float]:
+    """Return what is visible of a hole, (H, W) {0, 1}, and its share of all that is visible."""
+    if alpha is None:
+        return mask, hole_share(mask)
+    visible = (alpha > 0).view(np.uint8)
+    seen = mask & visible
+    return seen, float(seen.sum() / max(1, visible.sum()))
+
+
 def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 0) -> Photo:
     """Return the photo fixed, ready to be written; itself where there is nothing to do.
 
@@ -68,20 +80,24 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         seed: of the fill.
 
     Raises:
-        UsageError: nearly everything is hole, or as `restore.restorer.Restorer.fix`.
+        UsageError: nearly all that is visible is hole, or as `restore.restorer.Restorer.fix`.
         RestoreError: as that.
     """
     check_alpha(photo.alpha, photo.pixels.shape)
+    seen = photo.alpha
     if mask is not None:
-        if not (share := hole_share(mask)):
+        mask, share = see_hole(mask, photo.alpha)
+        if not share:
             return photo
-        if share > LARGEST_HOLE:
+        if share > LARGEST_HOLE and not fixer.mends:
             raise UsageError(
                 f"The hole is {share:.1%} of the photo, and at most {LARGEST_HOLE:.0%} can be "
                 "filled."
             )
+        if seen is not None and not fixer.mends:
+            seen = np.where(mask == 1, np.uint8(0), seen)  # what goes shall not shine through
     pixels = _take_pixels(fixer, photo)
-    shown = cover_hidden(pixels, photo.alpha)
+    shown = pixels if photo.alpha is None or photo.alpha.all() else cover_hidden(pixels, seen)
     unknown = mask if mask is None else find_unknown(mask, photo.alpha)
     fixed = fixer.fix(shown, unknown, seed=seed)
     if fixed is shown:
@@ -105,12 +121,11 @@ def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:
 
 
 def find_unknown(hole: Mask, alpha: Pixels | None) -> Mask:
-    """Return the hole with what is invisible near it, (H, W) {0, 1}; itself where nothing is.
+    """Return the hole, which is not all that is visible, with what is invisible near it.
 
     It has the colour of the nearest visible pixel, see `cover_hidden`: a fill goes on better.
     """
     if alpha is None or alpha.all():
         return hole
     unseen = grow_mask(hole, UNSEEN) & (alpha == 0)
-    unknown = hole | unseen
-    return unknown if unseen.any() and not unknown.all() else hole
+    return hole | unseen

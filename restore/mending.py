@@ -79,7 +79,7 @@ class Mender:
 
     def _mend(self, photo: AnyPixels, seed: int, factor: int) -> Steps:
         """Mend a photo that is enlarged by a factor first."""
-        side = pick_side(self.memory)
+        side = max(LEAST_SIDE, min(pick_side(self.memory), factor * max(photo.shape[:2])))
         while True:
             try:
                 return (yield from self._mend_in_tiles(photo, seed, factor, side))

@@ -97,12 +97,12 @@ class Restorer:
         path = checkpoint_path(name)
         place = pick_device(device)
         check_task(path, "inpaint", "mend")
-        settings, generator = load_network(path, RESTORERS)
-        if tta and settings.task != "mend":
-            raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         check_scale(upscale)
         if not isinstance(strength, Real) or not 0 <= strength <= 1:
             raise UsageError(f"'strength' goes from 0 to 1, not {strength!r}.")
+        settings, generator = load_network(path, RESTORERS)
+        if tta and settings.task != "mend":
+            raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
         if (upscale > 1 or keep_fading or strength < 1) and settings.task != "mend":
             option = "upscale" if upscale > 1 else "keep_fading" if keep_fading else "strength"
             raise UsageError(f"{settings.name} fills holes, and {option} is for what mends photos.")
@@ -215,7 +215,7 @@ class Restorer:
                 small, left = shrink_soft(photo, hole)
                 marked = torch.from_numpy(left).float()[None, None].to(self.device)
                 pixels = to_tensor(small).to(self.device)
-                adapted = adapt_generator(self.generator, pixels, marked, seconds, seed)
+                adapted = adapt_generator(self.generator, pixels, marked, seconds, read_seed(seed))
         except MemoryError:
             raise RestoreError(NO_MEMORY) from None
         return self if adapted is self.generator else replace(self, generator=adapted)

@@ -89,22 +89,23 @@ def lock(opened: int, folder: Path, *, shared: bool = False) -> None:
 def alone_in(folder: Path) -> Iterator[None]:
     """Make a folder and have it for this run alone, where the system can lock folders.
 
-    If nothing has come into it, it is gone at the end.
+    If it was made for this and nothing has come into it, it is gone at the end.
 
     Raises:
         RestoreError: another run has it.
     """
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        yield
-        return
-    opened = os.open(folder, os.O_RDONLY)
+    opened = None if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
     try:
-        lock(opened, folder)
+        if opened is not None:
+            lock(opened, folder)
         try:
             yield
         finally:
-            with suppress(OSError):
-                folder.rmdir()
+            if new:
+                with suppress(OSError):
+                    folder.rmdir()
     finally:
-        os.close(opened)
+        if opened is not None:
+            os.close(opened)

@@ -21,6 +21,7 @@ STRONG, LINE = 32, 0.005  # levels, and the share of such pixels farther away th
 SEEN_SIDE = 512  # pixels; longer side at most of the photo in which a tone is looked for
 BIN, LEAST_IN_BIN = 8, 16  # levels that count as one brightness, and pixels of it that tell a tone
 STAINED = 12  # levels by which stains and a JPEG move what is of one tone
+PART_SAMPLES = 1 << 22  # that are compared with a tone at once
 OFF_TONE, MEAN_OFF, MOST_OFF = 6.0, 2.0, 0.015  # levels; their mean, and the share of more, at most
 
 
@@ -118,9 +119,15 @@ def _fit_toning(colours: NDArray[Any]) -> Plane | None:
 
 def _find_rest(colours: NDArray[Any], toning: Plane) -> Plane:
     """Return by how many levels colours (..., 3) are off those that their mean has in a toning."""
-    level = colours.mean(axis=-1, dtype=np.float32, keepdims=True)
-    tone = toning[np.rint(level[..., 0]).astype(np.uint8)]
-    rest: Plane = np.abs(colours - level - tone).max(axis=-1)
+    rest: Plane = np.empty(colours.shape[:-1], np.float32)
+    step = max(1, PART_SAMPLES * len(colours) // max(1, colours.size))
+    for start in range(
+        0, len(colours), step
+    ):  # a large photo takes as little memory as a small one
+        part = colours[start : start + step]
+        level = part.mean(axis=-1, dtype=np.float32, keepdims=True)
+        tone = toning[np.rint(level[..., 0]).astype(np.uint8)]
+        rest[start : start + step] = np.abs(part - level - tone).max(axis=-1)
     return rest
 
 

@@ -68,6 +68,36 @@ def test_what_is_invisible_is_not_shown_and_stays(
     assert fixed.alpha is alpha
 
 
+def test_the_colour_of_what_goes_is_not_shown_where_the_photo_is_invisible() -> None:
+    """A thing on nothing, with a rim that stays: what is beside it is not of its colour."""
+    pixels, alpha = np.zeros((40, 30, 3), np.uint8), np.zeros((40, 30), np.uint8)
+    alpha[10:30, 5:25] = 255
+    pixels[10:30, 5:25] = 90
+    pixels[10:30, 7:25] = 255
+    hole = np.zeros((40, 30), np.uint8)
+    hole[5:30, 7:25] = 1  # also over what is invisible
+    fixer = Inverter()
+    fixed = fix_photo(fixer, Photo(pixels, alpha), hole)
+    assert fixer.mask is not None and (fixer.shown[fixer.mask == 0] == 90).all()
+    assert (fixed.pixels[alpha == 0] == 0).all() and (fixed.pixels[10:30, 5:7] == 90).all()
+
+
+def test_a_hole_in_what_is_invisible_is_none(pixels: np.ndarray, hole: np.ndarray) -> None:
+    photo = Photo(pixels, np.where(hole == 1, np.uint8(0), np.uint8(255)))
+    assert fix_photo(Inverter(), photo, hole) is photo
+
+
+def test_a_hole_of_all_that_is_visible_is_refused(pixels: np.ndarray, hole: np.ndarray) -> None:
+    photo = Photo(pixels, np.where(hole == 1, np.uint8(255), np.uint8(0)))
+    with pytest.raises(UsageError, match=r"The hole is 100\.0% of the photo"):
+        fix_photo(Inverter(), photo, hole)
+
+
+def test_what_mends_may_do_so_in_all_of_a_mask(pixels: np.ndarray) -> None:
+    fixed = fix_photo(Inverter(mends=True), Photo(pixels), np.ones((40, 30), np.uint8))
+    assert np.array_equal(fixed.pixels, 255 - pixels)
+
+
 @pytest.mark.parametrize("gray", [False, True])
 def test_what_is_mended_has_16_bits(gray: bool, tmp_path: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65_536, (40, 30, 1 if gray else 3), np.uint16)

@@ -88,6 +88,10 @@ def test_where_memory_does_not_suffice_tiles_get_smaller_until_one_sentence_tell
         RestoreError, match=r"not enough memory to mend 800 × 700 pixels, even in tiles of 480"
     ):
         follow(mender.steps(photo), lambda window: restore(window, 100))
+    tried.clear()
+    with pytest.raises(RestoreError, match="not enough memory"):
+        follow(mender.steps(photo[:400, :400]), lambda window: restore(window, 100))
+    assert len(tried) == 1, "smaller tiles than the photo there are none"
 
 
 @pytest.mark.parametrize("upscale", [2, 4])

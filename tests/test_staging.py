@@ -103,4 +103,8 @@ def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
         (folder / "a").touch()
     with alone_in(folder):
         (folder / "a").unlink()
-    assert not folder.exists(), "it was empty"
+    assert folder.exists(), "it was there before"
+    folder.rmdir()
+    with alone_in(folder):
+        pass
+    assert not folder.exists(), "nothing has come into it"

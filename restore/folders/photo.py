@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
-from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo
+from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo, see_hole
 from restore.folders.options import FixOptions
 from restore.folders.repairer import Repairer
 from restore.folders.tones import is_unfaded
@@ -149,18 +149,15 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
         sentences += (*_check_picture(job.photo, photo), *_check_results(job, photo, options))
         return Opened(job, photo, None, sentences)
     hole = _read_hole(job, photo, options)
+    if options.mask_is == "alpha" and (job.mask or options.mask) is None:
+        share, photo = hole_share(hole), _show_all(photo, hole)
+    else:
+        hole, share = see_hole(hole, photo.alpha)
     copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
     copied = copied and not options.mend
     if copied:
         sentences = ()  # it stays whatever it is
-    share = hole_share(hole)
     sentences += _check_share(job.photo, share, options)
-    if (
-        options.mask_is == "alpha"
-        and photo.alpha is not None
-        and (job.mask or options.mask) is None
-    ):
-        photo = _show_all(photo, hole)
     if not copied:
         sentences += _check_results(job, photo, options)
     return Opened(job, photo, hole, sentences, share)

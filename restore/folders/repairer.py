@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from restore.errors import UsageError
-from restore.fixing import LARGEST_HOLE, Finder, Fixer, find_damage, find_unknown
+from restore.fixing import LARGEST_HOLE, Finder, Fixer, find_damage, find_unknown, see_hole
 from restore.image import AnyPixels, Mask, Photo, Pixels, cover_hidden, to_eight_bits
-from restore.masks import grow_mask, hole_share
+from restore.masks import grow_mask
 
 GROW = 2  # pixels by which what is found is widened, since damage has soft rims
 NOISY = 10.0  # levels of noise from which on a photo is filled once more when it is mended
@@ -52,7 +52,7 @@ class Repairer:
         """
         assert self.finder is not None, "or the damage is given"
         hole = find_damage(self.finder, photo, threshold=self.threshold, grow=self.grow)
-        if (share := hole_share(hole)) > LARGEST_HOLE:
+        if (share := see_hole(hole, photo.alpha)[1]) > LARGEST_HOLE:
             less = "widen it by less, " if self.grow else ""
             raise UsageError(
                 f"What is taken for damage is {share:.1%} of the photo, and at most "
@@ -64,7 +64,7 @@ class Repairer:
     @property
     def share(self) -> float:
         """The share of the photo that it has looked at and takes for damage."""
-        return 0.0 if self.damage is None else hole_share(self.damage)
+        return 0.0 if self.damage is None else see_hole(self.damage, self.alpha)[1]
 
     def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
         """Return the photo (H, W, 3) with its damage filled, and mended where there is a mender.
@@ -88,7 +88,9 @@ class Repairer:
             return filled
         mended = self.mender.fix(filled, None, seed=seed)
         if mended.shape == photo.shape and hole.any() and is_noisy(filled, mended, hole):
-            return self._fill(mended, grow_mask(hole, 1), seed)
+            wider = grow_mask(hole, 1)
+            known = see_hole(wider, self.alpha)[1] <= LARGEST_HOLE
+            return self._fill(mended, wider if known else hole, seed)
         return mended
 
     def _fill(self, photo: AnyPixels, hole: Mask, seed: int) -> AnyPixels:

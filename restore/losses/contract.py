@@ -25,7 +25,8 @@ class Outputs:
 
     clean, restored, another: (N, 3, H, W) in [0, 1]; `another` is a second fill of the same photo
     from other noise, or None in steps that draw none. mask: (N, 1, H, W), 1 is the hole. Logits:
-    (N, 1, h, w), high for real; features: one (N, C, h, w) for each layer of the discriminator.
+    (N, K, h, w), high for real, of K scales; features: one (N, C, h, w) for each layer of the
+    discriminator.
     lpips: distance of restored to clean (N,), or None where its backbone is absent. Slopes: length
     of the gradient of a photo's summed logits by the photo (N,), at real, fake and mixed ones.
     weights: of the generator. judged: the mask as the discriminator saw it, if not `mask`. found:

@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from restore.errors import UsageError
-from restore.fixing import LARGEST_HOLE, Fixer, fix_photo
+from restore.fixing import LARGEST_HOLE, Fixer, fix_photo, see_hole
 from restore.image import Mask, Photo
-from restore.masks import hole_share
 from restore.seeded import SEEDS
 from restore.windows import Box
 
@@ -117,7 +116,8 @@ class Retouching:
         return self.fills[-1]
 
     def _fill(self, hole: Mask, seed: int) -> Box:
-        if not (share := hole_share(hole)):
+        _, share = see_hole(hole, self.photo.alpha)
+        if not share:
             raise UsageError("Nothing is painted; paint over what should go first.")
         if share > LARGEST_HOLE:
             raise UsageError(
