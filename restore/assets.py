@@ -7,7 +7,7 @@ from restore.errors import RestoreError, UsageError
 from restore.tables import look_up
 
 _PACKAGE = Path(__file__).resolve().parent
-RECIPE, PREVIEWS = "recipe.toml", "samples"  # in the folder of a training run
+RECIPE, PREVIEWS, BEST = "recipe.toml", "samples", "best"  # in the folder of a training run
 DISCRIMINATOR = ".discriminator.safetensors"  # what a discriminator's file ends with
 CLASSIFIER = ".classifier.safetensors"  # what a classifier's file ends with
 NATURAL = "-natural"  # what the name of natural weights ends with

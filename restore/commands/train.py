@@ -13,7 +13,7 @@ Examples:
   restore train photos/ --out runs/mine
   restore train photos.zip --check
   restore train photos/ --from inpaint --out runs/mine --set steps=2000
-  restore train animals/ --recipe cgan --out runs/animals
+  restore train animals/ --recipe dcgan --set conditional=true --out runs/animals
   restore train torchvision:MNIST --download --recipe digits --out runs/digits
   accelerate launch -m restore train photos/ --out runs/mine
   restore fix photo.jpg --mask mask.png --model runs/mine

@@ -63,6 +63,7 @@ class DetectorTask(PhotoTask):
     recipe: DetectorRecipe
     step: DetectorStep
     networks = DETECTORS
+    goals = ("held_out_f1",)
 
     def __init__(self, recipe: DetectorRecipe, team: Team, found: Report | None, say: Say) -> None:
         super().__init__(recipe, found, Damaging(load_damage(recipe.degrade), recipe.zoom))

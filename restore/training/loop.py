@@ -5,8 +5,8 @@ It knows no losses and no task.
 
 import copy
 import time
-from collections.abc import Generator
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,10 +28,11 @@ from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
 from restore.staging import alone_in
+from restore.training.best import Best
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import Recipe, load_recipe, to_plain
-from restore.training.resuming import check_same_recipe
+from restore.training.resuming import check_same_recipe, keep_presets
 from restore.training.signals import stop_on_signals, tell_of_memory, tell_of_workers
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
@@ -141,6 +142,7 @@ class Training:
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.progress = Progress(self.recipe.steps, run, shown=team.is_first)
         self.watch = Watch(bounded=task.bounded)
+        self.best = Best(run, self.recipe.name, task.goals)
         self.number, self.images, self.falls = 0, 0, 0
         self.asked = False  # this process to stop
         self.stopping = False  # all of them, which they have agreed on
@@ -159,9 +161,12 @@ class Training:
             if start is not None:
                 self.progress.say(f"{self.run} goes on from its own state, not from {start} anew.")
             self._load(states[-1])
+            self.best.go_on()
             self._tell_stage(load_recipe(self.run / RECIPE))
         elif start is not None:
             self._start_from(checkpoint_path(start))
+        elif advice := self.task.advice:
+            self.progress.say(advice)
         if not self.team.agree(self.number, self.images, self.task.data_key):
             raise UsageError(
                 f"The processes find different states in {self.run}, or different photos; all "
@@ -170,6 +175,7 @@ class Training:
         if self.team.is_first:
             recipe = tomli_w.dumps(to_plain(self.recipe)).encode()
             write_bytes(self.run / RECIPE, recipe, overwrite=True)
+            keep_presets(self.recipe, self.run)
         self.progress.begin(self.number)
 
     def _tell_stage(self, before: Recipe) -> None:
@@ -224,7 +230,13 @@ class Training:
             self._run_steps()
             while self._recover(self.watch.look()):
                 self._run_steps()
-            self.save()
+            if self.stopping and self.watch.won and list_states(self.run / "state"):
+                self.progress.say(
+                    "The discriminator seems to have won since the last state was saved, so that "
+                    "stays the newest."
+                )
+            else:
+                self.save()
             self.progress.tell(self.number, self.images)
             self.show()
 
@@ -245,7 +257,8 @@ class Training:
                     previewed = now
                 # What seems lost is not saved, as there would soon be nothing else to go back to.
                 if save_due and not self.watch.won:  # alike in all processes, as the logs are
-                    self.save()
+                    with self._going_on():
+                        self.save()
                     saved = now
                 if self.stopping:
                     break
@@ -334,11 +347,22 @@ class Training:
         stage, _, _ = self.recipe.stage_at(max(0, self.number - 1))
         look = self.task.look(self.average, stage)
         self.progress.log({"step": self.number, "images": self.images} | look.scores)
-        if look.sheet is not None:
-            path = self.run / PREVIEWS / f"{self.number:08d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, encode_png(look.sheet), overwrite=True)
-            self.progress.picture("preview", look.sheet, self.number)
+        with self._going_on():
+            self.best.offer(self.average, self._header(), look.scores)
+            if look.sheet is not None:
+                path = self.run / PREVIEWS / f"{self.number:08d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, encode_png(look.sheet), overwrite=True)
+                self.progress.picture("preview", look.sheet, self.number)
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Tell of what can't be written, and train on: the next time there may be room for it."""
+        try:
+            yield
+        except (OSError, RestoreError) as error:
+            told = str(error).rstrip(".")
+            self.progress.say(f"{told}; training goes on, and tries again later.")
 
     def _header(self) -> Header:
         recipe = self.recipe

@@ -3,14 +3,15 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+from restore.assets import checkpoint_names
 from restore.data import (
     Batch,
     Damaging,
-    Example,
     MaskedPhotos,
     Report,
     Spoiling,
@@ -20,13 +21,18 @@ from restore.data import (
     shuffle,
 )
 from restore.errors import RestoreError
+from restore.image import write_bytes
 from restore.masks import Preset
 from restore.training.photos import remember_photos
 from restore.training.recipe import PhotoRecipe, Stage
 from restore.training.task import Say, Task
 
+Photo = TypeVar("Photo")  # its place, or its name
+
 HELD_OUT = 16  # photos at most that are never trained on, but previewed
 HELD_OUT_SEED = 1
+HELD_OUT_NAMES = "held-out.txt"  # in the folder of a run
+FEW = 1000  # photos
 
 
 class PhotoTask(Task):
@@ -46,9 +52,25 @@ class PhotoTask(Task):
         self.photos, self.held_out = split_photos(photos)
 
     def remember(self, run: Path) -> None:
-        """Write what was found out about the photos into the run folder."""
+        """Write what was found out about the photos, and which are held out, into the folder."""
         if self.report is not None:
             remember_photos(self.report, run)
+            _, held_out = split_photos(list(self.report.photos))
+            names = "".join(f"{name}\n" for name in held_out)
+            write_bytes(
+                run / HELD_OUT_NAMES, names.encode(errors="surrogateescape"), overwrite=True
+            )
+
+    @property
+    def advice(self) -> str | None:
+        """A sentence where a shipped checkpoint would be a better start than nothing."""
+        count, name = len(self.photos), self.recipe.name
+        if not 0 < count < FEW or name not in checkpoint_names():
+            return None
+        return (
+            f"{count} photos are few to learn from nothing; --from {name} --set optimizer.lr=1e-4 "
+            "begins with the shipped weights and is better in minutes than this in hours."
+        )
 
     @property
     def data_key(self) -> int:
@@ -83,7 +105,7 @@ class PhotoTask(Task):
         return Batch(clean, mask)
 
 
-def split_photos(photos: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+def split_photos(photos: Sequence[Photo]) -> tuple[list[Photo], list[Photo]]:
     """Return (photos to train on, photos held out): 2 %, at most `HELD_OUT`, of two or more.
 
     Of the same photos the same ones whatever the recipe, so that none has been learned by the

@@ -101,7 +101,8 @@ def _check_same(before: Mapping[str, str], now: Mapping[str, str], run: Path) ->
     if told:
         raise UsageError(
             f"{run} was trained on {len(before)} photos, of which these differ now: "
-            f"{', '.join(told)}; give the same photos or another --out."
+            f"{', '.join(told)}; give the same photos, or go on from its weights with --from {run} "
+            "--out ANOTHER."
         )
 
 

@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from torch import Tensor
 
 LOG_STEPS = 50  # steps between two lines of the log
+MUCH_WAITING = 0.3  # share of the time
 OTHERS = 40  # characters of the line that are not facts
 SHOWN = ("reconstruction", "perceptual", "adversarial", "discriminator")
 
@@ -34,6 +35,7 @@ class Progress:
         self.console = Console(stderr=True, quiet=not shown)
         self.board: Any = None
         self.failed = False  # to write the log, which has been told then
+        self.lines, self.advised = 0, False
         self.bar = Bar(
             TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
             BarColumn(bar_width=10),
@@ -97,6 +99,7 @@ class Progress:
             return
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         speed = self.photos / self.spent
+        self._advise(self.waiting / self.spent)
         line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
         line["waiting"] = round(self.waiting / self.spent, 3)
         self.log(line | {name: round(value, 5) for name, value in means.items()})
@@ -107,6 +110,16 @@ class Progress:
             facts.pop()
         self.bar.update(self.task, facts=", ".join(facts))
         self._forget()
+
+    def _advise(self, waiting: float) -> None:
+        """Tell once where reading photos holds training up; the first line has its start in it."""
+        self.lines += 1
+        if self.lines > 1 and waiting > MUCH_WAITING and not self.advised:
+            self.advised = True
+            self.say(
+                f"{waiting:.0%} of the time goes into waiting for photos; stop, and start the same "
+                "command with --set workers=4, or more, so that more processes read them."
+            )
 
     def log(self, facts: dict[str, Any]) -> None:
         """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""

@@ -134,6 +134,11 @@ class Recipe(Settings):
         penalties = [
             name for name, loss in self.losses.items() if loss.weight and isinstance(loss, Penalty)
         ]
+        if penalties and self.discriminator.arguments.get("norm") == "batch":
+            raise ValueError(
+                f"'{penalties[0]}' bounds the slope of each picture, and batch norm mixes those of "
+                "a batch; add --set discriminator.arguments.norm=none"
+            )
         kind = getattr(self.losses["adversarial"], "kind", None)
         if kind == "wasserstein" and not penalties and not spectral:
             raise ValueError(
@@ -207,6 +212,11 @@ class SamplerRecipe(Recipe):
         named = {name for name, loss in self.losses.items() if loss.weight}
         if named & {"kl", "reconstruction"} and self.generator.kind != "vae":
             raise ValueError("the losses 'kl' and 'reconstruction' need a generator of kind vae")
+        if "feature_matching" in named and self.generator.kind != "vae":
+            raise ValueError(
+                "the loss 'feature_matching' compares each picture with one that it is drawn from, "
+                "so it needs a generator of kind vae"
+            )
         judge = self.discriminator.arguments if self.discriminator else {}
         guesses = self.conditional and judge.get("head") == "auxiliary"
         if "auxiliary" in named and not guesses:

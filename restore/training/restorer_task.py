@@ -32,6 +32,7 @@ class RestorerTask(PhotoTask):
     recipe: RestorerRecipe
     step: RestorerStep
     networks = RESTORERS
+    goals = ("-held_out_lpips", "-held_out_l1")
 
     def __init__(self, recipe: RestorerRecipe, team: Team, found: Report | None, say: Say) -> None:
         super().__init__(recipe, found, load_holes_or_spoiling(recipe))
@@ -59,14 +60,14 @@ class RestorerTask(PhotoTask):
     @classmethod
     def gather(cls, recipe: RestorerRecipe, source: Source, run: Path, say: Say) -> Report:
         """Find and check the photos for a run."""
-        if isinstance(source, tuple) or recipe.degrade:
-            check_begins_with_photo(recipe)
+        _check_kind(recipe, source)
         return gather_photos(recipe, source, run, say)
 
     @classmethod
     def check(cls, recipe: RestorerRecipe, source: Source) -> Report:
         """Return what is wrong with the photos."""
         load_holes_or_spoiling(recipe)  # an unknown preset is told as a run would
+        _check_kind(recipe, source)
         return check_source(recipe, source)
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
@@ -81,3 +82,9 @@ class RestorerTask(PhotoTask):
         size = probe.clean.shape[-1]
         drawn = noise.normal(*self.step.generator.noise_shape(1, size, size))
         self.step.generator(probe.damaged[:1], probe.mask[:1], drawn)
+
+
+def _check_kind(recipe: RestorerRecipe, source: Source) -> None:
+    """Refuse a recipe for holes where whole photos are damaged."""
+    if isinstance(source, tuple) or recipe.degrade:
+        check_begins_with_photo(recipe)

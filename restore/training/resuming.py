@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from restore.assets import chain_path, preset_path
+from restore.config import read_toml
 from restore.errors import UsageError
+from restore.image import write_bytes
 from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
+
+PRESETS = {"mask": preset_path, "degrade": chain_path}  # keys of recipes that name other files
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:
@@ -16,8 +21,39 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
         was, wanted = ("none" if value is None else repr(value) for value in values)
         raise UsageError(
             f"{path.parent} is a run with another '{key}' ({was}, not {wanted}); give the same "
-            "recipe or another --out."
+            f"recipe, or go on from its weights with --from {path.parent} --out ANOTHER."
         )
+    for key, preset in _find_presets(recipe):
+        kept = _copy_of(key, path.parent)
+        if kept.exists() and read_toml(kept) != read_toml(preset):
+            raise UsageError(
+                f"The '{key}' of {path.parent} was another one when that run began, as {kept} "
+                f"tells: {preset} has changed; change it back, add --set {key}={kept}, or go on "
+                f"from its weights with --from {path.parent} --out ANOTHER."
+            )
+
+
+def keep_presets(recipe: Recipe, run: Path) -> None:
+    """Copy the presets of holes or damage that a recipe names into the folder of its run.
+
+    Raises:
+        RestoreError: it can't be written.
+    """
+    for key, preset in _find_presets(recipe):
+        kept = _copy_of(key, run)
+        if not (kept.exists() and kept.samefile(preset)):
+            write_bytes(kept, preset.read_bytes(), overwrite=True)
+
+
+def _find_presets(recipe: Recipe) -> Iterator[tuple[str, Path]]:
+    """Yield the keys of a recipe that name a preset which is used, and its file."""
+    key = "degrade" if getattr(recipe, "degrade", "") else "mask"
+    if name := getattr(recipe, key, ""):
+        yield key, PRESETS[key](name)
+
+
+def _copy_of(key: str, run: Path) -> Path:
+    return run / f"{key}-preset.toml"
 
 
 def _forget_free(plain: dict[str, Any]) -> dict[str, Any]:

@@ -81,14 +81,20 @@ class SamplerTask(Task):
             gallery = open_photos(gather_photos(recipe, source, run, say))
         check_labels(gallery, recipe)
         # gather_photos has told what there is to tell of photos.
-        for line in gallery.lines() if gallery.report is None else gallery.class_lines():
+        classes = gallery.class_lines() if recipe.conditional else []
+        for line in gallery.lines() if gallery.report is None else classes:
             say(line)
+        if gallery.report is not None and recipe.channels == 1:
+            size = recipe.stages[-1].size
+            say(f"Photos are learned in gray (channels=1), at {size} × {size} pixels.")
         return gallery
 
     @classmethod
     def check(cls, recipe: SamplerRecipe, source: Source) -> Gallery:
         """Return what is there and what is wrong with it."""
-        return open_special(source, recipe) or open_photos(check_source(recipe, source))
+        gallery = open_special(source, recipe) or open_photos(check_source(recipe, source))
+        check_labels(gallery, recipe)
+        return gallery
 
     def remember(self, run: Path) -> None:
         """Write into the run folder which pictures these are."""
@@ -205,8 +211,8 @@ def _check_same_kind(run: Path, memory: str, place: str) -> None:
 
 def _other_pictures(run: Path, place: str) -> UsageError:
     return UsageError(
-        f"{run} was trained on other pictures than those of {place}; give the same pictures or "
-        f"another --out."
+        f"{run} was trained on other pictures than those of {place}; give the same pictures, or go "
+        f"on from its weights with --from {run} --out ANOTHER."
     )
 
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 from restore.device import memory_errors
 from restore.errors import RestoreError
-from restore.training.recipe import Stage
+from restore.training.recipe import SamplerStage, Stage
 from restore.training.state import list_states
 
 # Seconds; launchers of several processes pass Ctrl-C on, so that it comes twice at once.
@@ -76,10 +76,24 @@ def tell_of_memory(run: Path, stages: Sequence[Stage]) -> Iterator[None]:
             yield
     except MemoryError as error:
         start = f" --from {run} --out ANOTHER" if list_states(run / "state") else ""
-        smaller = ", ".join(
-            f"{{size={s.size}, batch={max(1, s.batch // 2)}, share={s.share:g}}}" for s in stages
-        )
-        raise RestoreError(
-            f"There is not enough memory to train; take smaller batches, as with{start} --set "
-            f"'stages=[{smaller}]'."
-        ) from error
+        smaller = [_halve(stage) for stage in stages]
+        if smaller == list(stages):
+            advice = "smaller pictures or networks"
+        else:
+            advice = f"smaller batches, as with{start} --set 'stages=[{_as_toml(smaller)}]'"
+        raise RestoreError(f"There is not enough memory to train; take {advice}.") from error
+
+
+def _halve(stage: Stage) -> Stage:
+    """Return a stage of half the batch, but of no less than its kind needs."""
+    least = 2 if isinstance(stage, SamplerStage) else 1
+    return stage.model_copy(update={"batch": max(least, stage.batch // 2)})
+
+
+def _as_toml(stages: Sequence[Stage]) -> str:
+    """Return stages as inline tables of TOML."""
+    tables = (
+        ", ".join(f"{key}={value:g}" for key, value in stage.model_dump().items())
+        for stage in stages
+    )
+    return ", ".join(f"{{{table}}}" for table in tables)

@@ -44,6 +44,8 @@ class Task(ABC):
         networks: the table that the generator's name is a key of.
         labels: names of the classes, where there are any.
         zoom: how much larger than its squares the photos may be that these are parts of, if any.
+        goals: names of the scores of previews by which one network is better than another; the
+            first that there is counts, and lower is better where it has a "-" before it.
     """
 
     recipe: Recipe
@@ -51,6 +53,7 @@ class Task(ABC):
     networks: Mapping[str, type[nn.Module]]
     labels: tuple[str, ...] = ()
     zoom: float | None = None
+    goals: tuple[str, ...] = ()
 
     @classmethod
     @abstractmethod
@@ -96,6 +99,11 @@ class Task(ABC):
     @abstractmethod
     def run_generator(self, probe: Any, noise: Noise) -> None:
         """Run the generator forward on the first photo of a probe."""
+
+    @property
+    def advice(self) -> str | None:
+        """A sentence for who trains from nothing on this data, or None."""
+        return None
 
     @property
     def data_key(self) -> int:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,9 +12,9 @@ import torch
 from restore.checkpoint import read_header
 from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
-from restore.training import load_recipe, train
+from restore.training import check_data, load_recipe, train
 from restore.training.restorer_step import RestorerStep
-from restore.training.state import list_states
+from restore.training.state import list_states, save_state
 from restore.training.watch import Watch
 
 MEND = (
@@ -156,3 +158,68 @@ def test_wrong_names_are_told_before_photos_are_looked_at(
     nowhere = tmp_path / "nowhere"
     with pytest.raises(UsageError, match=words):
         train(load_recipe("inpaint", overrides), nowhere, tmp_path / "run", "cpu", start=start)
+
+
+def test_a_run_knows_when_its_preset_has_changed(photos: Path, tmp_path: Path) -> None:
+    preset, run = tmp_path / "mine.toml", tmp_path / "run"
+    preset.write_text("[[stages]]\n[[stages.steps]]\nkind = 'gaussian-noise'\n")
+    recipe = load_recipe("mend", (*MEND, "steps=1", f"degrade={preset}"))
+    train(recipe, photos, run, device="cpu")
+    text = preset.read_text()
+    preset.write_text(f"# the same\n{text}")
+    train(recipe, photos, run, device="cpu")
+    preset.write_text(text.replace("gaussian", "poisson"))
+    with pytest.raises(UsageError, match=r"The 'degrade' of .*run was another one.* has changed"):
+        train(recipe, photos, run, device="cpu")
+    assert (run / "degrade-preset.toml").read_text() == f"# the same\n{text}"
+
+
+def test_a_preview_or_a_state_that_can_not_be_written_is_told_and_no_end(
+    photos: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    fails = [True]
+
+    def save(*arguments: Any) -> None:
+        if fails and not fails.clear():
+            raise RestoreError("Can't save: No space left on device.")
+        save_state(*arguments)
+
+    monkeypatch.setattr("restore.training.loop.save_state", save)
+    (tmp_path / "samples").write_text("no folder")
+    often = ("steps=3", "save_seconds=1e-9", "preview_seconds=1e-9")
+    train(load_recipe("mend", (*MEND, *often)), photos, tmp_path, device="cpu")
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("training goes on, and tries again later") == 1 + 3 + 1
+    assert "No space left on device; training goes on" in told
+    assert list_states(tmp_path / "state")[-1].name == "00000003"
+
+
+def test_a_wish_to_stop_when_it_seems_lost_keeps_the_state_before(
+    photos: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    original = RestorerStep.update
+
+    def update(self: RestorerStep, *arguments: object) -> dict[str, torch.Tensor]:
+        if arguments[1] == 2:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, *arguments)  # type: ignore[arg-type]
+
+    recipe = load_recipe("mend", (*MEND, "steps=9", "save_seconds=1e-9"))
+    monkeypatch.setattr(RestorerStep, "update", update)
+    seen: list[int] = []
+
+    def look(watch: Watch) -> None:
+        seen.append(1)
+        watch.won = 9 if len(seen) > 1 else 0
+
+    monkeypatch.setattr(Watch, "look", look)
+    train(recipe, photos, tmp_path, device="cpu")
+    assert [state.name for state in list_states(tmp_path / "state")] == ["00000001"]
+    assert "stays the newest" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_check_refuses_what_a_run_would(photos: Path) -> None:
+    with pytest.raises(UsageError, match="can't learn from photos that are damaged"):
+        check_data(load_recipe("inpaint"), (photos, photos))
+    with pytest.raises(UsageError, match="learns classes"):
+        check_data(load_recipe("cgan"), photos)

@@ -71,7 +71,8 @@ def test_a_run_does_not_go_on_with_other_photos(photos: Path, run: Path) -> None
         gather_photos(RECIPE, photos, run, _silent)
     assert str(told.value) == (
         f"{run} was trained on 5 photos, of which these differ now: 4 missing (0.png, 1.png, "
-        f"2.png, …), 1 new (new.png), 1 changed (4.png); give the same photos or another --out."
+        f"2.png, …), 1 new (new.png), 1 changed (4.png); give the same photos, or "
+        f"go on from its weights with --from {run} --out ANOTHER."
     )
 
 

@@ -92,3 +92,19 @@ def test_only_a_new_size_fades_in() -> None:
     recipe = load_recipe("dcgan", ["steps=6", stages])
     assert isinstance(recipe, SamplerRecipe)
     assert [recipe.growth_at(step) for step in range(6)] == [(16, 1.0)] * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("dcgan", ["losses.r1.weight=1"], "'r1' bounds .*norm=none"),
+        ("dcgan", ["losses.feature_matching.weight=1"], "'feature_matching' compares each picture"),
+    ],
+)
+def test_losses_that_would_learn_something_else_are_refused(
+    name: str, changes: list[str], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_recipe(name, changes)
+    assert load_recipe("vae", ["losses.feature_matching.weight=0"])
+    assert load_recipe(name, ["losses.r1.weight=1", "discriminator.arguments.norm=none"])

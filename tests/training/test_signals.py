@@ -15,7 +15,7 @@ import torch
 from restore.errors import RestoreError
 from restore.training import load_recipe, train
 from restore.training.restorer_step import RestorerStep
-from restore.training.signals import stop_on_signals
+from restore.training.signals import stop_on_signals, tell_of_memory
 from restore.training.state import list_states
 
 TINY = (
@@ -99,6 +99,25 @@ def test_memory_that_runs_out_later_is_told_with_the_weights_to_go_on_from(
         train(load_recipe("mend", TINY), photos, tmp_path, device="cpu")
     advice = re.search(r"--set '(.*)'", str(raised.value))
     assert advice and load_recipe("mend", (advice[1],)).stages[0].batch == 1
+
+
+def test_the_advice_on_memory_keeps_what_else_a_stage_says(tmp_path: Path) -> None:
+    stages = "stages=[{size=8,batch=3,share=1,fade=0.25},{size=16,batch=2,share=1,fade=0.5}]"
+    recipe = load_recipe("style", (stages,))
+    with pytest.raises(RestoreError) as raised, tell_of_memory(tmp_path, recipe.stages):
+        raise MemoryError
+    advice = re.search(r"--set '(.*)'", str(raised.value))
+    assert advice
+    smaller = load_recipe("style", (advice[1],))
+    assert [stage.batch for stage in smaller.stages] == [2, 2]
+    assert [stage.model_copy(update={"batch": 0}) for stage in smaller.stages] == [
+        stage.model_copy(update={"batch": 0}) for stage in recipe.stages
+    ]
+    with (
+        pytest.raises(RestoreError, match="take smaller pictures or networks"),
+        tell_of_memory(tmp_path, smaller.stages),
+    ):
+        raise MemoryError
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
