@@ -3,29 +3,37 @@
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then echo $$name; break; fi; done)
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/ready
 
-.PHONY: demo test check format clean
+# Of a checkout that was moved or copied, what is installed is that of the old place.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(READY))
+endif
+
+.PHONY: demo test test-slow check format clean
 
 demo: $(READY)
 	$(BIN)/python examples/write_examples.py demo
-	$(BIN)/restore fix demo/photo.png --mask demo/mask.png --overwrite
+	$(BIN)/python -m restore fix demo/photo.png --mask demo/mask.png --overwrite
 	@echo "Before: $(CURDIR)/demo/photo.png"
 	@echo "After:  $(CURDIR)/demo/photo-fixed.png"
 
 test: $(READY)
 	$(BIN)/python -m pytest
 
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
 check: $(READY)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 format: $(READY)
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
 
 clean:
 	rm -rf .venv demo dist
@@ -35,5 +43,5 @@ $(READY): pyproject.toml
 		"install one, or name yours with 'make PYTHON=/path/to/python'." >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) can't make a virtual" \
 		"environment: install its venv module (on Debian and Ubuntu: python3-venv)." >&2; exit 1; }
-	$(BIN)/pip install --editable '.[dev]'
-	@touch $@
+	$(BIN)/python -m pip install --editable '.[dev]'
+	@echo $(CURDIR) > $@

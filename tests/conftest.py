@@ -1,6 +1,7 @@
 """What every test runs under, and what several of them need."""
 
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -20,6 +21,13 @@ settings.register_profile("restore", deadline=None, derandomize=True, print_blob
 settings.load_profile("restore")
 
 Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What a test draws from the generator that all share does not depend on the tests before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 class FakeRestorer:
@@ -107,10 +115,11 @@ def save_mender() -> Callable[..., Path]:
     settings = NetworkSettings(kind="unet", arguments=arguments)
 
     def save(path: Path, seed: int, std: float = 0.06) -> Path:
-        torch.manual_seed(seed)
-        network = build_network(RESTORERS, settings)
-        for weight in network.parameters():
-            torch.nn.init.normal_(weight, std=std)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = build_network(RESTORERS, settings)
+            for weight in network.parameters():
+                torch.nn.init.normal_(weight, std=std)
         header = Header(name="whole", task="mend", network=settings, size=64)
         save_checkpoint(path, network, header)
         return path

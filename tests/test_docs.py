@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-PAGES = [path for path in ROOT.glob("**/*.md") if ".venv" not in path.parts]
+FOLDERS = ("", "docs", "benchmarks", "checkpoints", "masks", "examples", "tests")
+PAGES = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.md")]
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -69,8 +69,8 @@ def test_the_wheel_holds_every_file_of_the_checkout(wheel: Path) -> None:
     endings = ("py", "toml", "typed", "html", "css", "js")
     code = [path for ending in endings for path in package.rglob(f"*.{ending}")]
     assets = [*(ROOT / "masks").glob("*.toml"), *checkpoints_folder().glob("*.safetensors")]
-    expected = {str(path.relative_to(ROOT)) for path in code}
-    expected |= {f"restore/_assets/{path.relative_to(ROOT)}" for path in assets}
+    expected = {path.relative_to(ROOT).as_posix() for path in code}
+    expected |= {f"restore/_assets/{path.relative_to(ROOT).as_posix()}" for path in assets}
     assert expected - names == set()
 
 

@@ -3,7 +3,7 @@
 
 import { nameOf } from "./keys.js";
 import { Outlines } from "./outlines.js";
-import { Lost, ask, pictureOf } from "./server.js";
+import { Lost, accept, ask, look, maskOf, pictureOf } from "./server.js";
 import { Steps } from "./steps.js";
 import { draw } from "./strokes.js";
 import { Viewport } from "./viewport.js";
@@ -46,7 +46,8 @@ async function work(sentence, job) {
     busy = false;
     document.body.classList.remove("busy");
     update();
-    if (focused instanceof HTMLButtonElement) focused.focus(); // which it has lost while disabled
+    // Which it has lost while it was disabled, as Fill still is.
+    if (focused instanceof HTMLButtonElement) (focused.disabled ? find("again") : focused).focus();
   }
 }
 
@@ -64,36 +65,30 @@ async function showPatch(answer) {
   context.drawImage(bitmap, left, top);
   bitmap.close();
   unsaved = answer.headers.get("X-Unsaved") === "true";
+  accept(answer);
 }
 
-function toBlob(canvas) {
-  const failed = new Error("The browser has not enough memory for a mask of this size.");
-  return new Promise((done, fail) =>
-    canvas.toBlob((blob) => (blob ? done(blob) : fail(failed)), "image/png"),
-  );
-}
-
-async function show(answer, canvas) {
-  const bitmap = await pictureOf(answer);
+function show(bitmap, canvas) {
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
   bitmap.close();
 }
 
-// Show the photo as the server has it; what is painted and not filled stays.
+// Show the photo as the server has it, all of it or nothing; what is painted and not filled stays.
 async function load() {
-  state = await (await ask("state")).json();
+  const seen = await look();
+  const first = seen.state.fills && !original ? await pictureOf(await ask("original")) : null;
+  state = seen.state;
   if (paint.width !== state.width || paint.height !== state.height) {
     [paint.width, paint.height] = [state.width, state.height]; // which wipes what is painted
   }
   viewport.show(state.width, state.height);
-  await show(await ask("photo"), photo);
-  if (state.fills && !original) {
-    await show(await ask("original"), before);
-    original = true;
-  }
+  show(seen.picture, photo);
+  if (first) show(first, before);
+  original ||= first !== null;
   unsaved = state.unsaved;
   steps.recount(state.fills);
+  accept(seen.answer);
 }
 
 // ---- what the buttons do
@@ -102,7 +97,7 @@ function fill() {
   if (!steps.isPainted) return;
   work("Filling …", async () => {
     const begun = performance.now();
-    const answer = await ask("fill", await toBlob(paint));
+    const answer = await ask("fill", await maskOf(paint));
     keepOriginal();
     await showPatch(answer);
     steps.fill();
@@ -165,7 +160,7 @@ function save() {
 
 function saveMask() {
   work("Saving the mask …", async () => {
-    const { saved } = await (await ask("mask", await toBlob(paint))).json();
+    const { saved } = await (await ask("mask", await maskOf(paint))).json();
     return `Saved as ${saved}`;
   });
 }
@@ -331,8 +326,9 @@ function listen() {
   for (const name of ["brush", "box", "eraser"]) find(name).addEventListener("click", () => choose(name));
   find("larger").addEventListener("click", () => zoomBy(1.25));
   find("smaller").addEventListener("click", () => zoomBy(0.8));
-  // A button that was clicked shall not take the next Space or Enter, which are keys of the page.
-  document.addEventListener("click", (event) => event.detail && event.target.blur?.());
+  // A button that was clicked shall not take the next Space or Enter, which are keys of the page;
+  // it loses the focus before its job begins, which gives that back at its end.
+  document.addEventListener("click", (event) => event.detail && event.target.blur?.(), true);
   find("compare").addEventListener("pointerdown", () => compare(true));
   for (const name of ["pointerup", "pointerleave", "blur"]) {
     find("compare").addEventListener(name, () => compare(false));

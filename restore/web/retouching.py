@@ -1,14 +1,14 @@
 """A photo whose holes are filled one after the other, each until it is taken back."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from restore.errors import UsageError
 from restore.fixing import LARGEST_HOLE, Fixer, fix_photo, see_hole
-from restore.image import Mask, Photo
+from restore.image import AnyPixels, Mask, Photo, Pixels
 from restore.seeded import SEEDS
 from restore.windows import Box
 
@@ -19,8 +19,16 @@ class Fill(NamedTuple):
     hole: Mask  # (H, W) {0, 1} of the box, 1 is the hole
     box: Box  # around it
     seed: int
-    hidden: Photo  # the box alone: as it was before the fill, or filled where that was taken back
-    under: Photo  # the box before any fill of this hole
+    hidden: "Part"  # the hole as it was before the fill, or filled where that was taken back
+    under: "Part"  # the hole before any fill of it
+
+
+class Part(NamedTuple):
+    """The pixels of a photo that lie in a hole; others a fill does not change."""
+
+    pixels: Pixels  # (N, 3)
+    deep: AnyPixels | None  # (N, C), where the photo has 16 bits
+    encoding: dict[str, Any]  # of all of the photo
 
 
 class Retouching:
@@ -71,8 +79,8 @@ class Retouching:
         last = self._last()
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
-        seed, hidden = (last.seed + 1) % SEEDS, _cut_out(self.photo, last.box)
-        bare = _lay(self.photo, last.box, last.under)
+        seed, hidden = (last.seed + 1) % SEEDS, _cut_out(self.photo, last.box, last.hole)
+        bare = _lay(self.photo, last, last.under)
         self.photo = fix_photo(self.fixer, bare, hole, seed)
         self.fills = [*self.fills, last._replace(seed=seed, hidden=hidden)]
         self.undone = []
@@ -106,8 +114,8 @@ class Retouching:
 
     def _exchange(self, fill: Fill) -> Fill:
         """Show what is hidden of a fill, and return the fill with what was shown."""
-        shown = _cut_out(self.photo, fill.box)
-        self.photo = _lay(self.photo, fill.box, fill.hidden)
+        shown = _cut_out(self.photo, fill.box, fill.hole)
+        self.photo = _lay(self.photo, fill, fill.hidden)
         return fill._replace(hidden=shown)
 
     def _last(self) -> Fill:
@@ -126,25 +134,25 @@ class Retouching:
             )
         left, top, width, height = cv2.boundingRect(hole)
         box = Box(top, left, top + height, left + width)
-        hidden = _cut_out(self.photo, box)
+        marked = hole[box.slices].copy()
+        hidden = _cut_out(self.photo, box, marked)
         self.photo = fix_photo(self.fixer, self.photo, hole, seed)
-        self.fills = [*self.fills, Fill(hole[box.slices].copy(), box, seed, hidden, hidden)]
+        self.fills = [*self.fills, Fill(marked, box, seed, hidden, hidden)]
         self.undone = []
         return box
 
 
-def _lay(photo: Photo, box: Box, part: Photo) -> Photo:
-    """Return the photo with what was cut out of a box."""
-    pixels, deep = photo.pixels.copy(), photo.deep
-    pixels[box.slices] = part.pixels
+def _lay(photo: Photo, fill: Fill, part: Part) -> Photo:
+    """Return the photo with what was cut out of the hole of a fill."""
+    pixels, deep, where = photo.pixels.copy(), photo.deep, fill.hole == 1
+    pixels[fill.box.slices][where] = part.pixels
     if deep is not None and part.deep is not None:
         deep = deep.copy()
-        deep[box.slices] = part.deep
+        deep[fill.box.slices][where] = part.deep
     return replace(photo, pixels=pixels, deep=deep, encoding=part.encoding)
 
 
-def _cut_out(photo: Photo, box: Box) -> Photo:
-    """Return a copy of a box's pixels, without what takes memory beside them."""
-    deep = None if photo.deep is None else photo.deep[box.slices].copy()
-    pixels = photo.pixels[box.slices].copy()
-    return Photo(pixels, deep=deep, encoding=photo.encoding)
+def _cut_out(photo: Photo, box: Box, hole: Mask) -> Part:
+    """Return a copy of the pixels in a hole (H, W) {0, 1} of a box."""
+    deep = None if photo.deep is None else photo.deep[box.slices][hole == 1]
+    return Part(photo.pixels[box.slices][hole == 1], deep, photo.encoding)

@@ -2,6 +2,21 @@
 
 let version = ""; // of the photo that is shown; the server refuses deeds on another
 
+// What an answer brought is shown now, and deeds are done on that.
+export function accept(answer) {
+  version = answer.headers.get("X-Version");
+}
+
+// What the server tells of the photo, and the photo of the same moment.
+export async function look() {
+  for (;;) {
+    const told = await ask("state");
+    const answer = await ask("photo");
+    if (told.headers.get("X-Version") !== answer.headers.get("X-Version")) continue;
+    return { state: await told.json(), picture: await pictureOf(answer), answer };
+  }
+}
+
 export class Lost extends Error {} // what is shown may not be what the server has
 
 // The picture that an answer holds.
@@ -13,6 +28,14 @@ export async function pictureOf(answer) {
   }
 }
 
+// What is painted on a canvas, as a file.
+export function maskOf(canvas) {
+  const failed = new Error("The browser has not enough memory for a mask of this size.");
+  return new Promise((done, fail) =>
+    canvas.toBlob((blob) => (blob ? done(blob) : fail(failed)), "image/png"),
+  );
+}
+
 export async function ask(name, body) {
   let answer;
   try {
@@ -21,10 +44,7 @@ export async function ask(name, body) {
   } catch {
     throw new Lost("restore does not answer; is it still running in the terminal?");
   }
-  if (answer.ok) {
-    version = answer.headers.get("X-Version");
-    return answer;
-  }
+  if (answer.ok) return answer;
   let sentence = `The server answered ${answer.status}.`;
   try {
     sentence = (await answer.json()).error;

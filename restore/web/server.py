@@ -63,6 +63,7 @@ class Reply(NamedTuple):
     type: str = "application/json"
     headers: dict[str, str] = {}  # noqa: RUF012  # never changed
     status: int = 200
+    version: int | None = None  # of the photo, where the content goes by it
 
 
 class PaintServer(ThreadingHTTPServer):
@@ -156,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
                 with nullcontext() if name in UNCHANGING else self.server.work:
                     self._check_version()
                     reply = action(self.server, body)
+                    if name not in UNCHANGING:
+                        reply = reply._replace(version=self.server.version)
         except _RefusedError as error:
             reply = error.reply
         except Exception as error:  # a mistake of ours must not end the page
@@ -195,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
-        versioned = {"X-Version": str(self.server.version)}
+        versioned = {} if reply.version is None else {"X-Version": str(reply.version)}
         for name, value in (HEADERS | versioned | reply.headers).items():
             self.send_header(name, value)
         self.send_header("Content-Type", reply.type)

@@ -141,3 +141,25 @@ def test_nothing_and_nearly_everything_are_refused(retouching: Retouching) -> No
     with pytest.raises(UsageError, match="100% of the photo"):
         retouching.fill(np.ones((40, 60), np.uint8))
     assert retouching.fills == []
+
+
+def test_a_fill_keeps_the_pixels_of_its_hole_alone(fake_restorer) -> None:
+    """Dust in two corners lies in a box as large as the photo."""
+    deep = np.random.default_rng(0).integers(0, 65_536, (40, 60, 3), np.uint16)
+    photo = Photo((deep >> 8).astype(np.uint8), deep=deep)
+    hole = np.zeros((40, 60), np.uint8)
+    hole[0, 0] = hole[39, 58:] = 1
+    retouching = Retouching(fake_restorer, photo, seed=7)
+    retouching.fill(hole)
+    retouching.fill_again()
+    assert all(len(fill.hidden.pixels) == 3 for fill in retouching.fills)
+    assert (retouching.photo.pixels[hole == 1] == 8).all()
+    retouching.undo()
+    assert (retouching.photo.pixels[hole == 1] == 7).all()
+    retouching.undo()
+    retouching.redo()
+    retouching.redo()
+    retouching.undo()
+    assert retouching.photo.deep is not None
+    assert (retouching.photo.deep[hole == 1] == 7 * 257).all()
+    assert np.array_equal(retouching.photo.deep[hole == 0], deep[hole == 0])

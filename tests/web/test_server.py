@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
 from threading import Thread
@@ -285,12 +286,18 @@ def test_two_deeds_are_done_one_after_the_other(
 
     monkeypatch.setattr(fake_restorer, "fix", fix)
     painted = encode_png(HOLE * 255)
-    threads = [Thread(target=ask, args=(page, "fill", painted)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most and max(most) == 1
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: ask(page, "fill", painted)[0].status, range(4)))
+    assert answers == [200] * 4 and most == [1] * 4
+    assert len(page.retouching.fills) == 4
+
+
+def test_an_answer_tells_of_which_photo_it_is(page: PaintServer) -> None:
+    """What is the same in all versions has none, as it need not wait to know."""
+    versions = [ask(page, name)[0].headers["X-Version"] for name in ("state", "photo")]
+    ask(page, "fill", encode_png(HOLE * 255))
+    versions += [ask(page, name)[0].headers["X-Version"] for name in ("photo", "original", "")]
+    assert versions == ["0", "0", "1", None, None]
 
 
 def test_the_page_need_not_wait_for_a_fill(page: PaintServer) -> None:
