@@ -181,7 +181,7 @@ SECTIONS = {
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Only list which photo would be fixed, with which mask, and become what.",
+    help="Only list the photos that would be fixed, with masks and results.",
 )
 @click.option(
     "--resume",
