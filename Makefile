@@ -7,7 +7,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/ready
 
 # Of a checkout that was moved or copied, what is installed is that of the old place.
-ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd))
 $(shell rm -f $(READY))
 endif
 
@@ -44,4 +44,4 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) can't make a virtual" \
 		"environment: install its venv module (on Debian and Ubuntu: python3-venv)." >&2; exit 1; }
 	$(BIN)/python -m pip install --editable '.[dev]'
-	@echo $(CURDIR) > $@
+	@pwd > $@

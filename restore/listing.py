@@ -24,7 +24,7 @@ class Choice:
     """Which photos of a folder are taken, by patterns such as "*.tif", "rejects" or "2019/*.jpg".
 
     A pattern without "/" is for the photo's name or that of any folder it lies in, one with "/" for
-    the relative path. "*" is any text, also with "/". Upper and lower case are the same.
+    the relative path of either. "*" is any text, also with "/". Upper and lower case are the same.
 
     Attributes:
         only: where there are any, a photo has to match one.
@@ -37,16 +37,30 @@ class Choice:
     def takes(self, name: str) -> bool:
         """Return whether the photo of this relative path, with "/", is taken."""
         wanted = not self.only or any(_matches(name, pattern) for pattern in self.only)
-        return wanted and not any(_matches(name, pattern) for pattern in self.skip)
+        return wanted and not self.skips(name)
+
+    def skips(self, name: str) -> bool:
+        """Return whether a pattern of `skip` matches the photo or folder of this relative path."""
+        return any(_matches(name, pattern) for pattern in self.skip)
+
+    def list_idle(self, names: Sequence[str]) -> list[str]:
+        """Return the patterns that match none of these photos."""
+        return [
+            pattern
+            for pattern in (*self.only, *self.skip)
+            if not any(_matches(name, pattern) for name in names)
+        ]
 
 
 ALL = Choice()
 
 
 def _matches(name: str, pattern: str) -> bool:
-    path, pattern = compose(name).casefold(), compose(pattern).casefold().rstrip("/")
-    names = [path] if "/" in pattern else path.split("/")
-    return any(fnmatchcase(part, pattern) for part in names)
+    pattern = compose(pattern).casefold().replace(os.sep, "/").removeprefix("./").rstrip("/")
+    parts = compose(name).casefold().split("/")
+    if "/" in pattern:  # for the path of the photo, or of any folder it lies in
+        parts = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatchcase(part, pattern) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,14 @@ class Listing:
     links: list[str]
     results: list[str]
     failures: list[tuple[str, str]]
+
+    def without(self, choice: Choice) -> "Listing":
+        """Return it without what is told of folders that are skipped; files, masks too, stay."""
+        links, results = (
+            [p for p in part if not choice.skips(p)] for part in (self.links, self.results)
+        )
+        failures = [failure for failure in self.failures if not choice.skips(failure[0])]
+        return Listing(self.files, links, results, failures)
 
 
 def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
@@ -123,10 +145,11 @@ def _key(name: str) -> str:
 
 
 def tell_passed_over(
-    links: Sequence[str], results: Sequence[str], twins: Sequence[str]
+    links: Sequence[str], results: Sequence[str], twins: Sequence[str], patterns: Sequence[str] = ()
 ) -> Iterator[str]:
     """Yield a sentence for the user on each kind of what is not looked into."""
     for names, what in (
+        (patterns, "Patterns of --only and --skip that match no photo"),
         (links, "Linked folders, not followed"),
         (results, "Folders of results, passed over"),
         (twins, "Left out, as one of a format that is read lies beside it"),

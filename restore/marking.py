@@ -232,15 +232,16 @@ def mark_photos(
         choice: which photos are taken.
 
     Yields:
-        What was written for each photo as soon as it is, and a failure for each folder that can't
-        be looked into.
+        What was written for each photo as soon as it is, and a failure for each whose name differs
+        from that of another one in upper and lower case alone and each folder that can't be looked
+        into.
 
     Raises:
         UsageError: a file exists or would lie among the photos; then nothing has been written.
         RestoreError: no photo in it.
     """
     photos, failures = list_photos(folder, warn, choice)
-    photos = _leave_doubles(photos, warn)
+    photos, doubles = _part_doubles(photos, warn)
     if resume:
         photos = _without_mask(folder, out, photos, warn)
     plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
@@ -255,7 +256,7 @@ def mark_photos(
             )
         shown = [job.out for job in plan(str(previews))]
     marker.prepare()  # what is wrong with it is told once, not for each photo
-    yield from failures
+    yield from (*failures, *doubles)
     for job, preview in zip(jobs, shown, strict=True):
         try:
             marked = mark_photo(
@@ -285,18 +286,30 @@ def _without_mask(
     return missing
 
 
-def _leave_doubles(photos: Sequence[Path], warn: Callable[[str], None]) -> list[Path]:
-    """Return the photos without those whose mask is that of one before, and tell of these."""
+def _part_doubles(
+    photos: Sequence[Path], warn: Callable[[str], None]
+) -> tuple[list[Path], list[Failure]]:
+    """Part photos whose mask would be that of one before from the rest.
+
+    One of the same name but for its extension shares the mask, as is told; one whose name differs
+    in upper and lower case, too, has none, as on many disks it would be the same file.
+    """
     owners: dict[str, Path] = {}
-    doubles = []
+    sharing, failures = [], []
     for photo in photos:
-        owner = owners.setdefault(compose(drop_extension(str(photo))).casefold(), photo)
-        if owner != photo:
-            doubles.append((photo, owner))
-    if doubles:
-        first, owner = doubles[0]
+        name = compose(drop_extension(str(photo)))
+        owner = owners.setdefault(name.casefold(), photo)
+        if owner == photo:
+            continue
+        if compose(drop_extension(str(owner))) == name:
+            sharing.append((photo, owner))
+        else:
+            sentence = f"{photo} would have the mask of {owner}; rename one of them."
+            failures.append(Failure(photo, UsageError(sentence)))
+    if sharing:
+        first, owner = sharing[0]
         warn(
-            f"Photos that share the mask of another one of their name: {len(doubles)}; the first "
+            f"Photos that share the mask of another one of their name: {len(sharing)}; the first "
             f"is {first}, with {owner}."
         )
-    return list(owners.values())
+    return list(owners.values()), failures

@@ -160,7 +160,7 @@ class Restorer:
         Args:
             photo: as `read_image` gives it, or one whose pixels were changed or cut since
                 (`dataclasses.replace`), with its transparency.
-            mask: as in `fix`, but at most 95 % of the photo.
+            mask: as in `fix`, but what fills holes takes at most 95 % of what is visible.
             seed: as in `fix`.
 
         Returns:

@@ -121,9 +121,8 @@ def _find_rest(colours: NDArray[Any], toning: Plane) -> Plane:
     """Return by how many levels colours (..., 3) are off those that their mean has in a toning."""
     rest: Plane = np.empty(colours.shape[:-1], np.float32)
     step = max(1, PART_SAMPLES * len(colours) // max(1, colours.size))
-    for start in range(
-        0, len(colours), step
-    ):  # a large photo takes as little memory as a small one
+    # In parts, so that no copy of a large photo in float is held beside it.
+    for start in range(0, len(colours), step):
         part = colours[start : start + step]
         level = part.mean(axis=-1, dtype=np.float32, keepdims=True)
         tone = toning[np.rint(level[..., 0]).astype(np.uint8)]

@@ -20,6 +20,9 @@ NAMES = ("a.TIF", "a.jpg", "2019/b.tif", "2019/rejects/c.tif", "café/d.jpg")
         (["2019", "a.jpg"], ["c*"], ["a.jpg", "2019/b.tif"]),
         (["cafe\N{COMBINING ACUTE ACCENT}"], [], ["café/d.jpg"]),
         (["tif"], [], []),
+        ([], ["2019/rejects"], ["a.TIF", "a.jpg", "2019/b.tif", "café/d.jpg"]),
+        ([], ["./2019/"], ["a.TIF", "a.jpg", "café/d.jpg"]),
+        (["2019/*.tif"], ["*/rejects/*"], ["2019/b.tif"]),
     ],
 )
 def test_patterns_choose_photos(only: list[str], skip: list[str], taken: list[str]) -> None:
@@ -35,3 +38,12 @@ def test_a_folder_of_which_nothing_is_left_is_told(write_picture, tmp_path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(RestoreError, match=r"no photos in .*empty\.$"):
         list_photos(tmp_path / "empty", print, ALL)
+
+
+def test_what_a_pattern_misses_is_told_and_what_is_skipped_is_not(write_picture, tmp_path) -> None:
+    write_picture("photos/a.png")
+    write_picture("photos/old/b.png")
+    (tmp_path / "photos/old/link").symlink_to(tmp_path)
+    told: list[str] = []
+    list_photos(tmp_path / "photos", told.append, Choice(skip=("old", "odl"), only=("*.png",)))
+    assert told == ["Patterns of --only and --skip that match no photo: 1; the first is odl."]

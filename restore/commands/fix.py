@@ -309,6 +309,8 @@ def fix(
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         check_folder_name(out, photos[0])
+        if dry_run and (resume or watch or as_json):
+            raise UsageError("--dry-run only lists; leave out --resume, --watch and --json.")
         if watch and ray is not None:
             raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         part = Shard.parse("1/1" if shard is None else shard)
@@ -328,7 +330,7 @@ def fix(
         )
     several = any(option is not None for option in (mask_pattern, jobs, shard, ray))
     several = several or dry_run or resume or watch
-    if not photos[0].exists() and (several or (mask is not None and mask.is_dir())):
+    if not photos[0].exists() and (several or only or skip or (mask is not None and mask.is_dir())):
         raise RestoreError(f"There is no folder {photos[0]}.")
     if several:
         raise UsageError(

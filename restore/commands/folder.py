@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -71,7 +71,7 @@ def fix_plan(
 
 def show_plan(plan: "Plan") -> int:
     """Print what would become of each photo, and return 1 where any can't be fixed, else 0."""
-    for note in plan.notes():
+    for note in replace(plan, failures=()).notes():  # which are told one by one
         say(note)
     for job in plan.jobs:
         mask = job.mask or plan.tree.options.mask

@@ -16,6 +16,7 @@ from restore.folders.tree import Plan
 from restore.folders.watch import watch_tree
 from restore.folders.worker import News, Worker, fix_jobs, make_worker
 from restore.image import part_prefix
+from restore.listing import ALL
 
 if TYPE_CHECKING:
     from restore.folders.repairer import Repairer
@@ -66,8 +67,9 @@ def fix_folder(
     except OSError as error:
         raise RestoreError(f"Can't make the folder {tree.out}: {error.strerror}.") from None
     endless = watch is not None
+    appends = tree.resume or tree.choice != ALL  # then it tells of other photos, too
     with (
-        open_report(tree.report, append=tree.resume, endless=endless) as write,
+        open_report(tree.report, append=appends, endless=endless) as write,
         _stop_on_interrupt() as stop,
     ):
         _remove_unfinished(plan)

@@ -60,12 +60,14 @@ def find_reports(out: Path) -> list[Path]:
 def read_reports(out: Path) -> dict[str, list[Entry]]:
     """Return what the reports in a folder of results say is done, by result.
 
-    A line that is no entry, such as the last one of a run that was killed, is passed over.
+    A line that is no entry, such as the last one of a run that was killed, is passed over, and so
+    are links, which are no reports of ours.
     """
     done: dict[str, list[Entry]] = {}
     names = {field.name for field in fields(Entry)}
     needed = {field.name for field in fields(Entry) if field.default is MISSING}
-    for line in (line for path in find_reports(out) for line in path.read_bytes().splitlines()):
+    reports = (path for path in find_reports(out) if not path.is_symlink())
+    for line in (line for path in reports for line in path.read_bytes().splitlines()):
         try:
             values = json.loads(line)
         except ValueError:

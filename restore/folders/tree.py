@@ -19,7 +19,7 @@ from restore.folders.plan import (
     refuse_losses,
     refuse_unwritable,
 )
-from restore.folders.report import find_reports
+from restore.folders.report import find_reports, read_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, compose, drop_extension, real_path, with_extension
 from restore.listing import (
@@ -76,6 +76,7 @@ class Plan:
         links: folders that are links and are not followed.
         results: folders with the results of an earlier run, which are passed over.
         twins: files of a format that isn't read, beside the same photo in one that is.
+        patterns: which chose no photo.
     """
 
     tree: Tree
@@ -86,6 +87,7 @@ class Plan:
     links: tuple[str, ...]
     results: tuple[str, ...] = ()
     twins: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     def notes(self) -> Iterator[str]:
         """Yield sentences for the user on what is odd about the plan."""
@@ -98,7 +100,7 @@ class Plan:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
         if pattern := self._guess_pattern():
             yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
-        yield from tell_passed_over(self.links, self.results, self.twins)
+        yield from tell_passed_over(self.links, self.results, self.twins, self.patterns)
 
     def _guess_pattern(self) -> str | None:
         """Return the pattern of what seem to be masks that nobody has told of."""
@@ -123,7 +125,7 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
             an input or that exist, a place that can't be written to or leads out of `tree.out`.
     """
     _check_tree(tree)
-    plan = part_like_names(pair_folder(tree), {})
+    plan = part_like_names(pair_folder(tree), _find_owners(tree))
     if not plan.jobs and not may_be_empty:
         raise UsageError(f"{_tell_nothing(plan)}{_suggest_pattern(plan)}")
     refuse_losses(plan.jobs, _masks_of(plan))
@@ -153,7 +155,7 @@ def part_of(plan: Plan) -> Plan:
 
 def pair_folder(tree: Tree) -> Plan:
     """Find photos and their masks, and name the results; nothing is refused."""
-    listing = list_files(tree.folder, _left_out(tree))
+    listing = list_files(tree.folder, _left_out(tree)).without(tree.choice)
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
     pictures = [name for name in files if is_photo(tree.folder / name)]
@@ -180,6 +182,7 @@ def pair_folder(tree: Tree) -> Plan:
         tuple(listing.links),
         tuple(listing.results),
         tuple(twins),
+        tuple(tree.choice.list_idle(pictures)),
     )
 
 
@@ -317,8 +320,8 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
 
     Args:
         plan: the jobs.
-        owners: of results so far, by a name in which upper and lower case are the same, as they are
-            on many disks; those of the plan are added.
+        owners: of results so far, by `_key_of` them, where upper and lower case are the same, as
+            they are on many disks; those of the plan are added.
     """
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
@@ -331,10 +334,21 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
     return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
+def _find_owners(tree: Tree) -> dict[str, Path]:
+    """Return which photos have results of an earlier run that stay, by `_key_of` the result."""
+    if not tree.resume and tree.choice == ALL:
+        return {}  # then there are none, or all are made again
+    done = {out: tree.folder / entries[-1].photo for out, entries in read_reports(tree.out).items()}
+    return {_key_of(tree.out / out): photo for out, photo in done.items() if photo.exists()}
+
+
+def _key_of(result: Path) -> str:
+    return compose(str(result)).casefold()
+
+
 def _claim_results(job: Job, owners: dict[str, Path]) -> None:
     for result in job.results:
-        key = compose(str(result)).casefold()
-        owner = owners.setdefault(key, job.photo)
+        owner = owners.setdefault(_key_of(result), job.photo)
         if owner != job.photo:
             raise UsageError(
                 f"{owner} and {job.photo} would both become {result}, or names that differ in "

@@ -34,15 +34,16 @@ def watch_tree(
     owners: dict[str, Path] = {}  # of the results so far
     missed: dict[str, int] = {}  # for how many looks a photo has had no mask
     while not stop.is_set():
-        plan = part_of(pair_folder(tree))
+        plan = pair_folder(tree)
         now = {job.photo: _stamp_of(job, tree.options.mask) for job in plan.jobs}
         ready = {
             photo: stamp
             for photo, stamp in now.items()
             if stamp is not None and stamp == before.get(photo) and stamp != handled.get(photo)
         }
-        missed = {name: missed.get(name, 0) + 1 for name, _ in plan.failures}
-        for name, sentence in plan.failures:
+        waiting = part_of(plan).failures
+        missed = {name: missed.get(name, 0) + 1 for name, _ in waiting}
+        for name, sentence in waiting:
             if missed[name] == 2:
                 warn(sentence)
         before = now
@@ -50,7 +51,8 @@ def watch_tree(
             handled.update(ready)
             jobs = [job for job in plan.jobs if job.photo in ready]
             owners = {name: photo for name, photo in owners.items() if photo in now}
-            yield part_like_names(replace(plan, jobs=tuple(jobs), failures=()), owners)
+            arrived = replace(plan, jobs=tuple(jobs), failures=())
+            yield part_of(part_like_names(arrived, owners))  # alike in all parts
         stop.wait(interval)  # also where photos took long: looks are never closer than that
 
 

@@ -182,7 +182,7 @@ class Worker:
 
     def _write_result(self, opened: Opened, result: Path, fixed: Photo) -> None:
         options = self.tree.options
-        overwrite = options.overwrite or self._wrote(result)
+        overwrite = options.overwrite or self._wrote(result, opened.job.photo)
         try:
             write_result(result, fixed, opened, options, overwrite=overwrite)
         except UsageError:
@@ -193,9 +193,11 @@ class Worker:
                 "--overwrite replaces it."
             ) from None
 
-    def _wrote(self, result: Path) -> bool:
-        """Return whether a result was written here or by a run before and is as it was then."""
-        written = {entry.out_sha256 for entry in self.done.get(self._name(result), ())}
+    def _wrote(self, result: Path, photo: Path) -> bool:
+        """Return whether a photo's result was written here or by a run before and is still so."""
+        name = photo.relative_to(self.tree.folder).as_posix()
+        done = self.done.get(self._name(result), ())
+        written = {entry.out_sha256 for entry in done if entry.photo == name}
         return hash_file(result) in (written | {self.written.get(result)}) - {None}
 
     def _name(self, result: Path) -> str:

@@ -182,7 +182,8 @@ def list_texts(encoding: dict[str, Any]) -> list[str]:
         for name, content, *_ in chunks
         if name in {b"tEXt", b"zTXt", b"iTXt"}
     ]
-    own = [key for key in keys if key != "Software" and not key.startswith("date:")]
+    apart = ("Software", "date:", "Raw profile type")  # the latter go where resources go
+    own = [key for key in keys if not key.startswith(apart)]
     return own + (["comment"] if encoding.get("comment") else [])
 
 

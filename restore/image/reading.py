@@ -326,7 +326,7 @@ def _list_losses(content: Content, picture: Image.Image) -> Iterator[str]:
 
 def _list_tiff_losses(path: Path, picture: TiffImageFile) -> Iterator[str]:
     if picture.info.get("compression") in {"jpeg", "tiff_jpeg", "webp"}:
-        yield f"{path} is compressed with loss; it is written without, so its file becomes larger."
+        yield f"{path} is a TIFF compressed with loss; TIFFs are written without, and larger."
     if picture.n_frames > 1:
         yield f"{path} holds smaller copies of the photo, which are not written."
     extra = picture.tag_v2.get(EXTRASAMPLES, ())

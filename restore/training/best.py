@@ -1,5 +1,6 @@
 """The best checkpoint of a run so far, by what its previews score on held-out photos."""
 
+from math import isfinite
 from pathlib import Path
 
 from torch import nn
@@ -40,7 +41,7 @@ class Best:
             RestoreError: it can't be written.
         """
         goal = next((goal for goal in self.goals if goal.lstrip("-") in scores), None)
-        if goal is None:
+        if goal is None or not isfinite(scores[goal.lstrip("-")]):
             return False
         name, sign = goal.lstrip("-"), -1 if goal.startswith("-") else 1
         if self.known is not None and self.known.size == header.size:

@@ -230,7 +230,8 @@ class Training:
             self._run_steps()
             while self._recover(self.watch.look()):
                 self._run_steps()
-            if self.stopping and self.watch.won and list_states(self.run / "state"):
+            early = self.number < self.recipe.steps
+            if early and self.watch.seems_lost and list_states(self.run / "state"):
                 self.progress.say(
                     "The discriminator seems to have won since the last state was saved, so that "
                     "stays the newest."
@@ -257,8 +258,7 @@ class Training:
                     previewed = now
                 # What seems lost is not saved, as there would soon be nothing else to go back to.
                 if save_due and not self.watch.won:  # alike in all processes, as the logs are
-                    with self._going_on():
-                        self.save()
+                    self.save(last=False)
                     saved = now
                 if self.stopping:
                     break
@@ -324,13 +324,14 @@ class Training:
         self.watch.add(logs)
         self.progress.add(self.number, self.images, photos, spent, logs)
 
-    def save(self) -> None:
-        """Save the state and both checkpoints."""
+    def save(self, *, last: bool = True) -> None:
+        """Save the state and both checkpoints; the last state has to be saved."""
         if not self.team.is_first:
             return
         facts: dict[str, Any] = {"step": self.number, "images": self.images}
         facts |= {"falls": self.falls, "before": self.before}
-        save_state(self.run / "state", self.number, self.parts, facts)
+        with nullcontext() if last else self._going_on():
+            save_state(self.run / "state", self.number, self.parts, facts)
         header = self._header()
         save_checkpoint(self.checkpoint, self.average, header)
         if "discriminator" in self.step.networks:
@@ -349,6 +350,7 @@ class Training:
         self.progress.log({"step": self.number, "images": self.images} | look.scores)
         with self._going_on():
             self.best.offer(self.average, self._header(), look.scores)
+        with self._going_on():
             if look.sheet is not None:
                 path = self.run / PREVIEWS / f"{self.number:08d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)

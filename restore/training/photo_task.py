@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from restore.assets import checkpoint_names
+from restore.assets import checkpoint_names, checkpoint_path
+from restore.checkpoint import find_difference, read_header
 from restore.data import (
     Batch,
     Damaging,
@@ -52,7 +53,7 @@ class PhotoTask(Task):
         self.photos, self.held_out = split_photos(photos)
 
     def remember(self, run: Path) -> None:
-        """Write what was found out about the photos, and which are held out, into the folder."""
+        """Write what was found out about the photos, and which are previewed, into the folder."""
         if self.report is not None:
             remember_photos(self.report, run)
             _, held_out = split_photos(list(self.report.photos))
@@ -67,9 +68,13 @@ class PhotoTask(Task):
         count, name = len(self.photos), self.recipe.name
         if not 0 < count < FEW or name not in checkpoint_names():
             return None
+        shipped = read_header(checkpoint_path(name)).network
+        if find_difference(self.networks, shipped, self.recipe.generator):
+            return None
         return (
-            f"{count} photos are few to learn from nothing; --from {name} --set optimizer.lr=1e-4 "
-            "begins with the shipped weights and is better in minutes than this in hours."
+            f"{count} photos are few to learn from nothing; with --from {name} --set "
+            "optimizer.lr=1e-4 --out ANOTHER a run begins with the shipped weights, and is better "
+            "in minutes than this one in hours."
         )
 
     @property

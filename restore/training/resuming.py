@@ -17,6 +17,9 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
     """Raise `UsageError` naming the key where a run's recipe differs in what is learned."""
     before = load_recipe(path)  # so that keys which an older version did not know have defaults
     old, new = (_forget_free(to_plain(either)) for either in (before, recipe))
+    for key, preset in _find_presets(recipe):  # of another name, but what the run began with
+        if key in old and _is_kept(key, preset, path.parent):
+            old[key] = new[key]
     for key, *values in _find_changes(old, new):
         was, wanted = ("none" if value is None else repr(value) for value in values)
         raise UsageError(
@@ -25,7 +28,7 @@ def check_same_recipe(recipe: Recipe, path: Path) -> None:
         )
     for key, preset in _find_presets(recipe):
         kept = _copy_of(key, path.parent)
-        if kept.exists() and read_toml(kept) != read_toml(preset):
+        if kept.exists() and not _is_kept(key, preset, path.parent):
             raise UsageError(
                 f"The '{key}' of {path.parent} was another one when that run began, as {kept} "
                 f"tells: {preset} has changed; change it back, add --set {key}={kept}, or go on "
@@ -50,6 +53,12 @@ def _find_presets(recipe: Recipe) -> Iterator[tuple[str, Path]]:
     key = "degrade" if getattr(recipe, "degrade", "") else "mask"
     if name := getattr(recipe, key, ""):
         yield key, PRESETS[key](name)
+
+
+def _is_kept(key: str, preset: Path, run: Path) -> bool:
+    """Tell whether a preset is as the one that a run began with."""
+    kept = _copy_of(key, run)
+    return kept.exists() and read_toml(kept) == read_toml(preset)
 
 
 def _copy_of(key: str, run: Path) -> Path:

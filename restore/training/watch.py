@@ -27,6 +27,11 @@ class Watch:
             self.played.append(logs["discriminator"].float())
 
     @property
+    def seems_lost(self) -> bool:
+        """Whether the discriminator has won for so long that this is hardly chance."""
+        return self.won >= COLLAPSE_STEPS // 5
+
+    @property
     def due(self) -> bool:
         """Whether enough steps came for another look."""
         return len(self.seen) >= LOOK_STEPS

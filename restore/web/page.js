@@ -47,7 +47,8 @@ async function work(sentence, job) {
     document.body.classList.remove("busy");
     update();
     // Which it has lost while it was disabled, as Fill still is.
-    if (focused instanceof HTMLButtonElement) (focused.disabled ? find("again") : focused).focus();
+    const next = focused.id === "fill" && focused.disabled ? find("again") : focused;
+    if (focused instanceof HTMLButtonElement) next.focus();
   }
 }
 

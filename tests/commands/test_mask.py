@@ -296,11 +296,22 @@ def test_a_mask_may_go_into_a_folder(run, write_picture, tmp_path) -> None:
     assert (tmp_path / "look/p.png").is_file()
 
 
-def test_a_photo_that_would_share_its_mask_is_told(run, photos, write_picture, tmp_path) -> None:
-    write_picture("photos/A.png")
+def test_photos_of_one_name_share_a_mask(run, photos, write_picture, tmp_path) -> None:
+    write_picture("photos/a.png")
     ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
     assert ran.code == 0
     assert ran.err.count("\n") == 1 and "share the mask of another one" in ran.err
+    ran = run("fix", photos, "--mask", tmp_path / "marks", "--out", tmp_path / "out", "--dry-run")
+    assert ran.code == 0 and "3 to fix, 0 can't be" in ran.out
+
+
+def test_a_photo_that_would_share_its_mask_by_mistake_is_told(
+    run, photos, write_picture, tmp_path
+) -> None:
+    write_picture("photos/A.png")
+    ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1 and "would have the mask of" in ran.err
     assert ran.out.count("\n") == 2
 
 

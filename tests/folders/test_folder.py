@@ -12,6 +12,7 @@ from restore.errors import RestoreError, UsageError
 from restore.folders import Entry, FixOptions, Shard, Tree, fix_folder, fix_photos, plan_folder
 from restore.folders.report import hash_file, read_reports
 from restore.image import part_prefix
+from restore.listing import Choice
 
 OUT, REPORT = Path("out"), Path("out/report.jsonl")
 TREE = Tree(Path("photos"), OUT, FixOptions(Path("masks")))
@@ -291,6 +292,37 @@ def test_parts_make_together_what_one_run_makes(make_album, fake_restorer) -> No
         f"report-{k}-of-3.jsonl" for k in (1, 2, 3)
     ]
     assert {entry.status for entry in fix(RESUMED)} == {"kept"}, "by the reports of the parts"
+
+
+def test_a_chosen_part_that_is_made_again_leaves_the_report_of_the_others(
+    make_album, fake_restorer
+) -> None:
+    make_album("a.png", "b.png", "c.png")
+    fix()
+    again = replace(TREE.options, overwrite=True, seed=3)
+    assert [e.photo for e in fix(replace(TREE, options=again, choice=Choice(("a*",))))] == ["a.png"]
+    entries = fix(RESUMED)
+    assert {e.photo: e.status for e in entries} == {
+        "a.png": "done",
+        "b.png": "kept",
+        "c.png": "kept",
+    }
+
+
+def test_a_result_of_another_photo_is_not_replaced(
+    make_album, fake_restorer, write_picture
+) -> None:
+    """Whatever is chosen, and whichever comes first by name."""
+    make_album("b.png", "x.tif")
+    as_webp = replace(TREE.options, extension=".webp")
+    fix(replace(TREE, options=as_webp))
+    before = (OUT / "x.webp").read_bytes()
+    write_picture("photos/x.jpg", np.zeros((40, 60, 3), np.uint8))
+    for choice in (Choice(), Choice(("*.jpg", "b*"))):
+        entries = fix(replace(RESUMED, options=as_webp, choice=choice))
+        told = {entry.photo: entry.status for entry in entries}
+        assert told.pop("x.jpg") == "failed" and {*told.values()} <= {"kept"}
+    assert (OUT / "x.webp").read_bytes() == before
 
 
 def test_a_part_leaves_alone_what_another_is_writing(make_album, fake_restorer) -> None:

@@ -142,7 +142,7 @@ def test_smaller_copies_in_a_tiff_are_told_and_other_pages_refused(
 def test_a_tiff_that_is_compressed_with_loss_is_told(tmp_path: Path) -> None:
     RGB.save(tmp_path / "a.tif", compression="jpeg")
     photo = read_image(tmp_path / "a.tif")
-    assert "is compressed with loss" in photo.warning
+    assert "compressed with loss" in photo.warning
     write_image(tmp_path / "b.tif", photo.pixels, photo)
     again = read_image(tmp_path / "b.tif")
     assert again.warning == "" and np.array_equal(again.pixels, photo.pixels)

@@ -11,7 +11,10 @@ from restore.checkpoint import Header, NetworkSettings, read_header
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
 from restore.training.best import Best
+from restore.training.photos import check_source
+from restore.training.restorer_task import RestorerTask
 from restore.training.task import Look
+from restore.training.team import Team
 
 NETWORK = NetworkSettings(kind="unet")
 MEND = (
@@ -38,6 +41,7 @@ def kept(best: Best) -> float:
 def test_of_checkpoints_of_one_size_the_best_is_kept(tmp_path: Path) -> None:
     best = Best(tmp_path, "mine", ("-loss", "gain"))
     assert not offer(best, 1, 32, other=1.0) and not best.path.exists()
+    assert not offer(best, 1, 32, loss=float("nan")) and not best.path.exists()
     assert offer(best, 2, 32, loss=0.5, gain=1.0) and kept(best) == 2
     assert not offer(best, 3, 32, loss=0.5, gain=2.0) and kept(best) == 2
     assert offer(best, 4, 32, loss=0.4) and kept(best) == 4
@@ -72,11 +76,13 @@ def test_held_out_photos_are_named(photos: Path, tmp_path: Path) -> None:
     assert "held_out_l1" in json.loads(line)
 
 
-@pytest.mark.parametrize("name", ["mend", "mine"])
+@pytest.mark.parametrize(
+    ("settings", "told"), [((), True), (("name=mine",), False), ((MEND[-1],), False)]
+)
 def test_few_photos_are_told_of_a_better_start(
-    photos: Path, tmp_path: Path, capsys, name: str
+    photos: Path, settings: tuple[str, ...], told: bool
 ) -> None:
-    recipe = load_recipe("mend", (*MEND, "steps=1", f"name={name}"))
-    train(recipe, photos, tmp_path, device="cpu")
-    told = " ".join(capsys.readouterr().err.split())
-    assert ("29 photos are few" in told and "--from mend" in told) == (name == "mend")
+    recipe = load_recipe("mend", settings)
+    task = RestorerTask(recipe, Team("cpu"), check_source(recipe, photos), lambda _: None)
+    assert bool(task.advice) == told
+    assert not told or "29 photos are few" in str(task.advice)

@@ -172,6 +172,8 @@ def test_a_run_knows_when_its_preset_has_changed(photos: Path, tmp_path: Path) -
     with pytest.raises(UsageError, match=r"The 'degrade' of .*run was another one.* has changed"):
         train(recipe, photos, run, device="cpu")
     assert (run / "degrade-preset.toml").read_text() == f"# the same\n{text}"
+    kept = load_recipe("mend", (*MEND, "steps=1", f"degrade={run}/degrade-preset.toml"))
+    train(kept, photos, run, device="cpu")
 
 
 def test_a_preview_or_a_state_that_can_not_be_written_is_told_and_no_end(
@@ -210,7 +212,7 @@ def test_a_wish_to_stop_when_it_seems_lost_keeps_the_state_before(
 
     def look(watch: Watch) -> None:
         seen.append(1)
-        watch.won = 9 if len(seen) > 1 else 0
+        watch.won = 400 if len(seen) > 1 else 0
 
     monkeypatch.setattr(Watch, "look", look)
     train(recipe, photos, tmp_path, device="cpu")
