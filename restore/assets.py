@@ -73,6 +73,8 @@ def checkpoint_path(name: str | Path) -> Path:
         UsageError: an unknown name, or a folder with several checkpoints.
         RestoreError: no such file, or a folder without a checkpoint.
     """
+    if not isinstance(name, str | Path):
+        raise UsageError(f"A model is named by a text or a path, not by {type(name).__name__}.")
     if str(name).endswith(DISCRIMINATOR):
         raise UsageError(
             f"{name} is an adversary in training and makes no pictures; name the model beside it."

@@ -12,8 +12,8 @@ import torch
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, memory_errors, pick_device
-from restore.errors import NO_MEMORY, RestoreError, UsageError
+from restore.device import autocast, memory_errors, pick_device, sentence_on_memory, to_device
+from restore.errors import UsageError
 from restore.image import Mask, Pixels, Plane, check_pixels, to_tensor
 from restore.masks import grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
@@ -54,7 +54,7 @@ class Detector:
         place = pick_device(device)
         check_task(path, "detect")
         settings, network = load_network(path, DETECTORS)
-        return cls(settings.name, settings, network.to(place), place)
+        return cls(settings.name, settings, to_device(network, place), place)
 
     def find(self, photo: Pixels, *, threshold: float | None = None, grow: int = 0) -> Mask:
         """Return a mask of the damage (H, W) uint8 {0, 1}, 1 is the hole: it should be filled.
@@ -89,10 +89,8 @@ class Detector:
             RestoreError: there is not enough memory.
         """
         check_pixels(photo)
-        try:
+        with sentence_on_memory():
             return self._rate_sizes(photo)
-        except MemoryError:
-            raise RestoreError(NO_MEMORY) from None
 
     def _rate_sizes(self, photo: Pixels) -> Plane:
         """Return the probabilities of a photo by all sizes that it is looked at in."""

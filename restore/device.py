@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from traceback import clear_frames
+from typing import TypeVar
 
+import cv2
 import torch
+from torch import nn
 
-from restore.errors import UsageError
+from restore.errors import NO_MEMORY, RestoreError, UsageError
 from restore.tables import look_up
+
+Network = TypeVar("Network", bound=nn.Module)
 
 UNKNOWN_MEMORY = 2**30  # bytes
 KEPT, KEPT_BEFORE = 256 * 2**20, 32 * 2**20  # bytes; the most that older C libraries take
@@ -115,6 +120,37 @@ def memory_errors() -> Iterator[None]:
             raise
         clear_frames(error.__traceback__)  # which hold what the layers made, while less is tried
         raise MemoryError(told) from None
+
+
+@contextmanager
+def sentence_on_memory() -> Iterator[None]:
+    """Turn a lack of memory, whichever library tells of it, into a `RestoreError`."""
+    try:
+        with memory_errors():
+            yield
+    except MemoryError:
+        raise RestoreError(NO_MEMORY) from None
+    except cv2.error as error:
+        if getattr(error, "code", 0) != cv2.Error.StsNoMem:
+            raise
+        raise RestoreError(NO_MEMORY) from None
+
+
+def to_device(network: Network, device: torch.device) -> Network:
+    """Return a network on a device.
+
+    Raises:
+        RestoreError: there is not enough memory, or it is a GPU and the process was forked.
+    """
+    try:
+        with sentence_on_memory():
+            return network.to(device)
+    except RuntimeError as error:
+        if "forked subprocess" not in str(error):
+            raise
+        raise RestoreError(
+            "A process that was forked can't use the GPU; start processes by 'spawn'."
+        ) from None
 
 
 def free_memory(device: torch.device) -> int:

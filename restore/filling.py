@@ -233,7 +233,7 @@ class Filler(NamedTuple):
         parts = (self._mirror(part) for part in (to_tensor(photo), *planes))
         pixels, hole, empty = (pad_to(part, step) for part in parts)  # (1, C, H, W)
         shape = self.generator.noise_shape(1, *pixels.shape[2:])
-        drawn = torch.randn(shape, generator=self.noise)
+        drawn = torch.randn(shape, generator=self.noise, dtype=torch.float32, device="cpu")
         restored = yield Window(pixels, hole, empty, drawn)
         return to_pixels(self._mirror(restored[..., :height, :width]))
 

@@ -121,7 +121,8 @@ class Mender:
         step = self.generator.multiple_of
         sides = (-(-side // step) * step for side in (height, width))
         shape = self.generator.noise_shape(1, *sides)
-        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
 def check_scale(upscale: int) -> None:

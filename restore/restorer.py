@@ -14,8 +14,15 @@ from torch import Tensor
 from restore.adapting import adapt_generator
 from restore.assets import checkpoint_path, is_natural, natural_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import autocast, free_memory, memory_errors, pick_device
-from restore.errors import NO_MEMORY, RestoreError, UsageError
+from restore.device import (
+    autocast,
+    free_memory,
+    memory_errors,
+    pick_device,
+    sentence_on_memory,
+    to_device,
+)
+from restore.errors import UsageError
 from restore.filling import fill_holes, shrink_soft
 from restore.fixing import fix_photo
 from restore.image import (
@@ -113,7 +120,7 @@ class Restorer:
         return cls(
             settings.name,
             settings,
-            generator.to(place),
+            to_device(generator, place),
             place,
             ways,
             upscale,
@@ -145,10 +152,8 @@ class Restorer:
                 photos larger and there is one.
             RestoreError: there is not enough memory.
         """
-        try:
+        with sentence_on_memory():
             return follow(self.steps(photo, mask, seed), lambda window: self.restore([window])[0])
-        except MemoryError:
-            raise RestoreError(NO_MEMORY) from None
 
     def fix_photo(
         self, photo: Photo, mask: NDArray[np.generic] | None = None, seed: int = 0
@@ -180,7 +185,8 @@ class Restorer:
         check_pixels(photo.pixels)
         check_alpha(photo.alpha, photo.pixels.shape)
         hole = None if mask is None else _read_mask(photo.pixels, mask)
-        return fix_photo(self, match_samples(photo), hole, seed)
+        with sentence_on_memory():
+            return fix_photo(self, match_samples(photo), hole, seed)
 
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
@@ -208,16 +214,15 @@ class Restorer:
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         steps = self.steps(photo, mask, seed)
         hole = _read_hole(photo, mask)
-        try:
+        with sentence_on_memory():
             if next(steps, None) is None:
                 return self  # nothing is asked of the generator
-            with memory_errors():
+            # Whatever gradients are for the program that calls this, it learns by them.
+            with torch.inference_mode(False), torch.enable_grad():
                 small, left = shrink_soft(photo, hole)
                 marked = torch.from_numpy(left).float()[None, None].to(self.device)
                 pixels = to_tensor(small).to(self.device)
                 adapted = adapt_generator(self.generator, pixels, marked, seconds, read_seed(seed))
-        except MemoryError:
-            raise RestoreError(NO_MEMORY) from None
         return self if adapted is self.generator else replace(self, generator=adapted)
 
     def steps(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import pi, sin
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
-from restore.device import pick_device
+from restore.device import pick_device, sentence_on_memory, to_device
 from restore.errors import UsageError
 from restore.image import Pixels, to_gray, to_pixels, to_tensor
 from restore.nets import SAMPLERS, Autoencoder, SamplerGenerator
@@ -50,7 +51,7 @@ class Sampler:
         check_task(path, "generate")
         settings, generator = load_network(path, SAMPLERS)
         grow_as_trained(generator, settings)
-        return cls(settings.name, settings, generator.to(place), place)
+        return cls(settings.name, settings, to_device(generator, place), place)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,8 +104,9 @@ class Sampler:
         Raises:
             UsageError: an unknown label, a truncation outside of 0 to 1, a negative count or
                 number, a seed that is not 0 to 2³² - 1.
+            RestoreError: there is not enough memory for a batch.
         """
-        if count < 0 or batch < 1:
+        if not isinstance(count, Integral) or count < 0 or batch < 1:
             raise UsageError(f"Pictures are drawn 0 or more at a time, not {count} by {batch}.")
         self._check(truncation)
         parts = [self._empty()]
@@ -237,7 +239,7 @@ class Sampler:
 
     def _render(self, noise: Tensor, numbers: Tensor | None, truncation: float) -> Pixels:
         """Draw a batch in fp32: in bf16 a picture would change with the size of its batch."""
-        with torch.inference_mode():
+        with sentence_on_memory(), torch.inference_mode():
             images = self.generator(noise.to(self.device), numbers, truncation).cpu()
         pixels = np.stack([to_pixels(images[n : n + 1]) for n in range(len(images))])
         return pixels if self.generator.channels == 3 else pixels[..., 0]

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from restore import device
-from restore.device import free_memory, memory_errors, pick_device
-from restore.errors import UsageError
+from restore.device import free_memory, memory_errors, pick_device, to_device
+from restore.errors import RestoreError, UsageError
 
 
 def test_an_unknown_device_is_told() -> None:
@@ -150,3 +150,19 @@ def test_free_memory_is_what_machine_and_container_leave(monkeypatch: pytest.Mon
     assert 2**24 < free < 2**46
     monkeypatch.setattr(device, "_left_in_groups", lambda *_: 12_345)
     assert free_memory(torch.device("cpu")) == 12_345
+
+
+def test_a_network_that_does_not_fit_or_may_not_go_there_is_told(monkeypatch) -> None:
+    layer = torch.nn.Linear(1, 1)
+    assert to_device(layer, torch.device("cpu")) is layer
+    for told, words in (
+        (torch.OutOfMemoryError("CUDA out of memory."), "not enough memory"),
+        (RuntimeError("Cannot re-initialize CUDA in forked subprocess."), "by 'spawn'"),
+    ):
+
+        def fail(*_: object, error: Exception = told) -> None:
+            raise error
+
+        monkeypatch.setattr(torch.nn.Linear, "to", fail)
+        with pytest.raises(RestoreError, match=words):
+            to_device(layer, torch.device("cpu"))

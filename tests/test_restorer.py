@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -98,6 +99,41 @@ def test_where_memory_is_short_it_is_told(restorer: Restorer, monkeypatch) -> No
     mask[8:16] = 1
     with pytest.raises(RestoreError, match="not enough memory"):
         restorer.fix(_photo(32, 32), mask)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("OpenCV: Insufficient memory")])
+def test_memory_that_runs_out_around_the_network_is_told_too(
+    restorer: Restorer, monkeypatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    if isinstance(error, cv2.error):
+        error.code = cv2.Error.StsNoMem
+    monkeypatch.setattr("restore.restorer.match_samples", fail)
+    with pytest.raises(RestoreError, match="not enough memory"):
+        restorer.fix_photo(Photo(_photo(32, 32)), np.eye(32))
+    if isinstance(error, cv2.error):
+        error.code = cv2.Error.StsBadArg
+        with pytest.raises(cv2.error):
+            restorer.fix_photo(Photo(_photo(32, 32)), np.eye(32))
+
+
+def test_what_pytorch_does_by_default_changes_nothing(restorer: Restorer) -> None:
+    photo, mask = _photo(64, 64), _mask(64, 64)
+    fixed = restorer.fix(photo, mask)
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        assert np.array_equal(restorer.fix(photo, mask), fixed)
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+
+
+def test_what_is_no_name_of_a_model_is_refused() -> None:
+    with pytest.raises(UsageError, match="not by NoneType"):
+        Restorer.load(None)  # type: ignore[arg-type]
 
 
 def test_any_type_of_mask_will_do(restorer: Restorer) -> None:

@@ -1,11 +1,14 @@
 """What a picture's file holds, on disk or in memory."""
 
+import os
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from PIL import Image
+
+from restore.errors import UsageError
 
 Value = TypeVar("Value")
 
@@ -23,6 +26,23 @@ class Content(NamedTuple):
     def read(self) -> bytes:
         """Return all of it."""
         return self.path.read_bytes() if self.data is None else self.data
+
+
+def check_source(path: object, data: object) -> None:
+    """Refuse what names no file, or are no bytes of one.
+
+    Raises:
+        UsageError: it says so.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(
+            f"A file is named by its path, not by {type(path).__name__}; bytes of one are read by "
+            'read_image("name.jpg", data=...).'
+        )
+    if data is not None and not isinstance(data, bytes | bytearray | memoryview):
+        raise UsageError(
+            f"'data' are the bytes of a file, as read() gives, not {type(data).__name__}."
+        )
 
 
 def own_value(picture: Image.Image, name: str, kind: type[Value]) -> Value | None:

@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import EXTRASAMPLES, SAMPLEFORMAT, TiffImageFile
 
 from restore.errors import RestoreError, UsageError
 from restore.image.colours import SRGB, dated_bytes, to_srgb
-from restore.image.content import Content, own_value
+from restore.image.content import Content, check_source, own_value
 from restore.image.deep import (
     count_bits,
     has_planes,
@@ -67,15 +67,17 @@ def read_image(
     Args:
         path: the file, or its name where `data` is what it holds.
         max_pixels: a larger photo is refused, width times height.
-        data: the content of a file that lies nowhere, as one that was sent.
+        data: the content of a file that lies nowhere, as one that was sent; its name is for
+            messages alone then, and decides no format.
 
     Raises:
+        UsageError: `path` is no path, or `data` are no bytes.
         RestoreError: missing, not a picture, damaged, cut short, over `max_pixels` (width times
             height), or of a kind that isn't accepted: 32-bit, CMYK without a profile, animated,
             several pages.
     """
-    content = Content(Path(path), data)
     with open_picture(path, max_pixels, data) as picture:
+        content = Content(Path(path), data)
         _check_accepted(path, picture)
         deep = read_samples(Path(path), picture, data)
         split = _split(_read_rgb(path, picture)) if deep is None else _split_deep(deep)
@@ -84,7 +86,7 @@ def read_image(
             *split,
             deep=deep,
             format="JPEG" if picture.format == "MPO" else str(picture.format),
-            extension=Path(path).suffix.lower(),
+            extension=Path(path).suffix.lower() if data is None else "",
             icc=dated_bytes(SRGB) if picture.mode == "CMYK" else icc,
             exif=read_exif(picture),
             xmp=read_xmp(picture),
@@ -142,6 +144,7 @@ def open_picture(
     Raises:
         RestoreError: missing, not a picture, damaged, cut short, or over `max_pixels`.
     """
+    check_source(path, data)
     content = Content(Path(path), data)
     most = f"{max_pixels / 1e6:.{0 if max_pixels >= 1e6 else 3}f}"
     too_large = (

@@ -13,6 +13,7 @@ from PIL import Image
 
 from restore.errors import RestoreError, UsageError
 from restore.image import Photo, encode_image, read_image, write_image
+from restore.masks import read_mask
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
 RGB = Image.fromarray(PIXELS)
@@ -58,7 +59,7 @@ def test_bytes_are_read_as_their_file(tmp_path: Path, name: str) -> None:
     path.write_bytes(content)
     there, here = read_image(path), read_image(path.name, data=content)
     for key in (field.name for field in dataclasses.fields(there)):
-        if key not in {"permissions", "warning", "encoding"}:
+        if key not in {"permissions", "warning", "encoding", "extension"}:
             assert np.array_equal(getattr(there, key), getattr(here, key)), key
     assert there.encoding.keys() == here.encoding.keys()
     assert encode_image("b.png", here.pixels, here) == encode_image("b.png", there.pixels, there)
@@ -67,6 +68,17 @@ def test_bytes_are_read_as_their_file(tmp_path: Path, name: str) -> None:
 def test_no_bytes_are_told() -> None:
     with pytest.raises(RestoreError, match="sent is empty"):
         read_image("sent", data=b"")
+    with pytest.raises(UsageError, match=r"as read\(\) gives, not BytesIO"):
+        read_image("sent.png", data=BytesIO(encode(RGB, "PNG")))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="named by its path, not by bytes"):
+        read_image(encode(RGB, "PNG"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="not by NoneType"):
+        read_mask(None, (4, 5))  # type: ignore[arg-type]
+
+
+def test_the_name_of_bytes_decides_no_format() -> None:
+    photo = read_image("photo.jpg", data=encode(RGB, "PNG"))
+    assert encode_image("mended.jpg", photo.pixels, photo).startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a"])
