@@ -63,7 +63,7 @@ class Boxes(Kind):
 
 
 class FreeForm(Kind):
-    """Boxes and long brush strokes together, up to most of the picture: CoModGAN, MI-GAN."""
+    """Boxes and long brush strokes together, over most of the picture, much as CoModGAN's."""
 
     boxes: Boxes = Boxes(count=(0, 4), side=(0.05, 0.8))
     strokes: Strokes = Strokes(count=(1, 8), pieces=(4, 18), length=(0.02, 0.35), width=(0.04, 0.2))
