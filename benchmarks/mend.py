@@ -7,8 +7,9 @@ Every task has three rows. "once" is the protocol of the papers: noise is neithe
 rounded, and the network is called once on the tensor of the whole photo. "float" is the same, but
 faithful weights take the mean of the photo and its mirror, as `fix` has them do. "file" is what a
 user gets: the damaged photo is rounded to 8 bits and goes through `Restorer.fix`. Each row has the
-damaged photo's own score. PSNR is the mean over photos, over RGB, of the result clipped to [0, 1]; for JPEG over
-gray, for ×4 over luma (Y of ITU-R BT.601 at 16 to 235) without 4 pixels at the rim. Tasks:
+damaged photo's own score. PSNR is the mean over photos, over RGB, of the result clipped to [0, 1];
+for JPEG over gray, for ×4 over luma (Y of ITU-R BT.601 at 16 to 235) without 4 pixels at the rim.
+Tasks:
 
     noise25 noise50  CBSD68, Gaussian noise, σ of 255, seeds by photo
     jpeg10           Classic5, gray JPEG of quality 10
