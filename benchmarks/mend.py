@@ -35,8 +35,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from restore.assets import checkpoint_path
 from restore.degradations.contract import to_levels
 from restore.degradations.noise import add_gaussian_noise
+from restore.folders.report import hash_file
 from restore.image import Pixels, enlarge_samples, read_image, to_tensor
 from restore.metrics import lpips, psnr
 from restore.restorer import Restorer
@@ -111,6 +113,7 @@ def main() -> None:
     print(f"below what was wanted: {', '.join(failed) or 'nothing'}")
     if options.json:
         how = {"limit": options.limit, "natural": options.natural, "tta": options.tta}
+        how["sha256"] = hash_file(checkpoint_path(options.model))
         brief = {
             f"PSNR {t}": round(scores[f"{t} {_first_way(t)}"]["psnr"], 2) for t in options.tasks
         }

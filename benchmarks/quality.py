@@ -36,6 +36,7 @@ import cv2
 import numpy as np
 import skimage.data
 
+from restore.assets import checkpoint_path
 from restore.cases import BLANK, Case, crop_mask
 from restore.evaluation import (
     BASELINES,
@@ -52,6 +53,7 @@ from restore.evaluation import (
     score_case,
     sheet_row,
 )
+from restore.folders.report import hash_file
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Mask, Pixels, encode_png, read_image, write_bytes
 from restore.masks import load_preset, read_whole_mask
@@ -82,7 +84,8 @@ def main() -> None:
     options = parse_options()
     restorer = Restorer.load(options.model, options.device)
     cache = Cache(options.cache)
-    report: dict[str, object] = {"model": options.model}
+    weights = hash_file(checkpoint_path(options.model))
+    report: dict[str, object] = {"model": options.model, "sha256": weights}
     everything: list[Score] = []
     rows: list[SheetRow] = []
     for name in options.sets:

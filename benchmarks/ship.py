@@ -17,6 +17,7 @@ from torch import nn
 
 from restore.assets import checkpoint_path, checkpoints_folder
 from restore.checkpoint import load_network, read_header, save_checkpoint
+from restore.folders.report import hash_file
 from restore.nets import DETECTORS, DISCRIMINATORS, RESTORERS, SAMPLERS
 from restore.training.loop import discriminator_path
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--licence", default="")
     options = parser.parse_args()
     source = checkpoint_path(options.run)
+    check_measured(options.scores, source)
     header, generator = load_network(source, NETWORKS[read_header(source).task])
     facts = {"data": options.data, "licence": options.licence}
     target = checkpoints_folder() / f"{header.name}.safetensors"
@@ -54,6 +56,13 @@ def main() -> None:
     for path in written:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         print(f"| {path.name} | {path.stat().st_size / 1e6:.1f} MB | {digest} |")
+
+
+def check_measured(scores: Path, checkpoint: Path) -> None:
+    """Refuse scores that were measured with other weights."""
+    measured = json.loads(scores.read_text()).get("sha256")
+    if measured not in (None, hash_file(checkpoint)):
+        raise SystemExit(f"{scores} was measured with other weights than {checkpoint}.")
 
 
 def read_scores(path: Path) -> dict[str, float]:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from restore.image import encode_image as encode_image
     from restore.image import read_image as read_image
     from restore.image import write_image as write_image
+    from restore.masks import grow_mask as grow_mask
     from restore.masks import load_preset as load_preset
+    from restore.masks import mask_from_boxes as mask_from_boxes
     from restore.masks import read_mask as read_mask
+    from restore.masks import write_mask as write_mask
     from restore.restorer import Restorer as Restorer
     from restore.sampler import Sampler as Sampler
 
@@ -29,10 +32,13 @@ _HOME = {
     "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
     "encode_image": "restore.image",
+    "grow_mask": "restore.masks",
     "load_preset": "restore.masks",
+    "mask_from_boxes": "restore.masks",
     "read_image": "restore.image",
     "read_mask": "restore.masks",
     "write_image": "restore.image",
+    "write_mask": "restore.masks",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -42,9 +42,10 @@ class GaussianNoise(Degradation):
 def add_poisson_noise(pixels: Pixels, photons: float, rng: Rng) -> Pixels:
     """Count photons: white is `photons` of them on average, variance grows with brightness.
 
-    Counts are drawn from the normal distribution of the same mean and variance: it takes one
-    number for each pixel, so that equal generators give photos that differ somewhere the same
-    noise elsewhere.
+    Levels are taken for light, as Real-ESRGAN does; with few photons dark parts, whose counts end
+    at 0, become a little lighter. Counts are drawn from the normal distribution of the same mean
+    and variance: it takes one number for each pixel, so that equal generators give photos that
+    differ somewhere the same noise elsewhere.
     """
     photons = max(photons, 1e-3)
     mean = pixels * np.float32(photons / 255)
@@ -65,7 +66,8 @@ class PoissonNoise(Degradation):
 def add_iso_noise(pixels: Pixels, shot: float, read: float, blotches: float, rng: Rng) -> Pixels:
     """Add the noise of a sensor to the light: variance shot · light + read², light 0 to 1.
 
-    Source: arXiv:1811.11127, section 3.1, here after the conversion to RGB.
+    Source: the variance is that of arXiv:1811.11127, section 3.1, here after the conversion to RGB,
+    and where there are blotches it is larger.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from restore.errors import RestoreError, UsageError
+from restore.folders.options import FixOptions
 from restore.listing import REPORT
 from restore.staging import lock
 
@@ -72,10 +73,13 @@ def read_reports(out: Path) -> dict[str, list[Entry]]:
             values = json.loads(line)
         except ValueError:
             continue
-        if not isinstance(values, dict) or not needed <= set(values) <= names:
+        if not isinstance(values, dict) or not needed <= set(values):
             continue
         if values["status"] == "done":
-            done.setdefault(str(values["out"]), []).append(Entry(**values))
+            # Options that an older version did not know were as they are by default.
+            values["settings"] = FixOptions().settings | values["settings"]
+            known = {name: value for name, value in values.items() if name in names}
+            done.setdefault(str(values["out"]), []).append(Entry(**known))
     return done
 
 

@@ -55,7 +55,8 @@ class Estimate:
             f"generator {self.generator / 1e6:.2f} M parameters, "
             f"discriminator {self.discriminator / 1e6:.2f} M",
             *stages,
-            f"memory {self.memory:.1f} GiB; {sum(s.hours for s in self.stages):.2f} hours in all",
+            f"memory {self.memory:.1f} GiB; {sum(s.hours for s in self.stages):.2f} hours in all, "
+            "if photos are read as fast",
         ]
 
 
