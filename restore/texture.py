@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from restore.image import Mask, Pixels, Plane, shrink_known
 
 Places = NDArray[np.int32]  # (N, 2) as (row, column)
-Sources = NDArray[np.int32]  # (H, W, 2), the place that a pixel is copied from, or its own
+Sources = NDArray[np.int32]  # (H, W, 2), a nearest-neighbour field: where from, or its own place
 
 BLOCK = 24  # pixels, side of the squares by which a texture is told
 LEAST_BLOCKS = 8
@@ -30,7 +30,7 @@ REACH = PATCH // 2
 COARSEST = 64  # pixels, longer side at most of the size to begin at
 LEAST_SOURCES = 64
 SEARCHES = 4  # for the most similar sources at the smallest size
-ROUNDS = 2  # of voting and spreading, at each size but the photo's own
+ROUNDS = 2  # of voting and propagation, at each size but the photo's own
 STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 4), (0, -4), (4, 0), (-4, 0))  # to neighbours
 NEAR = 1.5  # pixels, sigma of the Gaussian by which neighbours vote
 ROUGH = 0.5  # of the texture's deviation, noise in the first guess, which else is smooth
@@ -129,7 +129,7 @@ def copy_texture(pixels: Pixels, hole: Mask, rng: np.random.Generator) -> Pixels
         guess = complete(levels[0], sources)
     for level, finer in pairwise(levels):
         for _ in range(ROUNDS):
-            sources = spread(level, sources)
+            sources = propagate(level, sources)
         sources = enlarge(finer, sources)
     return np.clip(np.rint(join(levels[-1], sources)), 0, 255).astype(np.uint8)
 
@@ -167,7 +167,7 @@ def find_nearest(level: Level, guess: Plane) -> Sources:
     return sources
 
 
-def spread(level: Level, sources: Sources) -> Sources:
+def propagate(level: Level, sources: Sources) -> Sources:
     """Return sources after each pixel tried those of its neighbours, shifted as it lies to them."""
     wanted, known = _to_patches(complete(level, sources)), _to_patches(level.pixels)
     targets, last = level.targets, np.array(level.hole.shape, np.int32) - 1

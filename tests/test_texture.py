@@ -6,7 +6,7 @@ import pytest
 
 from restore import texture
 from restore.hole_metrics import seam
-from restore.texture import Level, copy_texture, enlarge, find_nearest, is_texture, spread
+from restore.texture import Level, copy_texture, enlarge, find_nearest, is_texture, propagate
 
 
 def draw_clouds(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_sources_are_patches_that_are_wholly_known(size: tuple[int, int]) -> Non
     sources = find_nearest(level, guess)
     for found, at in (
         (sources, level),
-        (spread(level, sources), level),
+        (propagate(level, sources), level),
         (enlarge(finer, sources), finer),
     ):
         assert at.usable[tuple(found[at.hole == 1].T)].all()

@@ -18,8 +18,8 @@ from restore.losses.contract import Loss, Outputs, counted_share
 from restore.losses.pictures import (
     CrossEntropy,
     Dice,
-    Divergence,
     Diversity,
+    KlDivergence,
     Perceptual,
     Reconstruction,
     Repulsion,
@@ -36,10 +36,10 @@ __all__ = [
     "Auxiliary",
     "CrossEntropy",
     "Dice",
-    "Divergence",
     "Diversity",
     "FeatureMatching",
     "GradientPenalty",
+    "KlDivergence",
     "Loss",
     "Outputs",
     "Penalty",
@@ -67,5 +67,5 @@ LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
     "dice": Dice,
     "auxiliary": Auxiliary,
-    "kl": Divergence,
+    "kl": KlDivergence,
 }

@@ -109,7 +109,7 @@ class TotalVariation(Loss):
         return across + down
 
 
-class Divergence(Loss):
+class KlDivergence(Loss):
     """How far the noise found for a picture is from N(0, 1) (Kingma and Welling, arXiv:1312.6114).
 
     Appendix B: KL = ½ Σ (μ² + σ² - 1 - log σ²), in nats. A weight of 0 leaves a plain autoencoder.
