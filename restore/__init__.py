@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from restore.detector import Detector as Detector
     from restore.errors import RestoreError as RestoreError
     from restore.errors import UsageError as UsageError
+    from restore.fixing import Fixer as Fixer
+    from restore.fixing import fix_photo as fix_photo
     from restore.image import Photo as Photo
     from restore.image import encode_image as encode_image
     from restore.image import read_image as read_image
@@ -26,12 +28,14 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Detector": "restore.detector",
+    "Fixer": "restore.fixing",
     "Photo": "restore.image",
     "RestoreError": "restore.errors",
     "Restorer": "restore.restorer",
     "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
     "encode_image": "restore.image",
+    "fix_photo": "restore.fixing",
     "grow_mask": "restore.masks",
     "load_preset": "restore.masks",
     "mask_from_boxes": "restore.masks",

@@ -105,8 +105,10 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
     factor = len(fixed) // len(pixels)
     known = fixed if photo.alpha is None and photo.deep is None else None
     like = photo if factor == 1 else enlarge(photo, factor, known)
-    if like.alpha is not None and not like.alpha.all():
-        stays = like.alpha == 0 if mask is None else mask == 0
+    stays = None if mask is None else mask == 0
+    if stays is None and like.alpha is not None and not like.alpha.all():
+        stays = like.alpha == 0
+    if stays is not None:  # whatever the fixer has made of it
         fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
     result = replace_pixels(like, fixed)
     if fixer.mends and photo.format == "JPEG":

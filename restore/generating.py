@@ -24,7 +24,6 @@ from restore.image import (
     check_target,
     encode_gif,
     encode_png,
-    read_image,
     write_bytes,
 )
 from restore.staging import replace_all, staged
@@ -184,7 +183,11 @@ def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
         labels = labels or [*sampler.labels]
         if not labels:
             raise UsageError(f"{sampler.name} knows no classes to write folders of.")
-    return [_make_row(sampler, request, label) for label in labels or [None]]
+    step = request.per_label or 0  # pictures of several labels that go together share no noise
+    return [
+        _make_row(sampler, request, label, number * step)
+        for number, label in enumerate(labels or [None])
+    ]
 
 
 def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
@@ -195,23 +198,29 @@ def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(sampler.labels[sampler.find_label(part.strip())] for part in parts))
 
 
-def _make_row(sampler: "Sampler", request: Request, label: str | None) -> Row:
-    """Return a row whose samples are drawn when they are asked for."""
+def _make_row(sampler: "Sampler", request: Request, label: str | None, first: int) -> Row:
+    """Return a row, from sample number `first` on, that is drawn when it is asked for."""
     counts = (request.per_label, request.interpolate, request.count, DEFAULT_COUNT)
     count = 1 if request.reconstruct else next(n for n in counts if n is not None)
     if request.interpolate or request.traverse is not None or request.reconstruct:
         return Row(label, count, _draw_other(sampler, count, label, request))
-    return Row(label, count, _draw(sampler, count, label, request))
+    return Row(label, count, _draw(sampler, range(first, first + count), label, request))
 
 
-def _draw(sampler: "Sampler", count: int, label: str | None, request: Request) -> Iterator[Sample]:
+def _draw(
+    sampler: "Sampler", numbers: range, label: str | None, request: Request
+) -> Iterator[Sample]:
     """Yield samples, a few at a time, so that any count fits into memory."""
     (seed,) = request.seeds
-    for first in range(0, count, CHUNK):
+    for start in numbers[::CHUNK]:
         part = sampler.draw(
-            min(CHUNK, count - first), label, seed, truncation=request.truncation, first=first
+            min(CHUNK, numbers.stop - start),
+            label,
+            seed,
+            truncation=request.truncation,
+            first=start,
         )
-        for number, pixels in enumerate(part, start=first):
+        for number, pixels in enumerate(part, start=start):
             yield Sample(pixels, sampler.label_of(number, label))
 
 
@@ -221,9 +230,10 @@ def _draw_other(
     """Yield the pictures of an interpolation, a traversal or a reconstruction."""
     truncation = request.truncation
     if request.reconstruct is not None:
-        from restore.data import cut_middle  # brings torch
+        from restore.data import cut_middle, read_photo  # which bring torch
 
-        picture = cut_middle(read_image(request.reconstruct).pixels, sampler.generator.size)
+        # As in training, where what is transparent is white.
+        picture = cut_middle(read_photo(request.reconstruct), sampler.generator.size)
         pixels = sampler.reconstruct(picture, label)[None]
     elif request.traverse is not None:
         (seed,) = request.seeds

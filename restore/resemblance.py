@@ -32,6 +32,7 @@ READ_WELL = 0.8  # share of real labels that a fitting classifier reads right
 UNEVEN = 0.1  # difference of a class's shares, drawn and real, that is told
 IN_LABEL = 200  # pictures of a label of which all pairs are compared
 COLUMNS = 12  # of the sheet
+SHOWN_LABELS = 20
 DRAWN_ROWS, REAL_ROWS = 6, 2  # of the sheet, where there are no labels
 
 
@@ -287,9 +288,13 @@ def mean_distance(pictures: Pixels) -> float:
 
 
 def draw_sheet(drawn: Pictures, real: Pictures) -> Pixels:
-    """Return a grid: for each label a row drawn and a row real, without labels some of each."""
+    """Return a grid: for each label a row drawn and a row real, without labels some of each.
+
+    Of many labels `SHOWN_LABELS` at most are shown.
+    """
     rows: list[tuple[str, Pixels]] = []
-    for label in dict.fromkeys(drawn.labels):
+    labels = list(dict.fromkeys(drawn.labels))
+    for label in labels[:: max(1, -(-len(labels) // SHOWN_LABELS))]:  # at even distances
         rows.append((label, drawn.of(label)[:COLUMNS]))
         if len(theirs := real.of(label)):
             rows.append(("real", theirs[:COLUMNS]))

@@ -22,11 +22,11 @@ PIXEL_BYTES = 1024  # that a pixel of a tile takes while it is mended, at most
 
 
 def pick_side(memory: int) -> int:
-    """Return the longest side of a tile for so many free bytes, of which it may take a third.
+    """Return the longest side of a tile for so many free bytes, of which it may take half.
 
     It is one of few, so that a photo comes out the same where a little more memory is taken.
     """
-    side = isqrt(memory // (3 * PIXEL_BYTES))
+    side = isqrt(memory // (2 * PIXEL_BYTES))
     return max((known for known in SIDES if known <= side), default=LEAST_SIDE)
 
 

@@ -82,6 +82,18 @@ def test_the_colour_of_what_goes_is_not_shown_where_the_photo_is_invisible() -> 
     assert (fixed.pixels[alpha == 0] == 0).all() and (fixed.pixels[10:30, 5:7] == 90).all()
 
 
+def test_what_a_foreign_fixer_does_outside_of_the_mask_is_not_taken(
+    pixels: np.ndarray, hole: np.ndarray
+) -> None:
+    class Painter(Inverter):
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            return np.full_like(photo, 7)
+
+    fixed = fix_photo(Painter(), Photo(pixels), hole)
+    assert (fixed.pixels[hole == 1] == 7).all()
+    assert np.array_equal(fixed.pixels[hole == 0], pixels[hole == 0])
+
+
 def test_a_hole_in_what_is_invisible_is_none(pixels: np.ndarray, hole: np.ndarray) -> None:
     photo = Photo(pixels, np.where(hole == 1, np.uint8(0), np.uint8(255)))
     assert fix_photo(Inverter(), photo, hole) is photo

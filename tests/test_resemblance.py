@@ -11,7 +11,17 @@ from torch import Tensor
 from restore.errors import RestoreError, UsageError
 from restore.lpips import load_lpips
 from restore.reader import Read, Reader
-from restore.resemblance import LEAST, Pictures, _alone, compare, mean_distance, read_real, score
+from restore.resemblance import (
+    LEAST,
+    SHOWN_LABELS,
+    Pictures,
+    _alone,
+    compare,
+    draw_sheet,
+    mean_distance,
+    read_real,
+    score,
+)
 from restore.sampler import Sampler
 
 DIGITS = tuple("01234567")
@@ -131,6 +141,13 @@ def test_the_sheet_has_rows_of_both(digits: Sampler, make_sampler, tmp_path: Pat
     compare(faces, real, ColumnReader(), count=20, sheet=tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as sheet:
         assert sheet.height >= 4 * 8
+
+
+def test_of_many_labels_some_are_on_the_sheet() -> None:
+    labels = tuple(str(number) for number in range(70))
+    drawn = Pictures(np.zeros((70, 8, 8), np.uint8), labels)
+    sheet = draw_sheet(drawn, drawn)
+    assert 2 * 15 * 8 <= sheet.shape[0] <= 2 * SHOWN_LABELS * 2 * 8
 
 
 def test_too_few_pictures_are_refused(digits: Sampler) -> None:

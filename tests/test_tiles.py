@@ -67,4 +67,4 @@ def test_tiles_have_one_of_few_sides() -> None:
     sides = [pick_side(memory) for memory in range(0, 8 * 2**30, 2**27)]
     assert sides == sorted(sides)
     assert sorted(set(sides)) == [*SIDES]
-    assert pick_side(6 * 2**30) == pick_side(60 * 2**30) == 1280
+    assert pick_side(4 * 2**30) == pick_side(60 * 2**30) == 1280

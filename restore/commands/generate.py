@@ -56,7 +56,7 @@ class Seeds(click.ParamType):
     multiple=True,
     metavar="NAME|NUMBER",
     help="Only of this class, see `restore models`; repeatable, a row for each. "
-    "[default: each class in turn]",
+    "[default: each class in turn; with --interpolate and --traverse the first]",
 )
 @click.option(
     "--out",
@@ -76,7 +76,7 @@ class Seeds(click.ParamType):
     default=1.0,
     show_default=True,
     metavar="0-1",
-    help="Less is nearer to the mean picture: fewer odd ones, less variety.",
+    help="Less is nearer to the mean picture: fewer odd ones, less variety; at 0 all are alike.",
 )
 @click.option(
     "--interpolate",

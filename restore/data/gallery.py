@@ -1,8 +1,10 @@
 """Pictures to learn to draw, with or without labels: photos, idx files, torchvision's data sets."""
 
 import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -169,12 +171,17 @@ def _first_folder(name: str, photo: Example) -> str:
 
 
 def open_held_out(place: Path) -> Gallery:
-    """Return the pictures of a place to score by: idx files, the test part first, or photos.
+    """Return the pictures of a place to score by, the test part first where there is one.
+
+    Args:
+        place: of idx files, of photos, or "torchvision:NAME".
 
     Raises:
-        UsageError: it holds several sets of idx files.
+        UsageError: it holds several sets of idx files, or as `open_torchvision`.
         RestoreError: there is no such place, or no picture.
     """
+    if str(place).startswith(PREFIX):
+        return open_torchvision(str(place).removeprefix(PREFIX), download=False, held_out=True)
     images = find_idx(place, ("t10k", "test"))
     if images is not None:
         return open_idx(images, place)
@@ -188,8 +195,8 @@ def open_idx(images: Path, place: Path) -> Gallery:
         RestoreError: not such files, damaged, or of different lengths.
     """
     pixels = read_idx(images, 3)
-    beside = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
-    if beside == images or not beside.is_file():
+    beside = _labels_of(images)
+    if beside is None:
         return Gallery(str(place), ArrayPictures(pixels))
     labels = read_idx(beside, 1)
     if len(labels) != len(pixels):
@@ -202,15 +209,24 @@ def open_idx(images: Path, place: Path) -> Gallery:
     return Gallery(str(place), ArrayPictures(pixels), numbers.astype(np.int64), names)
 
 
+def _labels_of(images: Path) -> Path | None:
+    """Return the file of labels beside an idx file of pictures; either may be packed."""
+    name = images.name.replace("images", "labels").replace("idx3", "idx1")
+    plain = name.removesuffix(".gz")
+    found = (images.with_name(each) for each in (name, plain, f"{plain}.gz"))
+    return next((path for path in found if path != images and path.is_file()), None)
+
+
 PREFIX = "torchvision:"
 
 
-def open_torchvision(name: str, download: bool) -> Gallery:
+def open_torchvision(name: str, download: bool, *, held_out: bool = False) -> Gallery:
     """Return the training pictures of a torchvision data set, kept below torch's hub folder.
 
     Args:
         name: of a class in torchvision.datasets.
         download: let torchvision fetch it if it isn't there.
+        held_out: its test pictures instead, if it knows any.
 
     Raises:
         UsageError: no data set of that name that needs no more than a folder.
@@ -225,7 +241,7 @@ def open_torchvision(name: str, download: bool) -> Gallery:
         )
     root = Path(torch.hub.get_dir()) / "datasets"
     try:
-        dataset = kind(str(root), download=download)
+        dataset = _open_part(partial(kind, str(root), download=download), held_out)
     except TypeError as error:
         raise UsageError(
             f"torchvision's {name} can't be had by its name alone ({error})."
@@ -243,6 +259,15 @@ def open_torchvision(name: str, download: bool) -> Gallery:
     names = tuple(str(n) if word.startswith(f"{n} - ") else word for n, word in enumerate(called))
     labels = targets.astype(np.int64)
     return Gallery(PREFIX + name, TorchvisionPictures(dataset), labels, names, called=called)
+
+
+def _open_part(make: Callable[..., Any], held_out: bool) -> Any:
+    """Return a torchvision data set, its test part where that is wanted and known."""
+    if held_out:
+        for part in ({"train": False}, {"split": "test"}):
+            with suppress(TypeError):  # another way to name it, or none
+                return make(**part)
+    return make()
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,11 @@ class SamplerRecipe(Recipe):
                 "--set conditional=true --set discriminator.arguments.head=auxiliary, or --set "
                 "losses.auxiliary.weight=0"
             )
+        if guesses and "auxiliary" not in named:
+            raise ValueError(
+                "a discriminator that guesses labels learns them by the loss 'auxiliary' alone; "
+                "add --set losses.auxiliary.weight=1, or --set discriminator.arguments.head=join"
+            )
         return self
 
     @model_validator(mode="after")

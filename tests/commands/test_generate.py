@@ -103,6 +103,8 @@ def test_labels_have_folders_of_their_own(run, digits: Path) -> None:
     assert (read("set/5/001.png")[:, 5] == 255).all()
     run("generate", digits, "--per-label", 1, "--label", 3, "--label", 4, "--out", "two")
     assert listing("two") == ["3/000.png", "4/000.png"]
+    second = Sampler.load(digits, device="cpu").draw(1, label=4, first=1)
+    assert near(read("two/4/000.png"), second[0]), "each from noise of its own"
 
 
 def test_a_label_that_is_no_name_of_a_folder_leads_nowhere(run, make_sampler, tmp_path) -> None:
@@ -151,6 +153,12 @@ def test_a_picture_is_drawn_again(run, make_sampler, write_picture, tmp_path) ->
     assert near(read(out), Sampler.load(model, device="cpu").reconstruct(given))
     large = write_picture("large.png")
     assert run("generate", model, "--reconstruct", large, "--out", out, "--overwrite").code == 0
+    shown = read(out)
+    clear = write_picture("clear.png", np.zeros((8, 8, 4), np.uint8))
+    assert run("generate", model, "--reconstruct", clear, "--out", out, "--overwrite").code == 0
+    white = np.full((8, 8, 3), 255, np.uint8)
+    assert near(read(out), Sampler.load(model, device="cpu").reconstruct(white))
+    assert not near(read(out), shown)
     assert read(out).shape == (8, 8, 3)
     ran = run("generate", model, "--reconstruct", photo, "--out", photo, "--overwrite")
     assert ran.code == 2 and "the picture itself" in ran.sentence

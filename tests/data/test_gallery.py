@@ -17,6 +17,7 @@ from restore.data import (
     find_idx,
     find_photos,
     label_photos,
+    open_held_out,
     open_idx,
     open_photos,
 )
@@ -213,6 +214,34 @@ def test_a_torchvision_data_set_is_fetched_only_on_demand(monkeypatch: pytest.Mo
     assert open_torchvision("MNIST", download=False).labels is not None
     longer = replace(gallery, names=gallery.called, called=())  # as runs of before remember it
     assert gallery.fingerprint() == longer.fingerprint()
+
+
+@pytest.mark.parametrize("part", ["train", "split", ""])
+def test_torchvision_data_sets_are_scored_by_their_test_part(monkeypatch, part: str) -> None:
+    class Parted(StandIn):
+        here = True
+
+        def __init__(self, root: str, download: bool = False, **parts: object) -> None:
+            if parts and [*parts] != [part]:
+                raise TypeError(f"unexpected {parts}")
+            self.targets = [0] if parts in ({"train": False}, {"split": "test"}) else [1, 0]
+            self.classes = ["zero", "one"]
+
+        def __len__(self) -> int:
+            return len(self.targets)
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", Parted)
+    assert len(open_held_out(Path("torchvision:MNIST")).pictures) == (1 if part else 2)
+    assert len(open_torchvision("MNIST", download=False).pictures) == 2
+
+
+def test_labels_are_found_where_one_of_both_is_packed(tmp_path: Path) -> None:
+    for images, labels in (("", ".gz"), (".gz", "")):
+        place = tmp_path / f"set{images}"
+        place.mkdir()
+        found = write_idx(place / f"train-images-idx3-ubyte{images}", PIXELS)
+        write_idx(place / f"train-labels-idx1-ubyte{labels}", LABELS)
+        assert open_idx(found, place).names == ("0", "1", "2")
 
 
 def test_shards_are_no_classes(folders: Path, tmp_path: Path) -> None:

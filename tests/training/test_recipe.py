@@ -99,6 +99,7 @@ def test_only_a_new_size_fades_in() -> None:
     [
         ("dcgan", ["losses.r1.weight=1"], "'r1' bounds .*norm=none"),
         ("dcgan", ["losses.feature_matching.weight=1"], "'feature_matching' compares each picture"),
+        ("digits", ["losses.auxiliary.weight=0"], "learns them by the loss 'auxiliary' alone"),
     ],
 )
 def test_losses_that_would_learn_something_else_are_refused(
@@ -107,4 +108,6 @@ def test_losses_that_would_learn_something_else_are_refused(
     with pytest.raises(UsageError, match=words):
         load_recipe(name, changes)
     assert load_recipe("vae", ["losses.feature_matching.weight=0"])
-    assert load_recipe(name, ["losses.r1.weight=1", "discriminator.arguments.norm=none"])
+    assert load_recipe("dcgan", ["losses.r1.weight=1", "discriminator.arguments.norm=none"])
+    join = ["losses.auxiliary.weight=0", "discriminator.arguments.head=join"]
+    assert load_recipe("digits", join)
