@@ -13,7 +13,16 @@ from restore.data import Pair, find_photos, list_photos, read_photo
 from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
-from restore.image import Mask, Pixels, read_image, real_path
+from restore.image import (
+    Mask,
+    Pixels,
+    drop_extension,
+    encode_png,
+    read_image,
+    real_path,
+    with_extension,
+    write_bytes,
+)
 from restore.lpips import LEAST_SIDE
 from restore.masks import fit_mask, hole_share, is_shaped_as, load_preset, read_whole_mask
 
@@ -171,6 +180,41 @@ def _is_scored(photo: object, clean: Pixels, warn: Callable[[str], None]) -> boo
         f"can't be scored."
     )
     return False
+
+
+def write_case(folder: Path, case: Case) -> None:
+    """Write a case for other programs: FOLDER/photos/NAME.png, its hole gray, and FOLDER/masks/.
+
+    White is the hole. What is spoiled as a whole has no mask.
+
+    Raises:
+        UsageError: a file exists.
+        RestoreError: it can't be written.
+    """
+    name = with_extension(Path(case.name), ".png")
+    for kind, pixels in (("photos", case.damaged), ("masks", case.mask * np.uint8(255))):
+        if kind == "photos" or case.mask.any():
+            path = folder / kind / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, encode_png(pixels), overwrite=False)
+
+
+def read_result(folder: Path, case: Case) -> Pixels:
+    """Return what another program has made of a case: FOLDER/NAME, with any extension.
+
+    Raises:
+        RestoreError: there is none, it can't be read, or it has another size than the photo.
+    """
+    stem = drop_extension(str(folder / case.name))
+    named = sorted(Path(stem).parent.glob("*"))
+    found = [path for path in named if drop_extension(str(path)) == stem]
+    if not found:
+        raise RestoreError(f"{folder} has no result for {case.name}.")
+    pixels = read_image(found[0]).pixels
+    if pixels.shape != case.clean.shape:
+        sizes = [f"{shape[1]} × {shape[0]}" for shape in (pixels.shape, case.clean.shape)]
+        raise RestoreError(f"{found[0]} has {sizes[0]} pixels, and the photo {sizes[1]}.")
+    return pixels
 
 
 def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:

@@ -6,17 +6,19 @@ what one method got for one case; means are taken over the cases of a group.
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import isnan
+from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Protocol
 
 import cv2
 import numpy as np
 
-from restore.cases import Case
+from restore.cases import Case, read_result, write_case
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
@@ -131,6 +133,8 @@ def evaluate(
     whole: bool = False,
     sheet_rows: int = 0,
     fidelity: bool = False,
+    peers: Mapping[str, Path] = MappingProxyType({}),
+    out: Path | None = None,
     tell: Callable[[Score], None] = lambda score: None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
@@ -145,12 +149,16 @@ def evaluate(
         whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
+        peers: folders with what other programs have made of the cases, by the programs' names, see
+            `restore.cases.read_result`; they come without times.
+        out: a folder that the cases are written to, for other programs.
         tell: is called with every score as soon as there is one.
         warn: is called with a sentence where FID and KID can't be measured in the end.
 
     Raises:
-        UsageError: an unknown baseline.
-        RestoreError: there is no case, or what measures FID and KID is not installed.
+        UsageError: an unknown baseline, or a file of a case exists.
+        RestoreError: there is no case, another program has no result for one, or what measures FID
+            and KID is not installed.
     """
     if not (sheet_rows or knows_lpips()):
         seeds = 1
@@ -160,7 +168,7 @@ def evaluate(
         pool = (
             stack.enter_context(FidelityPool(getattr(fixer, "device", None))) if fidelity else None
         )
-        found = _evaluate(methods, cases, sheet_rows, tell, pool)
+        found = _evaluate(methods, _write_all(cases, out), sheet_rows, tell, pool, peers)
         return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
 
 
@@ -170,11 +178,13 @@ def _evaluate(
     sheet_rows: int,
     tell: Callable[[Score], None],
     pool: FidelityPool | None,
+    peers: Mapping[str, Path],
 ) -> Evaluation:
     scores: list[Score] = []
     rows: list[SheetRow] = []
     for case in cases:
-        filled = {name: fill(method, case) for name, method in methods.items()}
+        filled = {name: Filled(read_result(folder, case), 0.0) for name, folder in peers.items()}
+        filled |= {name: fill(method, case) for name, method in methods.items()}
         for score in score_case(case, filled):
             scores.append(score)
             tell(score)
@@ -185,7 +195,14 @@ def _evaluate(
             rows.append(sheet_row(case, filled))
     if not scores:
         raise RestoreError("None of the photos could be scored.")
-    return Evaluation(scores, make_sheet(rows, list(methods)) if rows else None)
+    return Evaluation(scores, make_sheet(rows, [*peers, *methods]) if rows else None)
+
+
+def _write_all(cases: Iterable[Case], out: Path | None) -> Iterator[Case]:
+    for case in cases:
+        if out is not None:
+            write_case(out, case)
+        yield case
 
 
 def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:

@@ -25,6 +25,20 @@ Examples:
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
 DRAWN = 1000  # pictures of a sampler
+TAKEN = {"telea", "ns", "biharmonic", "damaged", "ours", "another seed"}  # names of methods
+
+
+class Peer(click.ParamType):
+    """Another program's name and the folder of its results."""
+
+    name = "NAME=FOLDER"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Path]:
+        """Return both."""
+        name, sign, folder = str(value).partition("=")
+        if not (name and sign and folder) or name in TAKEN:
+            self.fail(f"'{value}' is not of the form NAME=FOLDER, as lama=out/.", param, ctx)
+        return name, Path(folder)
 
 
 @click.command(epilog=EXAMPLES, short_help="Score a restorer, a detector or a sampler.")
@@ -57,6 +71,20 @@ DRAWN = 1000  # pictures of a sampler
     help="Only the last N pictures, for instance if the others were trained on.",
 )
 @seed_option("For the holes or the damage of a preset, or the noise of a sampler.")
+@click.option(
+    "--cases",
+    type=FILE,
+    metavar="FOLDER",
+    help="For a restorer: also write the damaged photos and masks that it gets, photos/ and masks/ "
+    "in FOLDER, for other programs.",
+)
+@click.option(
+    "--also",
+    type=Peer(),
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="For a restorer: score what another program made of these photos, too; repeatable.",
+)
 @click.option("--biharmonic", is_flag=True, help="Compare with biharmonic filling too; it is slow.")
 @click.option(
     "--count",
@@ -84,6 +112,8 @@ def evaluate(
     limit: int | None,
     last: int | None,
     seed: int,
+    cases: Path | None,
+    also: tuple[tuple[str, Path], ...],
     biharmonic: bool,
     count: int | None,
     features: str | None,
@@ -120,6 +150,8 @@ def evaluate(
         "degrade": degrade,
         "damaged": damaged,
         "biharmonic": biharmonic,
+        "cases": cases,
+        "also": also,
     }
     _check_request(model, task, given, count or features)
     if fid and task == "detect":
@@ -153,7 +185,17 @@ def evaluate(
     else:
         fillers = ["telea", "ns", *["biharmonic"] * biharmonic]
         scored = _score_restorer(
-            model, data, mask, damaged or degrade, fillers, rows, device, reading, fidelity=fid
+            model,
+            data,
+            mask,
+            damaged or degrade,
+            fillers,
+            device,
+            reading,
+            sheet_rows=rows,
+            fidelity=fid,
+            peers=dict(also),
+            out=cases,
         )
         show_means(scored, "hole" if mask else "damage", as_json)
     if sheet is not None:
@@ -178,11 +220,9 @@ def _score_restorer(
     mask: str | None,
     damage: str | Path | None,
     fillers: list[str],
-    rows: int,
     device: str,
     reading: dict[str, Any],
-    *,
-    fidelity: bool,
+    **wishes: Any,
 ) -> "Evaluation":
     from restore.cases import read_cases, read_paired_cases, read_spoiled_cases
     from restore.evaluation import evaluate as run_evaluation
@@ -202,9 +242,8 @@ def _score_restorer(
         baselines,
         whole=damage is not None,
         seeds=1 if damage else 2,
-        sheet_rows=rows,
-        fidelity=fidelity,
         warn=say,
+        **wishes,
     )
 
 
@@ -220,8 +259,10 @@ def _check_request(model: str, task: str, given: dict[str, object], drawing: obj
                 raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
     elif drawing:
         raise UsageError(f"{model} draws no pictures; --count and --features are for samplers.")
-    elif task == "detect" and (given["mask"] or given["biharmonic"] or given["damaged"]):
-        raise UsageError(f"{model} finds damage; leave out --mask, --damaged and --biharmonic.")
+    elif task == "detect" and any(given[name] for name in given if name != "degrade"):
+        raise UsageError(
+            f"{model} finds damage; leave out --mask, --damaged, --biharmonic, --cases and --also."
+        )
     elif task == "detect" and not given["degrade"]:
         raise UsageError(f"{model} finds damage; say how to damage photos: --degrade scratched.")
     elif task == "mend" and (given["mask"] or given["biharmonic"]):

@@ -113,7 +113,8 @@ def show_detection(found: "Detection", as_json: bool) -> None:
 
 def _row(means: "Means", columns: Mapping[str, tuple[str, str]]) -> list[str]:
     cells = [f.format(means.values[k]) if k in means.values else "-" for k, f in columns.values()]
-    return [means.group, str(means.count), means.method, *cells, f"{means.seconds:.2f}"]
+    seconds = f"{means.seconds:.2f}" if means.seconds else "-"  # another program's are not known
+    return [means.group, str(means.count), means.method, *cells, seconds]
 
 
 def _measures(found: "Resemblance") -> list[tuple[str, str, str]]:

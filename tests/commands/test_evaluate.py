@@ -47,6 +47,44 @@ def test_json_and_a_sheet(run, tiny_checkpoint: Path, photos: Path, tmp_path: Pa
         assert picture.width > 5 * 64 and picture.height > 3 * 64
 
 
+def test_other_programs_get_the_same_cases_and_stand_in_the_same_table(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "sub").mkdir()
+    (photos / "2.png").rename(photos / "sub/2.png")
+    words = ["evaluate", tiny_checkpoint, photos, "--mask", "boxes", "--json"]
+    cases, theirs = tmp_path / "cases", tmp_path / "theirs"
+    assert run(*words, "--cases", cases).code == 0
+    for name in ("0.png", "1.png", "sub/2.png"):
+        photo, mask = (np.array(Image.open(cases / k / name)) for k in ("photos", "masks"))
+        assert (photo[mask == 255] == 127).all() and {*np.unique(mask)} == {0, 255}
+        clean = np.array(Image.open(photos / name))
+        assert np.array_equal(photo[mask == 0], clean[mask == 0])
+        (theirs / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(clean).save((theirs / name).with_suffix(".bmp"))
+    ran = run(*words, "--also", f"best={theirs}", "--sheet", tmp_path / "sheet.png")
+    rows = [row for row in json.loads(ran.out)["means"] if row["method"] == "best"]
+    assert sum(row["count"] for row in rows) == 3
+    assert all(row["values"]["l1"] == 0 and row["seconds"] == 0 for row in rows)
+    table = run(*words[:-1], "--also", f"best={theirs}").out
+    assert all(line.split()[-1] == "-" for line in table.splitlines() if " best " in line)
+    assert run(*words, "--cases", cases).code == 0, "they are the same"
+    assert run(*words, "--cases", cases, "--seed", 5).code == 2
+    (theirs / "1.bmp").unlink()
+    ran = run(*words, "--also", f"best={theirs}")
+    assert (ran.code, "has no result for 1.png" in ran.sentence) == (1, True)
+
+
+@pytest.mark.parametrize("also", ["lama", "=out", "ours=out"])
+def test_what_is_no_other_program_is_refused(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path, monkeypatch, also: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    ran = run("evaluate", tiny_checkpoint, photos, "--mask", "boxes", "--also", also)
+    assert ran.code == 2 and not ran.out
+
+
 def test_a_sheet_that_would_do_harm_is_refused_at_once(
     run, tiny_checkpoint: Path, photos: Path, tmp_path: Path
 ) -> None:
