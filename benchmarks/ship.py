@@ -15,11 +15,10 @@ from pathlib import Path
 
 from torch import nn
 
-from restore.assets import checkpoint_path, checkpoints_folder
+from restore.assets import checkpoint_path, checkpoints_folder, discriminator_path
 from restore.checkpoint import load_network, read_header, save_checkpoint
 from restore.folders.report import hash_file
 from restore.nets import DETECTORS, DISCRIMINATORS, RESTORERS, SAMPLERS
-from restore.training.loop import discriminator_path
 
 NETWORKS: dict[str, Mapping[str, type[nn.Module]]] = {
     "inpaint": RESTORERS,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from restore.errors import RestoreError as RestoreError
     from restore.errors import UsageError as UsageError
     from restore.fixing import Fixer as Fixer
-    from restore.fixing import fix_photo as fix_photo
+    from restore.fixing import fix_with as fix_with
     from restore.image import Photo as Photo
     from restore.image import encode_image as encode_image
     from restore.image import read_image as read_image
@@ -35,7 +35,7 @@ _HOME = {
     "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
     "encode_image": "restore.image",
-    "fix_photo": "restore.fixing",
+    "fix_with": "restore.fixing",
     "grow_mask": "restore.masks",
     "load_preset": "restore.masks",
     "mask_from_boxes": "restore.masks",

@@ -104,6 +104,11 @@ def name_of(model: str | Path) -> str:
     return Path(model).resolve().name.removesuffix(".safetensors")
 
 
+def discriminator_path(checkpoint: Path) -> Path:
+    """Return where the discriminator of a generator's checkpoint lies: beside it."""
+    return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)
+
+
 def natural_path(checkpoint: Path) -> Path:
     """Return where the natural weights of a checkpoint lie, if it has any: beside it."""
     return checkpoint.with_name(f"{checkpoint.stem}{NATURAL}{checkpoint.suffix}")

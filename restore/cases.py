@@ -14,8 +14,10 @@ from restore.degradations import load_chain
 from restore.draw import draw_mask
 from restore.errors import RestoreError, UsageError
 from restore.image import (
+    FORMATS,
     Mask,
     Pixels,
+    compose,
     drop_extension,
     encode_png,
     read_image,
@@ -23,6 +25,7 @@ from restore.image import (
     with_extension,
     write_bytes,
 )
+from restore.listing import list_files
 from restore.lpips import LEAST_SIDE
 from restore.masks import fit_mask, hole_share, is_shaped_as, load_preset, read_whole_mask
 
@@ -182,13 +185,13 @@ def _is_scored(photo: object, clean: Pixels, warn: Callable[[str], None]) -> boo
     return False
 
 
-def write_case(folder: Path, case: Case) -> None:
+def write_case(folder: Path, case: Case, *, overwrite: bool = False) -> None:
     """Write a case for other programs: FOLDER/photos/NAME.png, its hole gray, and FOLDER/masks/.
 
     White is the hole. What is spoiled as a whole has no mask.
 
     Raises:
-        UsageError: a file exists.
+        UsageError: a file exists and shall not be replaced.
         RestoreError: it can't be written.
     """
     name = with_extension(Path(case.name), ".png")
@@ -196,25 +199,39 @@ def write_case(folder: Path, case: Case) -> None:
         if kind == "photos" or case.mask.any():
             path = folder / kind / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, encode_png(pixels), overwrite=False)
+            write_bytes(path, encode_png(pixels), overwrite=overwrite)
 
 
-def read_result(folder: Path, case: Case) -> Pixels:
-    """Return what another program has made of a case: FOLDER/NAME, with any extension.
+class Results:
+    """What another program has made of cases: files of the photos' names, with any extension.
 
-    Raises:
-        RestoreError: there is none, it can't be read, or it has another size than the photo.
+    Args:
+        name: of the program.
+        folder: of the files.
     """
-    stem = drop_extension(str(folder / case.name))
-    named = sorted(Path(stem).parent.glob("*"))
-    found = [path for path in named if drop_extension(str(path)) == stem]
-    if not found:
-        raise RestoreError(f"{folder} has no result for {case.name}.")
-    pixels = read_image(found[0]).pixels
-    if pixels.shape != case.clean.shape:
-        sizes = [f"{shape[1]} × {shape[0]}" for shape in (pixels.shape, case.clean.shape)]
-        raise RestoreError(f"{found[0]} has {sizes[0]} pixels, and the photo {sizes[1]}.")
-    return pixels
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name, self.folder = name, folder
+        self.files: dict[str, list[Path]] = {}
+        for file in list_files(folder, []).files:
+            if Path(file).suffix.lower() in FORMATS:
+                self.files.setdefault(compose(drop_extension(file)), []).append(folder / file)
+
+    def read(self, case: Case) -> Pixels:
+        """Return the result for a case.
+
+        Raises:
+            RestoreError: there is none or several, it can't be read, or it has another size.
+        """
+        found = self.files.get(compose(drop_extension(Path(case.name).as_posix())), [])
+        if len(found) != 1:
+            count = "several results" if found else "no result"
+            raise RestoreError(f"{self.folder} has {count} for {case.name}.")
+        pixels = read_image(found[0]).pixels
+        if pixels.shape != case.clean.shape:
+            sizes = [f"{shape[1]} × {shape[0]}" for shape in (pixels.shape, case.clean.shape)]
+            raise RestoreError(f"{found[0]} has {sizes[0]} pixels, and the photo {sizes[1]}.")
+        return pixels
 
 
 def crop_mask(mask: Mask, size: tuple[int, int]) -> Mask:

@@ -115,8 +115,8 @@ def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
     """Write `network` in fp16, its running statistics as they are, and `header`.
 
     Raises:
-        RestoreError: a weight is more than fp16 holds, or the file can't be written; it comes whole
-            or not at all.
+        UsageError: a weight is more than fp16 holds.
+        RestoreError: the file can't be written; it comes whole or not at all.
     """
     statistics = {name for name, _ in network.named_buffers()}  # they may be nearly 0, or large
     tensors = {
@@ -125,7 +125,7 @@ def save_checkpoint(path: Path, network: nn.Module, header: Header) -> None:
     }
     for name, value in tensors.items():
         if not value.isfinite().all():
-            raise RestoreError(
+            raise UsageError(
                 f"{path} is not written: '{name}' is beyond 65504, the most that fp16 holds; train "
                 "again with a lower rate, as with --set optimizer.lr=1e-4."
             )

@@ -6,19 +6,17 @@ what one method got for one case; means are taken over the cases of a group.
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import isnan
-from pathlib import Path
 from statistics import fmean
-from types import MappingProxyType
 from typing import Protocol
 
 import cv2
 import numpy as np
 
-from restore.cases import Case, read_result, write_case
+from restore.cases import Case, Results
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError
 from restore.fidelity import FidelityPool
@@ -45,10 +43,10 @@ class Fixer(Protocol):
 
 @dataclass(frozen=True)
 class Filled:
-    """A method's answer to a case, and the seconds it took."""
+    """A method's answer to a case, and the seconds it took, None where nobody knows."""
 
     pixels: Pixels
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Score:
     method: str
     hole: float  # share of the photo
     values: dict[str, float]
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Means:
     method: str
     count: int
     values: dict[str, float]
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -133,8 +131,7 @@ def evaluate(
     whole: bool = False,
     sheet_rows: int = 0,
     fidelity: bool = False,
-    peers: Mapping[str, Path] = MappingProxyType({}),
-    out: Path | None = None,
+    peers: Sequence[Results] = (),
     tell: Callable[[Score], None] = lambda score: None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
@@ -149,14 +146,12 @@ def evaluate(
         whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
-        peers: folders with what other programs have made of the cases, by the programs' names, see
-            `restore.cases.read_result`; they come without times.
-        out: a folder that the cases are written to, for other programs.
+        peers: what other programs have made of the cases; nobody knows in what time.
         tell: is called with every score as soon as there is one.
         warn: is called with a sentence where FID and KID can't be measured in the end.
 
     Raises:
-        UsageError: an unknown baseline, or a file of a case exists.
+        UsageError: an unknown baseline.
         RestoreError: there is no case, another program has no result for one, or what measures FID
             and KID is not installed.
     """
@@ -168,7 +163,7 @@ def evaluate(
         pool = (
             stack.enter_context(FidelityPool(getattr(fixer, "device", None))) if fidelity else None
         )
-        found = _evaluate(methods, _write_all(cases, out), sheet_rows, tell, pool, peers)
+        found = _evaluate(methods, cases, sheet_rows, tell, pool, peers)
         return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
 
 
@@ -178,12 +173,12 @@ def _evaluate(
     sheet_rows: int,
     tell: Callable[[Score], None],
     pool: FidelityPool | None,
-    peers: Mapping[str, Path],
+    peers: Sequence[Results],
 ) -> Evaluation:
     scores: list[Score] = []
     rows: list[SheetRow] = []
     for case in cases:
-        filled = {name: Filled(read_result(folder, case), 0.0) for name, folder in peers.items()}
+        filled = {peer.name: Filled(peer.read(case), None) for peer in peers}
         filled |= {name: fill(method, case) for name, method in methods.items()}
         for score in score_case(case, filled):
             scores.append(score)
@@ -195,14 +190,9 @@ def _evaluate(
             rows.append(sheet_row(case, filled))
     if not scores:
         raise RestoreError("None of the photos could be scored.")
-    return Evaluation(scores, make_sheet(rows, [*peers, *methods]) if rows else None)
-
-
-def _write_all(cases: Iterable[Case], out: Path | None) -> Iterator[Case]:
-    for case in cases:
-        if out is not None:
-            write_case(out, case)
-        yield case
+    return Evaluation(
+        scores, make_sheet(rows, [*(peer.name for peer in peers), *methods]) if rows else None
+    )
 
 
 def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:
@@ -255,7 +245,7 @@ def average(scores: Iterable[Score]) -> list[Means]:
     for score in scores:
         together.setdefault(score.group, {}).setdefault(score.method, []).append(score)
     return [
-        Means(group, method, len(some), _mean_values(some), fmean(s.seconds for s in some))
+        Means(group, method, len(some), _mean_values(some), _mean_seconds(some))
         for group, methods in sorted(together.items())
         for method, some in methods.items()
     ]
@@ -296,6 +286,11 @@ def _between(first: Filled, second: Filled) -> float:
 
 def _known(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if not isnan(value)}
+
+
+def _mean_seconds(scores: Sequence[Score]) -> float | None:
+    known = [score.seconds for score in scores if score.seconds is not None]
+    return fmean(known) if known else None
 
 
 def _mean_values(scores: Sequence[Score]) -> dict[str, float]:

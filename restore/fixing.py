@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restore.errors import UsageError
 from restore.image import (
@@ -12,12 +13,15 @@ from restore.image import (
     Photo,
     Pixels,
     check_alpha,
+    check_pixels,
     cover_hidden,
     encode_finely,
     enlarge,
+    match_samples,
     replace_pixels,
 )
-from restore.masks import grow_mask, hole_share
+from restore.masks import grow_mask, hole_share, to_mask
+from restore.seeded import read_seed
 
 LARGEST_HOLE = 0.95  # share of a photo: above it there is nothing to go by
 UNSEEN = 192  # pixels from a hole within which what is transparent counts as unknown
@@ -114,6 +118,60 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
     if fixer.mends and photo.format == "JPEG":
         result = replace(result, encoding=encode_finely(photo.encoding))
     return result
+
+
+def fix_with(
+    fixer: Fixer, photo: Photo, mask: NDArray[np.generic] | None = None, seed: int = 0
+) -> Photo:
+    """Fix a photo as it was read by any network, which changes what the mask marks alone.
+
+    Args:
+        fixer: a restorer, or an object with the same `name`, `mends` and `fix`.
+        photo: as `read_image` gives it, or one whose pixels were changed or cut since
+            (`dataclasses.replace`), with its transparency.
+        mask: (H, W); everything but 0 is the hole: this pixel may change. Of what fills holes it is
+            at most 95 % of what is visible. None for all of the photo.
+        seed: of the fill.
+
+    Returns:
+        What `write_image(path, fixed.pixels, like=fixed)` writes; `photo` itself where there is
+        nothing to do.
+
+    Raises:
+        UsageError: as `Restorer.fix`, or it is no `Photo`, or nearly everything is hole, or the
+            fixer returns other pixels than a photo's.
+        RestoreError: there is not enough memory.
+    """
+    from restore.device import sentence_on_memory  # brings torch
+
+    if not isinstance(photo, Photo):
+        raise UsageError(
+            f"fix_photo takes what read_image returns, not {type(photo).__name__}; fix takes "
+            "arrays."
+        )
+    read_seed(seed)
+    check_pixels(photo.pixels)
+    check_alpha(photo.alpha, photo.pixels.shape)
+    hole = None if mask is None else to_mask(mask, photo.pixels.shape[:2])
+    with sentence_on_memory():
+        return fix_photo(_Checked(fixer), match_samples(photo), hole, seed)
+
+
+class _Checked:
+    """A fixer that is given arrays of its own, and whose answers are looked at."""
+
+    def __init__(self, fixer: Fixer) -> None:
+        self.fixer, self.name, self.mends = fixer, fixer.name, fixer.mends
+
+    def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+        fixed = self.fixer.fix(photo.copy(), mask, seed=seed)
+        check_pixels(fixed, deep=self.mends)
+        if fixed.dtype != photo.dtype or (mask is not None and fixed.shape != photo.shape):
+            raise UsageError(
+                f"{self.name} has made {fixed.shape} {fixed.dtype} of a photo of {photo.shape} "
+                f"{photo.dtype}."
+            )
+        return fixed
 
 
 def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:

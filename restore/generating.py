@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_COUNT = 16
 LONGEST_PNG = 990_000  # pixels; OpenCV writes no PNG over a million wide, and labels need some
 CHUNK = 256  # samples that are held in memory on their way into a folder
+APART = 2**24  # numbers of samples between those of one label and the next in a set
 FILES = {".png", ".gif"}  # what --out ends with where it is one file
 _SAMPLE = re.compile(r"\d{3,}\.png")
 _MARK = ("Software", "restore generate")  # text in a sample's file: one's own frames have it not
@@ -183,11 +184,7 @@ def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
         labels = labels or [*sampler.labels]
         if not labels:
             raise UsageError(f"{sampler.name} knows no classes to write folders of.")
-    step = request.per_label or 0  # pictures of several labels that go together share no noise
-    return [
-        _make_row(sampler, request, label, number * step)
-        for number, label in enumerate(labels or [None])
-    ]
+    return [_make_row(sampler, request, label) for label in labels or [None]]
 
 
 def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
@@ -198,12 +195,15 @@ def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(sampler.labels[sampler.find_label(part.strip())] for part in parts))
 
 
-def _make_row(sampler: "Sampler", request: Request, label: str | None, first: int) -> Row:
-    """Return a row, from sample number `first` on, that is drawn when it is asked for."""
+def _make_row(sampler: "Sampler", request: Request, label: str | None) -> Row:
+    """Return a row that is drawn when it is asked for."""
     counts = (request.per_label, request.interpolate, request.count, DEFAULT_COUNT)
     count = 1 if request.reconstruct else next(n for n in counts if n is not None)
     if request.interpolate or request.traverse is not None or request.reconstruct:
         return Row(label, count, _draw_other(sampler, count, label, request))
+    first = 0
+    if request.per_label is not None and label is not None:  # no two labels share noise then
+        first = sampler.find_label(label) * APART
     return Row(label, count, _draw(sampler, range(first, first + count), label, request))
 
 

@@ -44,7 +44,7 @@ class Choice:
         return any(_matches(name, pattern) for pattern in self.skip)
 
     def list_idle(self, names: Sequence[str]) -> list[str]:
-        """Return the patterns that match none of these photos."""
+        """Return the patterns that match none of these photos and folders."""
         return [
             pattern
             for pattern in (*self.only, *self.skip)
@@ -78,6 +78,11 @@ class Listing:
     links: list[str]
     results: list[str]
     failures: list[tuple[str, str]]
+
+    @property
+    def others(self) -> list[str]:
+        """What is told of beside files."""
+        return [*self.links, *self.results, *(name for name, _ in self.failures)]
 
     def without(self, choice: Choice) -> "Listing":
         """Return it without what is told of folders that are skipped; files, masks too, stay."""

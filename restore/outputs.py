@@ -49,14 +49,15 @@ def list_photos(
     Raises:
         RestoreError: there are none.
     """
-    listing = list_files(folder, []).without(choice)
+    whole = list_files(folder, [])
+    listing = whole.without(choice)
     pictures = [name for name in listing.files if is_photo(folder / name)]
     names, twins = part_twins([name for name in pictures if choice.takes(name)])
     photos = [folder / name for name in names]
     failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
     if not photos and not failures:
         raise RestoreError(tell_none(folder, choice))
-    idle = choice.list_idle(pictures)
+    idle = choice.list_idle([*pictures, *whole.others])
     for sentence in tell_passed_over(listing.links, listing.results, twins, idle):
         warn(sentence)
     return photos, failures

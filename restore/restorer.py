@@ -24,15 +24,13 @@ from restore.device import (
 )
 from restore.errors import UsageError
 from restore.filling import fill_holes, shrink_soft
-from restore.fixing import fix_photo
+from restore.fixing import fix_with
 from restore.image import (
     AnyPixels,
     Mask,
     Photo,
     Pixels,
-    check_alpha,
     check_pixels,
-    match_samples,
     to_tensor,
 )
 from restore.masks import to_mask
@@ -176,17 +174,7 @@ class Restorer:
             UsageError: as `fix`, or it is no `Photo`, or nearly everything is hole.
             RestoreError: as `fix`.
         """
-        if not isinstance(photo, Photo):
-            raise UsageError(
-                f"fix_photo takes what read_image returns, not {type(photo).__name__}; fix takes "
-                "arrays."
-            )
-        read_seed(seed)
-        check_pixels(photo.pixels)
-        check_alpha(photo.alpha, photo.pixels.shape)
-        hole = None if mask is None else _read_mask(photo.pixels, mask)
-        with sentence_on_memory():
-            return fix_photo(self, match_samples(photo), hole, seed)
+        return fix_with(self, photo, mask, seed)
 
     def adapt(
         self, photo: Pixels, mask: NDArray[np.generic], seconds: float, seed: int = 0
@@ -239,7 +227,7 @@ class Restorer:
                 return self._mend(photo, seed, self.keep_fading)
             if self.upscale > 1:
                 raise UsageError("Only whole photos are made larger; leave out the mask.")
-            return self._mend_inside(photo, _read_mask(photo, mask), seed)
+            return self._mend_inside(photo, to_mask(mask, photo.shape[:2]), seed)
         if mask is None:
             raise UsageError(
                 f"{self.settings.name} fills holes and needs a mask; 'mend' needs none."
@@ -300,20 +288,10 @@ def _mix(
     return faithful
 
 
-def _read_mask(photo: AnyPixels, mask: NDArray[np.generic]) -> Mask:
-    """Return a mask as (H, W) {0, 1}, 1 is the hole."""
-    hole = to_mask(mask)
-    if hole.shape != photo.shape[:2]:
-        raise UsageError(
-            f"The mask must be (height, width) as the photo, {photo.shape[:2]}, not {mask.shape}."
-        )
-    return hole
-
-
 def _read_hole(photo: Pixels, mask: NDArray[np.generic]) -> Mask:
-    """Return a mask as `_read_mask` does; refuse what can't be filled."""
+    """Return a mask as (H, W) {0, 1}, 1 is the hole; refuse what can't be filled."""
     check_pixels(photo)
-    hole = _read_mask(photo, mask)
+    hole = to_mask(mask, photo.shape[:2])
     if hole.all():
         raise UsageError("The mask marks the whole photo, so there is nothing to go by.")
     return hole

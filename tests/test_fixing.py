@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from restore.errors import UsageError
-from restore.fixing import UNSEEN, find_unknown, fix_photo
+from restore.fixing import UNSEEN, find_unknown, fix_photo, fix_with
 from restore.image import AnyPixels, Mask, Photo, read_image, write_image
 
 
@@ -92,6 +92,32 @@ def test_what_a_foreign_fixer_does_outside_of_the_mask_is_not_taken(
     fixed = fix_photo(Painter(), Photo(pixels), hole)
     assert (fixed.pixels[hole == 1] == 7).all()
     assert np.array_equal(fixed.pixels[hole == 0], pixels[hole == 0])
+
+
+def test_a_foreign_fixer_is_given_arrays_of_its_own_and_looked_at(pixels: np.ndarray) -> None:
+    class Careless(Inverter):
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            photo[:] = 9
+            return photo
+
+    class Shallow(Inverter):
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            return photo.astype(np.uint8)
+
+    photo, before = Photo(pixels), pixels.copy()
+    marks = np.zeros((40, 30), np.uint8)
+    marks[:5] = 254
+    fixed = fix_with(Careless(), photo, marks)
+    assert (fixed.pixels[:5] == 9).all() and np.array_equal(fixed.pixels[5:], before[5:])
+    assert np.array_equal(photo.pixels, before)
+    assert np.array_equal(fix_with(Inverter(), photo, marks > 0).pixels[:5], 255 - before[:5])
+    deep = Photo(pixels, deep=pixels.astype(np.uint16) * 257)
+    with pytest.raises(UsageError, match=r"has made .* uint8 of a photo of .* uint16"):
+        fix_with(Shallow(mends=True), deep)
+    with pytest.raises(UsageError, match="has made"):
+        fix_with(Inverter(mends=True, factor=2), photo, marks)
+    with pytest.raises(UsageError, match="as the photo"):
+        fix_with(Inverter(), photo, marks[:9])
 
 
 def test_a_hole_in_what_is_invisible_is_none(pixels: np.ndarray, hole: np.ndarray) -> None:

@@ -110,7 +110,7 @@ def test_memory_that_runs_out_around_the_network_is_told_too(
 
     if isinstance(error, cv2.error):
         error.code = cv2.Error.StsNoMem
-    monkeypatch.setattr("restore.restorer.match_samples", fail)
+    monkeypatch.setattr("restore.fixing.match_samples", fail)
     with pytest.raises(RestoreError, match="not enough memory"):
         restorer.fix_photo(Photo(_photo(32, 32)), np.eye(32))
     if isinstance(error, cv2.error):

@@ -1,5 +1,6 @@
 """`restore evaluate`: what a restorer, a detector or a sampler scores on one's own pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from restore.commands.scores import show_detection, show_means, show_resemblance
 from restore.errors import UsageError
 
 if TYPE_CHECKING:
+    from restore.cases import Case
     from restore.detection import Detection
     from restore.evaluation import Evaluation
 
@@ -36,8 +38,10 @@ class Peer(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Path]:
         """Return both."""
         name, sign, folder = str(value).partition("=")
-        if not (name and sign and folder) or name in TAKEN:
+        if not (name and sign and folder):
             self.fail(f"'{value}' is not of the form NAME=FOLDER, as lama=out/.", param, ctx)
+        if name in TAKEN:
+            self.fail(f"'{name}' stands in the table already; name it otherwise.", param, ctx)
         return name, Path(folder)
 
 
@@ -156,6 +160,7 @@ def evaluate(
     _check_request(model, task, given, count or features)
     if fid and task == "detect":
         raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
+    _check_folders(data, cases, also)
     if sheet is not None:
         from restore.draw import check_sheet
 
@@ -194,8 +199,9 @@ def evaluate(
             reading,
             sheet_rows=rows,
             fidelity=fid,
-            peers=dict(also),
+            peers=also,
             out=cases,
+            overwrite=overwrite,
         )
         show_means(scored, "hole" if mask else "damage", as_json)
     if sheet is not None:
@@ -222,12 +228,17 @@ def _score_restorer(
     fillers: list[str],
     device: str,
     reading: dict[str, Any],
+    *,
+    peers: tuple[tuple[str, Path], ...],
+    out: Path | None,
+    overwrite: bool,
     **wishes: Any,
 ) -> "Evaluation":
-    from restore.cases import read_cases, read_paired_cases, read_spoiled_cases
+    from restore.cases import Results, read_cases, read_paired_cases, read_spoiled_cases, write_case
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
 
+    results = [Results(name, folder) for name, folder in peers]
     restorer = Restorer.load(model, device=device)
     if damage is None:
         cases, baselines = read_cases(data, mask or "", **reading), fillers
@@ -236,15 +247,38 @@ def _score_restorer(
         cases, baselines = read_paired_cases(data, damage, **undrawn), ["damaged"]
     else:
         cases, baselines = read_spoiled_cases(data, damage, **reading), ["damaged"]
+
+    def written() -> "Iterator[Case]":
+        for case in cases:
+            if out is not None:
+                write_case(out, case, overwrite=overwrite)
+            yield case
+
     return run_evaluation(
         restorer,
-        cases,
+        written(),
         baselines,
+        peers=results,
         whole=damage is not None,
         seeds=1 if damage else 2,
         warn=say,
         **wishes,
     )
+
+
+def _check_folders(data: Path, cases: Path | None, also: tuple[tuple[str, Path], ...]) -> None:
+    """Refuse folders among the photos, whose pictures would be taken for photos.
+
+    So each photo after them would get another hole.
+    """
+    from restore.image import real_path
+
+    for folder in filter(None, (cases, *(folder for _, folder in also))):
+        if real_path(folder).is_relative_to(real_path(data)):
+            raise UsageError(f"{folder} lies among the photos of {data}; name another folder.")
+    names = [name for name, _ in also]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"--also names {', '.join(sorted(twice))} twice.")
 
 
 def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:

@@ -113,7 +113,7 @@ def show_detection(found: "Detection", as_json: bool) -> None:
 
 def _row(means: "Means", columns: Mapping[str, tuple[str, str]]) -> list[str]:
     cells = [f.format(means.values[k]) if k in means.values else "-" for k, f in columns.values()]
-    seconds = f"{means.seconds:.2f}" if means.seconds else "-"  # another program's are not known
+    seconds = "-" if means.seconds is None else f"{means.seconds:.2f}"
     return [means.group, str(means.count), means.method, *cells, seconds]
 
 

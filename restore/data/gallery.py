@@ -264,8 +264,8 @@ def open_torchvision(name: str, download: bool, *, held_out: bool = False) -> Ga
 def _open_part(make: Callable[..., Any], held_out: bool) -> Any:
     """Return a torchvision data set, its test part where that is wanted and known."""
     if held_out:
-        for part in ({"train": False}, {"split": "test"}):
-            with suppress(TypeError):  # another way to name it, or none
+        for part in ({"train": False}, {"split": "test"}, {"split": "val"}):
+            with suppress(TypeError, ValueError):  # another way to name it, or none
                 return make(**part)
     return make()
 

@@ -75,7 +75,7 @@ def read_reports(out: Path) -> dict[str, list[Entry]]:
             continue
         if not isinstance(values, dict) or not needed <= set(values):
             continue
-        if values["status"] == "done":
+        if values["status"] == "done" and isinstance(values["settings"], dict):
             # Options that an older version did not know were as they are by default.
             values["settings"] = FixOptions().settings | values["settings"]
             known = {name: value for name, value in values.items() if name in names}

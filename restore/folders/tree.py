@@ -155,7 +155,8 @@ def part_of(plan: Plan) -> Plan:
 
 def pair_folder(tree: Tree) -> Plan:
     """Find photos and their masks, and name the results; nothing is refused."""
-    listing = list_files(tree.folder, _left_out(tree)).without(tree.choice)
+    whole = list_files(tree.folder, _left_out(tree))
+    listing = whole.without(tree.choice)
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
     pictures = [name for name in files if is_photo(tree.folder / name)]
@@ -182,7 +183,7 @@ def pair_folder(tree: Tree) -> Plan:
         tuple(listing.links),
         tuple(listing.results),
         tuple(twins),
-        tuple(tree.choice.list_idle(pictures)),
+        tuple(tree.choice.list_idle([*pictures, *whole.others])),
     )
 
 
@@ -338,8 +339,11 @@ def _find_owners(tree: Tree) -> dict[str, Path]:
     """Return which photos have results of an earlier run that stay, by `_key_of` the result."""
     if not tree.resume and tree.choice == ALL:
         return {}  # then there are none, or all are made again
-    done = {out: tree.folder / entries[-1].photo for out, entries in read_reports(tree.out).items()}
-    return {_key_of(tree.out / out): photo for out, photo in done.items() if photo.exists()}
+    done = {
+        tree.out / out: tree.folder / entries[-1].photo
+        for out, entries in read_reports(tree.out).items()
+    }
+    return {_key_of(r): photo for r, photo in done.items() if r.exists() and photo.exists()}
 
 
 def _key_of(result: Path) -> str:
@@ -349,7 +353,7 @@ def _key_of(result: Path) -> str:
 def _claim_results(job: Job, owners: dict[str, Path]) -> None:
     for result in job.results:
         owner = owners.setdefault(_key_of(result), job.photo)
-        if owner != job.photo:
+        if owner != job.photo and identity_of(owner) != identity_of(job.photo):
             raise UsageError(
                 f"{owner} and {job.photo} would both become {result}, or names that differ in "
                 "upper and lower case alone; rename one, or fix the second alone, with --out FILE."

@@ -194,10 +194,17 @@ class Worker:
             ) from None
 
     def _wrote(self, result: Path, photo: Path) -> bool:
-        """Return whether a photo's result was written here or by a run before and is still so."""
+        """Return whether a photo's result was written here or by a run before and is still so.
+
+        That of a photo which is gone may be replaced, too.
+        """
         name = photo.relative_to(self.tree.folder).as_posix()
         done = self.done.get(self._name(result), ())
-        written = {entry.out_sha256 for entry in done if entry.photo == name}
+        written = {
+            entry.out_sha256
+            for entry in done
+            if entry.photo == name or not (self.tree.folder / entry.photo).exists()
+        }
         return hash_file(result) in (written | {self.written.get(result)}) - {None}
 
     def _name(self, result: Path) -> str:

@@ -35,6 +35,8 @@ _SRGB_CORNERS = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
 NEAR_SRGB = 500  # of 100,000, by which programs round
 # Texts of a PNG that are written from Photo.exif and .xmp.
 WRITTEN_APART = {"Raw profile type exif", "Raw profile type xmp", "exif", PNG_XMP}
+# Texts that say nothing of the picture, or go where Photo.resources go.
+WRITTEN_BY = {"Software", "Raw profile type iptc", "Raw profile type 8bim"}
 TIFF_COLOURS = (318, 319)  # white point and primaries
 NCLX = "nclx"  # in an AVIF's encoding: which primaries and curve it has, by number (ITU-T H.273)
 
@@ -182,8 +184,7 @@ def list_texts(encoding: dict[str, Any]) -> list[str]:
         for name, content, *_ in chunks
         if name in {b"tEXt", b"zTXt", b"iTXt"}
     ]
-    apart = ("Software", "date:", "Raw profile type")  # the latter go where resources go
-    own = [key for key in keys if not key.startswith(apart)]
+    own = [key for key in keys if key not in WRITTEN_BY and not key.startswith("date:")]
     return own + (["comment"] if encoding.get("comment") else [])
 
 

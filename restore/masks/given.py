@@ -155,14 +155,15 @@ def _cut_softly(levels: Pixels, faint: int) -> Mask:
     return hole.view(np.uint8)
 
 
-def to_mask(values: NDArray[np.generic]) -> Mask:
+def to_mask(values: NDArray[np.generic], size: tuple[int, ...] | None = None) -> Mask:
     """Return what marks a hole as a mask (H, W) uint8 {0, 1}, 1 is the hole.
 
     Args:
         values: (H, W) numbers or truth values; everything but 0 is the hole, so 255 is, too.
+        size: (H, W) of its photo, where that is known.
 
     Raises:
-        UsageError: it is no such array, or holds what is no number (NaN).
+        UsageError: it is no such array, or holds what is no number (NaN), or has another size.
     """
     if not isinstance(values, np.ndarray):
         kind = type(values).__name__
@@ -173,6 +174,10 @@ def to_mask(values: NDArray[np.generic]) -> Mask:
         raise UsageError(f"The mask must hold numbers or truth values, not {values.dtype}.")
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise UsageError("The mask holds NaN, which marks neither a hole nor what is known.")
+    if size is not None and values.shape != size:
+        raise UsageError(
+            f"The mask must be (height, width) as the photo, {size}, not {values.shape}."
+        )
     return np.asarray(values != 0).astype(np.uint8)
 
 

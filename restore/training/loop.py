@@ -6,14 +6,14 @@ It knows no losses and no task.
 import copy
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 import torch
 
-from restore.assets import DISCRIMINATOR, PREVIEWS, RECIPE, checkpoint_path
+from restore.assets import PREVIEWS, RECIPE, checkpoint_path, discriminator_path
 from restore.checkpoint import (
     Header,
     check_name,
@@ -22,7 +22,6 @@ from restore.checkpoint import (
     load_network,
     save_checkpoint,
 )
-from restore.config import read_toml
 from restore.data import Turns
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
@@ -32,7 +31,7 @@ from restore.training.best import Best
 from restore.training.optimizers import follow, match_layout
 from restore.training.progress import Progress, say
 from restore.training.recipe import Recipe, load_recipe, to_plain
-from restore.training.resuming import check_same_recipe, keep_presets
+from restore.training.resuming import check_same_recipe, keep_presets, refuse_losses
 from restore.training.signals import stop_on_signals, tell_of_memory, tell_of_workers
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
@@ -71,7 +70,7 @@ def train(
     team = Team(device)
     tell = say if team.is_first else _be_quiet
     if team.is_first and not list_states(run / "state"):
-        _refuse_losses(recipe, run)
+        refuse_losses(recipe, run)
     kind = find_task(recipe)
     if not list_states(run / "state"):
         _check_names(kind(recipe, team, None, _be_quiet), team, start)
@@ -100,31 +99,6 @@ def _check_names(task: Task, team: Team, start: str | Path | None) -> None:
         team.share(stage.batch)
     if start is not None:
         check_task(checkpoint_path(start), *list_related(task))
-
-
-def _refuse_losses(recipe: Recipe, run: Path) -> None:
-    """Refuse a folder with files of a run's names that are no run's and would be replaced."""
-    weights = run / f"{recipe.name}.safetensors"
-    there = [path for path in (weights, discriminator_path(weights)) if path.exists()]
-    if not _is_written_by_a_run(run / RECIPE):
-        there.append(run / RECIPE)
-    if there:
-        raise UsageError(
-            f"{there[0]} exists, and {run} holds no state of a run to go on from; name another "
-            f"--out."
-        )
-
-
-def _is_written_by_a_run(recipe: Path) -> bool:
-    """Tell whether a recipe is as runs write it, without comments, or not there.
-
-    So it may be of one that was stopped before its first state.
-    """
-    if not recipe.exists():
-        return True
-    with suppress(RestoreError):
-        return recipe.read_bytes() == tomli_w.dumps(read_toml(recipe)).encode()
-    return False
 
 
 def _be_quiet(_: str) -> None:
@@ -325,13 +299,17 @@ class Training:
         self.progress.add(self.number, self.images, photos, spent, logs)
 
     def save(self, *, last: bool = True) -> None:
-        """Save the state and both checkpoints; the last state has to be saved."""
+        """Save the state and both checkpoints; what can't be saved last is the end."""
         if not self.team.is_first:
             return
         facts: dict[str, Any] = {"step": self.number, "images": self.images}
         facts |= {"falls": self.falls, "before": self.before}
-        with nullcontext() if last else self._going_on():
+        with self._going_on(last):
             save_state(self.run / "state", self.number, self.parts, facts)
+        with self._going_on(last):
+            self._save_checkpoints()
+
+    def _save_checkpoints(self) -> None:
         header = self._header()
         save_checkpoint(self.checkpoint, self.average, header)
         if "discriminator" in self.step.networks:
@@ -358,11 +336,16 @@ class Training:
                 self.progress.picture("preview", look.sheet, self.number)
 
     @contextmanager
-    def _going_on(self) -> Iterator[None]:
-        """Tell of what can't be written, and train on: the next time there may be room for it."""
+    def _going_on(self, last: bool = False) -> Iterator[None]:
+        """Tell of what can't be written, and train on: the next time there may be room for it.
+
+        Not of what is written `last`, nor of weights that no checkpoint holds: they get no smaller.
+        """
         try:
             yield
         except (OSError, RestoreError) as error:
+            if last or isinstance(error, UsageError):
+                raise
             told = str(error).rstrip(".")
             self.progress.say(f"{told}; training goes on, and tries again later.")
 
@@ -387,8 +370,3 @@ class Training:
         own, before = getattr(self.recipe, fact), self.before.get(fact)
         told = f"before, as {self.before['name']}: {before}" if before else ""
         return "; ".join(filter(None, (own, told)))
-
-
-def discriminator_path(checkpoint: Path) -> Path:
-    """Return where the discriminator of a generator's checkpoint lies: beside it."""
-    return checkpoint.with_name(checkpoint.name.removesuffix(".safetensors") + DISCRIMINATOR)

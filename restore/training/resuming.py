@@ -1,16 +1,48 @@
 """Whether a run may go on by a recipe: what is learned has to be the same."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from restore.assets import chain_path, preset_path
+import tomli_w
+
+from restore.assets import RECIPE, chain_path, discriminator_path, preset_path
 from restore.config import read_toml
-from restore.errors import UsageError
+from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.training.recipe import FREE_KEYS, FREE_RATES, Recipe, load_recipe, to_plain
 
 PRESETS = {"mask": preset_path, "degrade": chain_path}  # keys of recipes that name other files
+
+
+def refuse_losses(recipe: Recipe, run: Path) -> None:
+    """Refuse a folder with files of a run's names that are no run's and would be replaced.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    weights = run / f"{recipe.name}.safetensors"
+    there = [path for path in (weights, discriminator_path(weights)) if path.exists()]
+    if not _is_written_by_a_run(run / RECIPE):
+        there.append(run / RECIPE)
+    if there:
+        raise UsageError(
+            f"{there[0]} exists, and {run} holds no state of a run to go on from; name another "
+            f"--out."
+        )
+
+
+def _is_written_by_a_run(recipe: Path) -> bool:
+    """Tell whether a recipe is as runs write it, without comments, or not there.
+
+    So it may be of one that was stopped before its first state.
+    """
+    if not recipe.exists():
+        return True
+    with suppress(RestoreError):
+        return recipe.read_bytes() == tomli_w.dumps(read_toml(recipe)).encode()
+    return False
 
 
 def check_same_recipe(recipe: Recipe, path: Path) -> None:

@@ -38,6 +38,8 @@ class Watch:
 
     def look(self) -> str | None:
         """Return what went wrong since the last look, or None."""
+        if not self.seen:
+            return None
         finite = all(torch.isfinite(value) for value in self.seen)
         low = self.bounded and bool(self.played) and max(map(float, self.played)) < COLLAPSE
         self.won = self.won + len(self.seen) if low else 0

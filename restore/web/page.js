@@ -47,8 +47,9 @@ async function work(sentence, job) {
     document.body.classList.remove("busy");
     update();
     // Which it has lost while it was disabled, as Fill still is.
-    const next = focused.id === "fill" && focused.disabled ? find("again") : focused;
-    if (focused instanceof HTMLButtonElement) next.focus();
+    if (focused instanceof HTMLButtonElement) {
+      (focused.id === "fill" && focused.disabled ? find("again") : focused).focus();
+    }
   }
 }
 

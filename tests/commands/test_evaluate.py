@@ -65,11 +65,17 @@ def test_other_programs_get_the_same_cases_and_stand_in_the_same_table(
     ran = run(*words, "--also", f"best={theirs}", "--sheet", tmp_path / "sheet.png")
     rows = [row for row in json.loads(ran.out)["means"] if row["method"] == "best"]
     assert sum(row["count"] for row in rows) == 3
-    assert all(row["values"]["l1"] == 0 and row["seconds"] == 0 for row in rows)
+    assert all(row["values"]["l1"] == 0 and row["seconds"] is None for row in rows)
     table = run(*words[:-1], "--also", f"best={theirs}").out
     assert all(line.split()[-1] == "-" for line in table.splitlines() if " best " in line)
     assert run(*words, "--cases", cases).code == 0, "they are the same"
     assert run(*words, "--cases", cases, "--seed", 5).code == 2
+    assert run(*words, "--cases", cases, "--seed", 5, "--overwrite").code == 0
+    for among in (["--cases", photos / "cases"], ["--also", f"best={photos / 'sub'}"]):
+        ran = run(*words, *among)
+        assert ran.code == 2 and "lies among the photos" in ran.sentence
+    ran = run(*words, "--also", f"best={theirs}", "--also", f"best={theirs}")
+    assert ran.code == 2 and "names best twice" in ran.sentence
     (theirs / "1.bmp").unlink()
     ran = run(*words, "--also", f"best={theirs}")
     assert (ran.code, "has no result for 1.png" in ran.sentence) == (1, True)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from restore.draw import GAP
+from restore.generating import APART
 from restore.sampler import Sampler
 
 DIGITS = tuple("01234567")
@@ -103,8 +104,9 @@ def test_labels_have_folders_of_their_own(run, digits: Path) -> None:
     assert (read("set/5/001.png")[:, 5] == 255).all()
     run("generate", digits, "--per-label", 1, "--label", 3, "--label", 4, "--out", "two")
     assert listing("two") == ["3/000.png", "4/000.png"]
-    second = Sampler.load(digits, device="cpu").draw(1, label=4, first=1)
-    assert near(read("two/4/000.png"), second[0]), "each from noise of its own"
+    own = Sampler.load(digits, device="cpu").draw(1, label=4, first=4 * APART)
+    assert near(read("two/4/000.png"), own[0]), "each from noise of its own"
+    assert np.array_equal(read("two/4/000.png"), read("set/4/000.png")), "whatever else there is"
 
 
 def test_a_label_that_is_no_name_of_a_folder_leads_nowhere(run, make_sampler, tmp_path) -> None:

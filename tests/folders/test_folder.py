@@ -323,6 +323,9 @@ def test_a_result_of_another_photo_is_not_replaced(
         told = {entry.photo: entry.status for entry in entries}
         assert told.pop("x.jpg") == "failed" and {*told.values()} <= {"kept"}
     assert (OUT / "x.webp").read_bytes() == before
+    Path("photos/x.tif").unlink()  # then it may be
+    told = {entry.photo: entry.status for entry in fix(replace(RESUMED, options=as_webp))}
+    assert told == {"b.png": "kept", "x.jpg": "done"}
 
 
 def test_a_part_leaves_alone_what_another_is_writing(make_album, fake_restorer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from restore.checkpoint import read_header
+from restore.checkpoint import read_header, save_checkpoint
 from restore.errors import RestoreError, UsageError
 from restore.restorer import Restorer
 from restore.training import check_data, load_recipe, train
@@ -179,19 +179,19 @@ def test_a_run_knows_when_its_preset_has_changed(photos: Path, tmp_path: Path) -
 def test_a_preview_or_a_state_that_can_not_be_written_is_told_and_no_end(
     photos: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    fails = [True]
+    for name, function in (("save_state", save_state), ("save_checkpoint", save_checkpoint)):
 
-    def save(*arguments: Any) -> None:
-        if fails and not fails.clear():
-            raise RestoreError("Can't save: No space left on device.")
-        save_state(*arguments)
+        def save(*arguments: Any, fails: Any = [True], function: Any = function) -> None:  # noqa: B006
+            if fails and not fails.clear():
+                raise RestoreError("Can't save: No space left on device.")
+            function(*arguments)
 
-    monkeypatch.setattr("restore.training.loop.save_state", save)
+        monkeypatch.setattr(f"restore.training.loop.{name}", save)
     (tmp_path / "samples").write_text("no folder")
     often = ("steps=3", "save_seconds=1e-9", "preview_seconds=1e-9")
     train(load_recipe("mend", (*MEND, *often)), photos, tmp_path, device="cpu")
     told = " ".join(capsys.readouterr().err.split())
-    assert told.count("training goes on, and tries again later") == 1 + 3 + 1
+    assert told.count("training goes on, and tries again later") == 2 + 3 + 1
     assert "No space left on device; training goes on" in told
     assert list_states(tmp_path / "state")[-1].name == "00000003"
 

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from restore.assets import discriminator_path
 from restore.checkpoint import read_header
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.restorer import Restorer
 from restore.training import load_recipe, train
-from restore.training.loop import Training, discriminator_path
+from restore.training.loop import Training
 from restore.training.photo_task import split_photos
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, save_state

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from restore.assets import recipe_names
+from restore.assets import discriminator_path, recipe_names
 from restore.checkpoint import read_header
 from restore.errors import RestoreError, UsageError
 from restore.losses import GAMES
 from restore.nets.style import StyleGenerator
 from restore.sampler import Sampler
 from restore.training import check_data, load_recipe, plan, train
-from restore.training.loop import Training, discriminator_path
+from restore.training.loop import Training
 from restore.training.recipe import SamplerRecipe
 from restore.training.sampler_step import VaeStep
 from restore.training.sampler_task import SamplerTask

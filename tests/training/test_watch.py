@@ -34,3 +34,11 @@ def test_a_discriminator_that_has_won_for_long_is_found() -> None:
 
 def test_a_loss_that_may_fall_below_zero_is_no_collapse() -> None:
     assert _feed(Watch(bounded=False), 2 * COLLAPSE_STEPS, discriminator=-5.0) is None
+
+
+def test_a_look_at_nothing_new_forgets_nothing() -> None:
+    watch = Watch()
+    for _ in range(LOOK_STEPS):
+        watch.add({"discriminator": torch.tensor(0.0)})
+    assert watch.look() is None and watch.won == LOOK_STEPS
+    assert watch.look() is None and watch.won == LOOK_STEPS
