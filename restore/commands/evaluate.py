@@ -143,7 +143,7 @@ def evaluate(
 
     A sampler: Fréchet and kernel distance, precision and recall by the features of a network, the
     share of labels that a classifier reads as asked, LPIPS over pairs. DATA is a folder of
-    pictures, a folder for each class, or idx files as of MNIST.
+    pictures, a folder for each class, idx files as of MNIST, or torchvision:NAME.
     """
     from restore.assets import checkpoint_path
     from restore.checkpoint import read_header
