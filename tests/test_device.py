@@ -101,16 +101,16 @@ def test_memory_is_kept_only_where_the_c_library_keeps_large_blocks(
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so")
 def test_freed_memory_is_kept_for_the_next_tensors() -> None:
-    """Eight tensors of 4 MiB have 8,192 pages; taken again they cost few."""
+    """Eight tensors of 4 MiB have 8,192 pages; after some rounds they cost none."""
     program = (
         "import resource, torch\n"
         "from restore.device import pick_device\n"
         "device, faults = pick_device('cpu'), []\n"
-        "for _ in range(3):\n"
+        "for _ in range(6):\n"
         "    tensors = [torch.ones(2**20, device=device) for _ in range(8)]\n"
         "    del tensors\n"
         "    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
-        "assert faults[2] - faults[1] < 4000, faults\n"
+        "assert faults[-1] - faults[-2] < 1000, faults\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
