@@ -18,6 +18,8 @@ from restore.commands.options import (
     check_choice,
     choice_options,
     device_option,
+    grow_option,
+    mask_is_option,
     max_megabytes_option,
     max_megapixels_option,
     overwrite_option,
@@ -94,13 +96,9 @@ SECTIONS = {
     help="How masks are named, '{stem}-mask' for photo-mask.png, beside photo.jpg "
     "or in the folder that --mask names.",
 )
-@click.option(
-    "--mask-is",
-    type=click.Choice(["hole", "known", "alpha"]),
-    default="hole",
-    show_default=True,
-    help="What white means in the mask: the hole, or what is known and stays. 'alpha': what is "
-    "transparent is the hole, in the mask or, without one, in the photo.",
+@mask_is_option(
+    "What white means in the mask: the hole, or what is known and stays. 'alpha': what is "
+    "transparent is the hole, in the mask or, without one, in the photo."
 )
 @click.option(
     "--box",
@@ -115,12 +113,7 @@ SECTIONS = {
     is_flag=True,
     help="Once the hole is filled, mend the whole photo, as without a mask.",
 )
-@click.option(
-    "--grow",
-    type=click.IntRange(0, 1000),
-    metavar="PIXELS",
-    help="Widen the hole, for masks that are cut too tight. [default: 0, with --find 2]",
-)
+@grow_option("Widen the hole, for masks that are cut too tight.")
 @click.option(
     "--find",
     metavar="NAME|FILE|RUN",

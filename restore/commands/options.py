@@ -156,6 +156,27 @@ def read_limits(megapixels: int | None, megabytes: int | None = None) -> dict[st
     return {name: value * 10**6 for name, value in named.items() if value is not None}
 
 
+def mask_is_option(help: str) -> Callable[[Command], Command]:
+    """Return the option --mask-is; `help` says what it is about."""
+    return click.option(
+        "--mask-is",
+        type=click.Choice(["hole", "known", "alpha"]),
+        default="hole",
+        show_default=True,
+        help=help,
+    )
+
+
+def grow_option(help: str) -> Callable[[Command], Command]:
+    """Return the option --grow of what fills; `help` says what is widened."""
+    return click.option(
+        "--grow",
+        type=click.IntRange(0, 1000),
+        metavar="PIXELS",
+        help=f"{help} [default: 0, with --find 2]",
+    )
+
+
 def seed_option(help: str) -> Callable[[Command], Command]:
     """Return the option --seed; `help` says what it changes."""
     return click.option(

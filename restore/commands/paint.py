@@ -13,6 +13,8 @@ from restore.commands.messages import say, to_printable
 from restore.commands.options import (
     FILE,
     device_option,
+    grow_option,
+    mask_is_option,
     max_megabytes_option,
     max_megapixels_option,
     overwrite_option,
@@ -39,20 +41,11 @@ Examples:
     help="Begin with what a detector finds, to correct it: 'scratches' for damage of old prints.",
 )
 @threshold_option
-@click.option(
-    "--mask-is",
-    type=click.Choice(["hole", "known", "alpha"]),
-    default="hole",
-    show_default=True,
-    help="What white means in --mask: the hole, or what is known; 'alpha': what is transparent in "
-    "it is the hole.",
+@mask_is_option(
+    "What white means in --mask: the hole, or what is known; 'alpha': what is transparent in it is "
+    "the hole."
 )
-@click.option(
-    "--grow",
-    type=click.IntRange(0, 1000),
-    metavar="PIXELS",
-    help="Widen what --mask marks or --find finds. [default: 0, with --find 2]",
-)
+@grow_option("Widen what --mask marks or --find finds.")
 @click.option(
     "--model",
     metavar="NAME|FILE|RUN",
