@@ -27,7 +27,6 @@ Examples:
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
 DRAWN = 1000  # pictures of a sampler
-TAKEN = {"telea", "ns", "biharmonic", "damaged", "ours", "another seed"}  # names of methods
 
 
 class Peer(click.ParamType):
@@ -40,8 +39,6 @@ class Peer(click.ParamType):
         name, sign, folder = str(value).partition("=")
         if not (name and sign and folder):
             self.fail(f"'{value}' is not of the form NAME=FOLDER, as lama=out/.", param, ctx)
-        if name in TAKEN:
-            self.fail(f"'{name}' stands in the table already; name it otherwise.", param, ctx)
         return name, Path(folder)
 
 
@@ -235,9 +232,13 @@ def _score_restorer(
     **wishes: Any,
 ) -> "Evaluation":
     from restore.cases import Results, read_cases, read_paired_cases, read_spoiled_cases, write_case
+    from restore.evaluation import ANOTHER, BASELINES, OURS
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
 
+    for name, _ in peers:
+        if name in {*BASELINES, OURS, ANOTHER}:
+            raise UsageError(f"'{name}' stands in the table already; name it otherwise.")
     results = [Results(name, folder) for name, folder in peers]
     restorer = Restorer.load(model, device=device)
     if damage is None:
