@@ -109,10 +109,8 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
     factor = len(fixed) // len(pixels)
     known = fixed if photo.alpha is None and photo.deep is None else None
     like = photo if factor == 1 else enlarge(photo, factor, known)
-    stays = None if mask is None else mask == 0
-    if stays is None and like.alpha is not None and not like.alpha.all():
-        stays = like.alpha == 0
-    if stays is not None:  # whatever the fixer has made of it
+    if like.alpha is not None and not like.alpha.all():
+        stays = like.alpha == 0 if mask is None else mask == 0
         fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
     result = replace_pixels(like, fixed)
     if fixer.mends and photo.format == "JPEG":
@@ -158,7 +156,7 @@ def fix_with(
 
 
 class _Checked:
-    """A fixer that is given arrays of its own, and whose answers are looked at."""
+    """A fixer that is given arrays of its own, and of whose answers the hole alone is taken."""
 
     def __init__(self, fixer: Fixer) -> None:
         self.fixer, self.name, self.mends = fixer, fixer.name, fixer.mends
@@ -171,7 +169,7 @@ class _Checked:
                 f"{self.name} has made {fixed.shape} {fixed.dtype} of a photo of {photo.shape} "
                 f"{photo.dtype}."
             )
-        return fixed
+        return fixed if mask is None else np.where(mask[..., None] == 1, fixed, photo)
 
 
 def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:

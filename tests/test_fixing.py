@@ -89,7 +89,7 @@ def test_what_a_foreign_fixer_does_outside_of_the_mask_is_not_taken(
         def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
             return np.full_like(photo, 7)
 
-    fixed = fix_photo(Painter(), Photo(pixels), hole)
+    fixed = fix_with(Painter(), Photo(pixels), hole)
     assert (fixed.pixels[hole == 1] == 7).all()
     assert np.array_equal(fixed.pixels[hole == 0], pixels[hole == 0])
 
