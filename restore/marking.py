@@ -15,6 +15,7 @@ from restore.errors import UsageError
 from restore.fixing import find_damage
 from restore.image import (
     MAX_PIXELS,
+    PICTURES,
     Mask,
     Photo,
     check_held,
@@ -24,10 +25,9 @@ from restore.image import (
     format_of,
     read_image,
     real_path,
-    with_extension,
     write_image,
 )
-from restore.listing import ALL, Choice
+from restore.listing import ALL, Choice, list_files
 from restore.masks import (
     TOLERANCE,
     Preset,
@@ -278,12 +278,17 @@ def mark_photos(
 def _without_mask(
     folder: Path, out: Path, photos: Sequence[Path], warn: Callable[[str], None]
 ) -> list[Path]:
-    """Return the photos whose mask is not there yet, and tell how many are."""
-    masks = {photo: with_extension(out / photo.relative_to(folder), ".png") for photo in photos}
-    missing = [photo for photo, mask in masks.items() if not mask.exists()]
+    """Return the photos whose mask is not there yet, of any format, and tell how many are."""
+    there = list_files(out, []).files if out.is_dir() else []
+    masks = {_key(file) for file in there if Path(file).suffix.lower() in PICTURES}
+    missing = [photo for photo in photos if _key(photo.relative_to(folder)) not in masks]
     if count := len(photos) - len(missing):
         warn(f"Kept, as they are there: {count} of {len(photos)} masks.")
     return missing
+
+
+def _key(path: Path | str) -> str:
+    return compose(drop_extension(Path(path).as_posix()))
 
 
 def _part_doubles(
