@@ -101,6 +101,8 @@ def name_of(model: str | Path) -> str:
 
     Not what its header says, which a stranger may have written.
     """
+    if str(model) in checkpoint_names():
+        return str(model)
     return Path(model).resolve().name.removesuffix(".safetensors")
 
 
