@@ -1,7 +1,7 @@
 """What restorers are scored on: clean photos, and what is wrong with each."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from restore.image import (
     encode_png,
     read_image,
     real_path,
-    with_extension,
     write_bytes,
 )
 from restore.listing import list_files
@@ -45,6 +44,12 @@ class Case:
     clean: Pixels
     mask: Mask
     spoiled: Pixels | None = None
+
+    @property
+    def key(self) -> str:
+        """The relative path without its extension, which names its files for other programs."""
+        path = Path(self.name)  # that of a member of a zip may begin with a slash
+        return compose(drop_extension(path.relative_to(path.anchor).as_posix()))
 
     @property
     def damaged(self) -> Pixels:
@@ -109,7 +114,11 @@ def read_spoiled_cases(
     for index, name, clean in read_photos(folder, limit, last, warn):
         rng = np.random.default_rng([seed, index])
         drawn = (chain(clean, rng) for _ in range(DRAWS))
-        spoiled = next((pixels for pixels in drawn if not np.array_equal(pixels, clean)), None)
+        try:
+            spoiled = next((pixels for pixels in drawn if not np.array_equal(pixels, clean)), None)
+        except RestoreError as error:
+            warn(f"Left out: {name}, since it can't be spoiled: {error}")
+            continue
         if spoiled is None:
             warn(f"Left out: {name}, which the preset {preset} leaves as it is.")
             continue
@@ -145,7 +154,9 @@ def read_paired_cases(
         if spoiled.shape != clean.shape:
             warn(f"Left out: {name}, whose two photos differ in size.")
         elif _is_scored(pair.clean, clean, warn):
-            yield Case(name, damaged.name, clean, np.zeros(clean.shape[:2], np.uint8), spoiled)
+            yield Case(
+                name, damaged.resolve().name, clean, np.zeros(clean.shape[:2], np.uint8), spoiled
+            )
 
 
 def read_photos(
@@ -165,7 +176,7 @@ def read_photos(
         paths = [path for path in paths if not real_path(path).is_relative_to(inside)]
     for index, path in list(enumerate(paths))[-(last or 0) :][:limit]:
         try:
-            clean = read_image(path).pixels
+            clean = read_photo(path)
         except RestoreError as error:
             warn(f"Left out: {error}")
             continue
@@ -185,6 +196,21 @@ def _is_scored(photo: object, clean: Pixels, warn: Callable[[str], None]) -> boo
     return False
 
 
+def without_twins(cases: Iterable[Case], warn: Callable[[str], None]) -> Iterator[Case]:
+    """Yield the cases of different names, since files for or by other programs go by the name.
+
+    Of `a.jpg` and `a.png` the second is left out, with a warning.
+    """
+    seen = set()
+    for case in cases:
+        key = case.key.casefold()  # one file on many disks
+        if key in seen:
+            warn(f"Left out: {case.name}, as another photo has its name but for the extension.")
+            continue
+        seen.add(key)
+        yield case
+
+
 def write_case(folder: Path, case: Case, *, overwrite: bool = False) -> None:
     """Write a case for other programs: FOLDER/photos/NAME.png, its hole gray, and FOLDER/masks/.
 
@@ -194,7 +220,7 @@ def write_case(folder: Path, case: Case, *, overwrite: bool = False) -> None:
         UsageError: a file exists and shall not be replaced.
         RestoreError: it can't be written.
     """
-    name = with_extension(Path(case.name), ".png")
+    name = Path(f"{case.key}.png")
     for kind, pixels in (("photos", case.damaged), ("masks", case.mask * np.uint8(255))):
         if kind == "photos" or case.mask.any():
             path = folder / kind / name
@@ -208,9 +234,14 @@ class Results:
     Args:
         name: of the program.
         folder: of the files.
+
+    Raises:
+        RestoreError: there is no such folder.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
+        if not folder.is_dir():
+            raise RestoreError(f"There is no folder {folder} with results of {name}.")
         self.name, self.folder = name, folder
         self.files: dict[str, list[Path]] = {}
         for file in list_files(folder, []).files:
@@ -223,7 +254,7 @@ class Results:
         Raises:
             RestoreError: there is none or several, it can't be read, or it has another size.
         """
-        found = self.files.get(compose(drop_extension(Path(case.name).as_posix())), [])
+        found = self.files.get(case.key, [])
         if len(found) != 1:
             count = "several results" if found else "no result"
             raise RestoreError(f"{self.folder} has {count} for {case.name}.")

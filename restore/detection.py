@@ -127,7 +127,11 @@ def read_damaged(
     """
     chain = load_damage(preset)
     for index, name, clean in read_photos(folder, limit, last, warn):
-        damaged, mask = chain.damage(clean, np.random.default_rng([seed, index]))
+        try:
+            damaged, mask = chain.damage(clean, np.random.default_rng([seed, index]))
+        except RestoreError as error:
+            warn(f"Left out: {name}, since it can't be damaged: {error}")
+            continue
         yield DamagedCase(name, clean, damaged, mask)
 
 

@@ -141,29 +141,27 @@ def evaluate(
         fixer: a restorer.
         cases: clean photos and what is wrong with them; taken one at a time.
         baselines: names in BASELINES.
-        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; 2 is taken for
-            1 where neither LPIPS nor a sheet would show the second.
+        seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; of the cases
+            that neither LPIPS nor a sheet would show it in, each is filled once.
         whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
         peers: what other programs have made of the cases; nobody knows in what time.
         tell: is called with every score as soon as there is one.
-        warn: is called with a sentence where FID and KID can't be measured in the end.
+        warn: is called with a sentence about each case that is left out, as a peer has no result
+            for it, and where FID and KID can't be measured in the end.
 
     Raises:
         UsageError: an unknown baseline.
-        RestoreError: there is no case, another program has no result for one, or what measures FID
-            and KID is not installed.
+        RestoreError: no case could be scored, or what measures FID and KID is not installed.
     """
-    if not (sheet_rows or knows_lpips()):
-        seeds = 1
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
     methods |= fixer_methods(fixer, seeds, whole)
     with ExitStack() as stack:
         pool = (
             stack.enter_context(FidelityPool(getattr(fixer, "device", None))) if fidelity else None
         )
-        found = _evaluate(methods, cases, sheet_rows, tell, pool, peers)
+        found = _evaluate(methods, cases, sheet_rows, tell, warn, pool, peers)
         return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
 
 
@@ -172,13 +170,21 @@ def _evaluate(
     cases: Iterable[Case],
     sheet_rows: int,
     tell: Callable[[Score], None],
+    warn: Callable[[str], None],
     pool: FidelityPool | None,
     peers: Sequence[Results],
 ) -> Evaluation:
     scores: list[Score] = []
     rows: list[SheetRow] = []
+    columns = [*(peer.name for peer in peers), *methods]
     for case in cases:
-        filled = {peer.name: Filled(peer.read(case), None) for peer in peers}
+        try:
+            filled = {peer.name: Filled(peer.read(case), None) for peer in peers}
+        except RestoreError as error:
+            warn(f"Left out: {error}")
+            continue
+        if len(rows) >= sheet_rows and not knows_lpips():
+            methods.pop(ANOTHER, None)  # nothing would show it
         filled |= {name: fill(method, case) for name, method in methods.items()}
         for score in score_case(case, filled):
             scores.append(score)
@@ -190,9 +196,7 @@ def _evaluate(
             rows.append(sheet_row(case, filled))
     if not scores:
         raise RestoreError("None of the photos could be scored.")
-    return Evaluation(
-        scores, make_sheet(rows, [*(peer.name for peer in peers), *methods]) if rows else None
-    )
+    return Evaluation(scores, make_sheet(rows, columns) if rows else None)
 
 
 def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:

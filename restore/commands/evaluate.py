@@ -157,7 +157,8 @@ def evaluate(
     _check_request(model, task, given, count or features)
     if fid and task == "detect":
         raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
-    _check_folders(data, cases, also)
+    read = [Path(path) for path in (mask, damaged) if path and Path(path).is_dir()]
+    _check_folders(data, read, cases, also)
     if sheet is not None:
         from restore.draw import check_sheet
 
@@ -231,7 +232,14 @@ def _score_restorer(
     overwrite: bool,
     **wishes: Any,
 ) -> "Evaluation":
-    from restore.cases import Results, read_cases, read_paired_cases, read_spoiled_cases, write_case
+    from restore.cases import (
+        Results,
+        read_cases,
+        read_paired_cases,
+        read_spoiled_cases,
+        without_twins,
+        write_case,
+    )
     from restore.evaluation import ANOTHER, BASELINES, OURS
     from restore.evaluation import evaluate as run_evaluation
     from restore.restorer import Restorer
@@ -250,7 +258,7 @@ def _score_restorer(
         cases, baselines = read_spoiled_cases(data, damage, **reading), ["damaged"]
 
     def written() -> "Iterator[Case]":
-        for case in cases:
+        for case in without_twins(cases, say) if out or results else cases:
             if out is not None:
                 write_case(out, case, overwrite=overwrite)
             yield case
@@ -267,13 +275,23 @@ def _score_restorer(
     )
 
 
-def _check_folders(data: Path, cases: Path | None, also: tuple[tuple[str, Path], ...]) -> None:
+def _check_folders(
+    data: Path, read: list[Path], cases: Path | None, also: tuple[tuple[str, Path], ...]
+) -> None:
     """Refuse folders among the photos, whose pictures would be taken for photos.
 
-    So each photo after them would get another hole.
+    So each photo after them would get another hole. Refuse also to write cases into, or around,
+    what is read.
     """
     from restore.image import real_path
 
+    for written in () if cases is None else (cases / "photos", cases / "masks"):
+        for folder in (data, *read):
+            one, other = real_path(written), real_path(folder)
+            if one.is_relative_to(other) or other.is_relative_to(one):
+                raise UsageError(
+                    f"Cases would go into {written}, and {folder} is read; name another --cases."
+                )
     for folder in filter(None, (cases, *(folder for _, folder in also))):
         if real_path(folder).is_relative_to(real_path(data)):
             raise UsageError(f"{folder} lies among the photos of {data}; name another folder.")

@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 from restore.assets import classifier_path
+from restore.cases import read_cases
 from restore.commands.scores import NO_LPIPS
 from restore.sampler import Sampler
 
@@ -71,14 +72,47 @@ def test_other_programs_get_the_same_cases_and_stand_in_the_same_table(
     assert run(*words, "--cases", cases).code == 0, "they are the same"
     assert run(*words, "--cases", cases, "--seed", 5).code == 2
     assert run(*words, "--cases", cases, "--seed", 5, "--overwrite").code == 0
-    for among in (["--cases", photos / "cases"], ["--also", f"best={photos / 'sub'}"]):
-        ran = run(*words, *among)
-        assert ran.code == 2 and "lies among the photos" in ran.sentence
+    ran = run(*words, "--also", f"best={photos / 'sub'}")
+    assert ran.code == 2 and "lies among the photos" in ran.sentence
     ran = run(*words, "--also", f"best={theirs}", "--also", f"best={theirs}")
     assert ran.code == 2 and "names best twice" in ran.sentence
     (theirs / "1.bmp").unlink()
     ran = run(*words, "--also", f"best={theirs}")
-    assert (ran.code, "has no result for 1.png" in ran.sentence) == (1, True)
+    assert ran.code == 0 and f"Left out: {theirs} has no result for 1.png." in ran.err
+    assert sum(row["count"] for row in json.loads(ran.out)["means"]) == 2 * 4
+    ran = run(*words, "--also", f"best={tmp_path / 'misspelt'}")
+    assert (ran.code, "There is no folder" in ran.sentence) == (1, True)
+
+
+@pytest.mark.parametrize("cases", [".", "photos/cases", "photos/..", "deep"])
+def test_cases_never_go_where_photos_or_masks_are_read(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path, monkeypatch, cases: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deep/masks").mkdir(parents=True)
+    Image.new("L", (64, 64)).save("deep/masks/0.png")
+    words = ["evaluate", tiny_checkpoint, photos, "--mask", "deep/masks", "--overwrite"]
+    ran = run(*words, "--cases", cases)
+    assert ran.code == 2 and "is read; name another --cases" in ran.sentence
+
+
+def test_of_two_photos_of_one_name_the_second_is_no_case_for_other_programs(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path
+) -> None:
+    with Image.open(photos / "1.png") as photo:
+        photo.save(photos / "0.bmp")
+    words = ["evaluate", tiny_checkpoint, photos, "--mask", "boxes", "--json"]
+    ran = run(*words, "--cases", tmp_path / "cases")
+    assert ran.code == 0 and "Left out: 0.png, as another photo has its name" in ran.err
+    assert sum(row["count"] for row in json.loads(run(*words).out)["means"]) == 4 * 3
+
+
+def test_what_is_invisible_in_a_photo_is_scored_as_white(tmp_path: Path) -> None:
+    pixels = np.full((64, 64, 4), 90, np.uint8)
+    pixels[:32, :, 3], pixels[32:, :, 3] = 0, 255
+    Image.fromarray(pixels).save(tmp_path / "cut-out.png")
+    (case,) = read_cases(tmp_path, "boxes")
+    assert (case.clean[:32] == 255).all() and (case.clean[32:] == 90).all()
 
 
 @pytest.mark.parametrize("also", ["lama", "=out", "ours=out"])
