@@ -1,5 +1,6 @@
 """From a photo's file to the page on which it is painted, and back to files."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -116,6 +117,11 @@ class _Saver:
     def __call__(self, photo: Photo) -> str:
         (path,) = self.opened.job.results
         overwrite = self.options.overwrite or _is_still(path, self.digest)
+        if not overwrite and os.path.lexists(path):
+            raise UsageError(
+                f"{path} exists and is not, or no longer, what was saved here; move it away and "
+                "save again."
+            )
         write_result(path, photo, self.opened, self.options, overwrite=overwrite)
         self.digest = hash_file(path)
         return str(path)

@@ -27,6 +27,7 @@ let busy = false;
 let current = null; // the stroke that is being drawn
 let original = false; // whether `before` shows the photo as it was
 let unsaved = false;
+let begun = false; // whether the photo has been shown
 
 // ---- one job at a time
 
@@ -41,7 +42,7 @@ async function work(sentence, job) {
     tell(await job());
   } catch (error) {
     tell(error.message, true);
-    if (error instanceof Lost) await load().catch(() => {});
+    if (error instanceof Lost) await (begun ? load() : start()).catch(() => {});
   } finally {
     busy = false;
     document.body.classList.remove("busy");
@@ -98,13 +99,13 @@ async function load() {
 function fill() {
   if (!steps.isPainted) return;
   work("Filling …", async () => {
-    const begun = performance.now();
+    const started = performance.now();
     const answer = await ask("fill", await maskOf(paint));
     keepOriginal();
     await showPatch(answer);
     steps.fill();
     repaint();
-    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
     return `Filled in ${seconds} s. Another gives a different fill; Save writes the photo.`;
   });
 }
@@ -378,6 +379,7 @@ async function loadPainted() {
 
 async function start() {
   await load();
+  fit();
   document.title = `${state.name} – restore`;
   photo.setAttribute("aria-label", state.name);
   if (state.painted) {
@@ -385,8 +387,8 @@ async function start() {
     if (state.fills) steps.fills[0].painted = given; // which that fill has taken
     else steps.painted = given;
   }
-  fit();
   repaint();
+  begun = true;
   const size = `${state.width} × ${state.height}`;
   return `${state.name}, ${size}. Paint over what should go, then press Fill.`;
 }

@@ -22,6 +22,10 @@ class Fill(NamedTuple):
     hidden: "Part"  # the hole as it was before the fill, or filled where that was taken back
     under: "Part"  # the hole before any fill of it
 
+    def is_same(self, other: "Fill") -> bool:
+        """Return whether it shows the same in the same hole."""
+        return self.hole is other.hole and self.seed == other.seed
+
 
 class Part(NamedTuple):
     """The pixels of a photo that lie in a hole; others a fill does not change."""
@@ -71,7 +75,7 @@ class Retouching:
         return self._fill(hole, self.seed)
 
     def fill_again(self) -> Box:
-        """Fill the last hole otherwise, by the next seed; return the box that it lies in.
+        """Fill the last hole by a seed that it was not filled by; return the box that it lies in.
 
         Raises:
             UsageError: nothing has been filled.
@@ -79,7 +83,8 @@ class Retouching:
         last = self._last()
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
-        seed, hidden = (last.seed + 1) % SEEDS, _cut_out(self.photo, last.box, last.hole)
+        tried = [fill.seed for fill in (last, *self.undone) if fill.hole is last.hole]
+        seed, hidden = (max(tried) + 1) % SEEDS, _cut_out(self.photo, last.box, last.hole)
         bare = _lay(self.photo, last, last.under)
         self.photo = fix_photo(self.fixer, bare, hole, seed)
         self.fills = [*self.fills, last._replace(seed=seed, hidden=hidden)]

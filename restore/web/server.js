@@ -21,10 +21,16 @@ export class Lost extends Error {} // what is shown may not be what the server h
 
 // The picture that an answer holds.
 export async function pictureOf(answer) {
+  let file;
   try {
-    return await createImageBitmap(await answer.blob());
+    file = await answer.blob();
   } catch {
     throw new Lost("The answer was cut short; here is the photo as it is now.");
+  }
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    throw new Error("The browser has not enough memory for a picture of this size.");
   }
 }
 

@@ -9,8 +9,9 @@ import hmac
 import json
 import os
 import secrets
+import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from io import BytesIO
@@ -20,10 +21,10 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from restore.errors import RestoreError, UsageError, sentence_of
+from restore.errors import DEBUG, RestoreError, UsageError, sentence_of
 from restore.image import Mask, Photo, encode_png
 from restore.masks import read_mask
-from restore.web.retouching import Retouching
+from restore.web.retouching import Fill, Retouching
 from restore.windows import Box
 
 HOST = "127.0.0.1"
@@ -101,7 +102,7 @@ class PaintServer(ThreadingHTTPServer):
         """
         self.retouching, self.name, self.painted = retouching, name, painted
         self._save, self.save_mask = save, save_mask
-        self._saved = retouching.photo
+        self._saved = retouching.fills
         self.version = 0  # of the photo; a page that shows another must not change it
         self.work = Lock()  # one deed, or one look at what deeds change, at a time
         self.token = secrets.token_urlsafe(24)
@@ -115,13 +116,14 @@ class PaintServer(ThreadingHTTPServer):
 
     @property
     def unsaved(self) -> bool:
-        """Whether something has been filled, or taken back, since the photo was last saved."""
-        return self.retouching.photo is not self._saved
+        """Whether the photo shows other fills than when it was last saved."""
+        fills = self.retouching.fills
+        return len(fills) != len(self._saved) or not all(map(Fill.is_same, fills, self._saved))
 
     def save_photo(self) -> str:
         """Write the photo as it is and return where to."""
         saved = self._save(self.retouching.photo)
-        self._saved = self.retouching.photo
+        self._saved = self.retouching.fills
         return saved
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -133,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: PaintServer
     timeout = IDLE_SECONDS
+    unread = 0  # bytes of the request
     server_version, sys_version = "restore", ""
 
     def do_GET(self) -> None:
@@ -147,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing; the terminal is the user's."""
 
     def _answer(self, known: dict[str, "Action"]) -> None:
+        length = self.headers.get("Content-Length", "")
+        self.unread = int(length) if length.isdecimal() else 0
         try:
             self._check_sender()
             name = self._name()
@@ -162,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         except _RefusedError as error:
             reply = error.reply
         except Exception as error:  # a mistake of ours must not end the page
+            if os.environ.get(DEBUG) and not isinstance(error, RestoreError):
+                traceback.print_exc()
             reply = _refuse(sentence_of(error), 400 if isinstance(error, RestoreError) else 500)
         self._send(reply)
 
@@ -180,9 +187,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _name(self) -> str:
         """Return what is asked for, without the token; nothing is there for who has it wrong."""
-        token, _, name = urlsplit(self.path).path.removeprefix("/").partition("/")
+        token, slash, name = urlsplit(self.path).path.removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode(), self.server.token.encode()):
             raise _RefusedError("There is no such page; take the address from the terminal.", 404)
+        if not slash:  # without it the page would look for its parts elsewhere
+            there = {"Location": f"/{token}/"}
+            raise _RefusedError("The address of the page ends with a slash.", 308, there)
         return name
 
     def _read_body(self) -> bytes:
@@ -191,12 +201,15 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError("A request must say how long it is.", 411)
         if int(length) > LARGEST_BODY:
             raise _RefusedError(f"At most {LARGEST_BODY / 1e6:.0f} megabytes are accepted.", 413)
-        body = self.rfile.read(int(length))
+        body, self.unread = self.rfile.read(int(length)), 0
         if len(body) < int(length):
             raise _RefusedError("The request was cut short.", 400)
         return body
 
     def _send(self, reply: Reply) -> None:
+        with suppress(OSError):  # a browser may drop an answer that comes before all is sent
+            for start in range(0, min(self.unread, LARGEST_BODY), PIECE):
+                self.rfile.read(min(PIECE, self.unread - start))
         self.send_response(reply.status)
         versioned = {} if reply.version is None else {"X-Version": str(reply.version)}
         for name, value in (HEADERS | versioned | reply.headers).items():
@@ -211,8 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
 class _RefusedError(Exception):
     """A request that is answered with a status of its own."""
 
-    def __init__(self, sentence: str, status: int) -> None:
-        self.reply = _refuse(sentence, status)
+    def __init__(self, sentence: str, status: int, headers: dict[str, str] | None = None) -> None:
+        self.reply = _refuse(sentence, status)._replace(headers=headers or {})
 
 
 def _refuse(sentence: str, status: int) -> Reply:

@@ -55,6 +55,10 @@ def test_what_the_page_has_saved_it_may_save_again(open_it, photo: Path) -> None
     page.retouching.undo()
     page.save_photo()
     assert saved.read_bytes() == photo.read_bytes()
+    page.retouching.redo()
+    assert page.unsaved
+    page.retouching.undo()
+    assert not page.unsaved, "this is what was saved"
 
 
 def test_what_comes_meanwhile_is_not_replaced(open_it, photo: Path) -> None:

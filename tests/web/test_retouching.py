@@ -114,6 +114,9 @@ def test_another_fill_takes_the_next_seed(retouching: Retouching, fake_restorer)
     retouching.redo()
     assert (retouching.photo.pixels[hole == 1] == 6).all()
     retouching.undo()
+    retouching.fill_again()
+    assert fake_restorer.seeds[-1] == 8, "6 and 7 were not liked"
+    retouching.undo()
     retouching.undo()
     assert retouching.photo is retouching.original
     retouching.fill(hole_at(20, 0))

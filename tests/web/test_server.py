@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.errors import RestoreError
+from restore.errors import DEBUG, RestoreError
 from restore.image import Mask, Photo, encode_png
 from restore.web import PaintServer, Retouching
 from restore.web import server as module
@@ -198,7 +199,7 @@ def test_a_slow_browser_gets_all_of_a_photo(page: PaintServer, monkeypatch) -> N
 
 
 def test_a_mistake_of_ours_is_a_sentence_and_the_page_goes_on(
-    page: PaintServer, fake_restorer, monkeypatch
+    page: PaintServer, fake_restorer, monkeypatch, capfd
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
@@ -207,6 +208,10 @@ def test_a_mistake_of_ours_is_a_sentence_and_the_page_goes_on(
     answer, content = ask(page, "fill", encode_png(HOLE * 255))
     assert answer.status == 500 and "ZeroDivisionError" in json.loads(content)["error"]
     assert ask(page, "state")[0].status == 200
+    assert not capfd.readouterr().err
+    monkeypatch.setenv(DEBUG, "1")
+    ask(page, "fill", encode_png(HOLE * 255))
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("body", [b"", b"no picture", encode_png(np.zeros((7, 9), np.uint8))])
@@ -223,6 +228,12 @@ def test_who_does_not_know_the_token_sees_nothing(page: PaintServer, name: str, 
     answer, content = ask(page, name, body, token=token)
     assert answer.status == 404 and "address from the terminal" in json.loads(content)["error"]
     assert page.retouching.fills == []
+
+
+def test_an_address_without_its_last_slash_leads_to_the_page(page: PaintServer) -> None:
+    address = page.url.removesuffix("/")
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert answer.url == page.url and b"<html" in answer.read()
 
 
 @pytest.mark.parametrize("name", ["../server.py", "page.js/../../etc/passwd", "%2e%2e/x", "Photo"])
@@ -257,6 +268,8 @@ def test_the_page_itself_may_ask_by_either_name(page: PaintServer) -> None:
 def test_too_much_and_an_unknown_length_are_refused(page: PaintServer, monkeypatch) -> None:
     monkeypatch.setattr(module, "LARGEST_BODY", 10)
     assert ask(page, "fill", bytes(11))[0].status == 413
+    monkeypatch.setattr(module, "LARGEST_BODY", 2**24)
+    assert ask(page, "fill", bytes(2**24), token="old")[0].status == 404, "is told all the same"
     for length in ("", "-1", "many"):
         assert ask(page, "save", b"", headers={"Content-Length": length})[0].status == 411
 
