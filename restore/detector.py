@@ -75,7 +75,11 @@ class Detector:
         threshold = THRESHOLD if threshold is None else threshold
         if not isinstance(threshold, Real) or not 0 <= threshold <= 1:
             raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold!r}.")
-        return grow_mask(mask_from_chances(self.rate(photo), threshold), grow)
+        if not isinstance(grow, Real) or not grow >= 0:
+            raise UsageError(f"A mask can be grown by 0 pixels or more, not by {grow!r}.")
+        chances = self.rate(photo)
+        with sentence_on_memory():
+            return grow_mask(mask_from_chances(chances, threshold), grow)
 
     def rate(self, photo: Pixels) -> Plane:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].

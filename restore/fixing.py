@@ -162,9 +162,13 @@ class _Checked:
         self.fixer, self.name, self.mends = fixer, fixer.name, fixer.mends
 
     def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
-        fixed = self.fixer.fix(photo.copy(), mask, seed=seed)
+        if mask is None and not self.mends:
+            raise UsageError(f"{self.name} fills holes, so it needs a mask.")
+        fixed = self.fixer.fix(photo.copy(), None if mask is None else mask.copy(), seed=seed)
         check_pixels(fixed, deep=self.mends)
-        if fixed.dtype != photo.dtype or (mask is not None and fixed.shape != photo.shape):
+        factor = 1 if mask is not None else max(1, len(fixed) // len(photo))
+        expected = tuple(factor * side for side in photo.shape[:2])
+        if fixed.dtype != photo.dtype or fixed.shape[:2] != expected:
             raise UsageError(
                 f"{self.name} has made {fixed.shape} {fixed.dtype} of a photo of {photo.shape} "
                 f"{photo.dtype}."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import pi, sin
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +106,8 @@ class Sampler:
                 number, a seed that is not 0 to 2³² - 1.
             RestoreError: there is not enough memory for a batch.
         """
-        if not isinstance(count, Integral) or count < 0 or batch < 1:
-            raise UsageError(f"Pictures are drawn 0 or more at a time, not {count} by {batch}.")
+        for number, least in ((count, 0), (first, 0), (batch, 1)):
+            _check_whole(number, least)
         self._check(truncation)
         parts = [self._empty()]
         for start in range(first, first + count, batch):
@@ -142,6 +142,7 @@ class Sampler:
                 f"An interpolation shows the picture of each seed, so {count} are too few for "
                 f"{len(seeds)} seeds; ask for {len(seeds)} or more."
             )
+        _check_whole(count, 2)
         self._check(truncation)
         corners = [self.draw_noise(seed) for seed in seeds]
         noise = []
@@ -166,13 +167,12 @@ class Sampler:
             UsageError: no such dimension, no picture; also as `draw`.
         """
         latent = self.generator.latent
-        if not 0 <= dimension < latent:
+        _check_whole(count, 1)
+        if not isinstance(dimension, Integral) or not 0 <= dimension < latent:
             raise UsageError(
                 f"The noise of {self.name} has {latent} dimensions, 0 to {latent - 1}; there is no "
                 f"{dimension}."
             )
-        if count < 1:
-            raise UsageError(f"A traversal has one picture or more, not {count}.")
         self._check(truncation)
         noise = self.draw_noise(seed).repeat(count, 1)
         noise[:, dimension] = torch.linspace(-REACH, REACH, count)
@@ -201,7 +201,7 @@ class Sampler:
             known = ", ".join(self.labels)
             raise UsageError(f"{self.name} has to be told what the picture shows: one of {known}.")
         numbers = self._numbers(range(1), label)
-        with torch.inference_mode():
+        with sentence_on_memory(), torch.inference_mode():
             given = self._to_input(picture).to(self.device)
             noise = self.generator.encode(given, numbers)
         return self._render(noise, numbers, 1.0)[0]
@@ -247,6 +247,8 @@ class Sampler:
     def _to_input(self, picture: Pixels) -> Tensor:
         size, channels = self.generator.size, self.generator.channels
         shapes = {(size, size), (size, size, 1), (size, size, 3)}
+        if not isinstance(picture, np.ndarray):
+            raise UsageError(f"A picture is a NumPy array, not {type(picture).__name__}.")
         if picture.shape not in shapes or picture.dtype != np.uint8:
             raise UsageError(
                 f"{self.name} takes pictures of {size} × {size} pixels as uint8, not "
@@ -263,8 +265,13 @@ class Sampler:
         return np.zeros((0, size, size, *color), np.uint8)
 
     def _check(self, truncation: float) -> None:
-        if not 0 <= truncation <= 1:
-            raise UsageError(f"A truncation lies between 0 and 1, not at {truncation}.")
+        if not isinstance(truncation, Real) or not 0 <= truncation <= 1:
+            raise UsageError(f"A truncation lies between 0 and 1, not at {truncation!r}.")
+
+
+def _check_whole(number: object, least: int) -> None:
+    if not isinstance(number, Integral) or number < least:
+        raise UsageError(f"This has to be a whole number from {least} on, not {number!r}.")
 
 
 def grow_as_trained(generator: SamplerGenerator, settings: Header) -> None:

@@ -110,6 +110,8 @@ def test_the_comparison_notices_other_weights(checkpoint: Path, exported: Path) 
     assert compare(generator, contract, content) < 1e-4
     generator.head.bias += 0.01
     assert compare(generator, contract, content) == pytest.approx(0.01, rel=0.1)
+    generator.head.bias += math.nan
+    assert math.isnan(compare(generator, contract, content))
 
 
 def test_without_its_packages_it_says_what_to_install(

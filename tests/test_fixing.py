@@ -98,11 +98,17 @@ def test_a_foreign_fixer_is_given_arrays_of_its_own_and_looked_at(pixels: np.nda
     class Careless(Inverter):
         def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
             photo[:] = 9
+            if mask is not None:
+                mask[:] = 1
             return photo
 
     class Shallow(Inverter):
         def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
             return photo.astype(np.uint8)
+
+    class Padding(Inverter):
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            return np.pad(photo, ((0, 2), (0, 2), (0, 0)))
 
     photo, before = Photo(pixels), pixels.copy()
     marks = np.zeros((40, 30), np.uint8)
@@ -118,6 +124,13 @@ def test_a_foreign_fixer_is_given_arrays_of_its_own_and_looked_at(pixels: np.nda
         fix_with(Inverter(mends=True, factor=2), photo, marks)
     with pytest.raises(UsageError, match="as the photo"):
         fix_with(Inverter(), photo, marks[:9])
+    with pytest.raises(UsageError, match="needs a mask"):
+        fix_with(Inverter(), photo)
+    with pytest.raises(UsageError, match="has made"):
+        fix_with(Padding(mends=True), photo)
+    used = marks.copy()
+    fix_with(Careless(), photo, used)
+    assert np.array_equal(used, marks)
 
 
 def test_a_hole_in_what_is_invisible_is_none(pixels: np.ndarray, hole: np.ndarray) -> None:

@@ -166,8 +166,12 @@ def test_what_can_not_be_drawn_is_told(faces: Sampler, digits: Sampler) -> None:
         faces.draw(1, seed=-2)
     with pytest.raises(UsageError, match="5 dimensions, 0 to 4; there is no 5"):
         faces.traverse(5, 3)
-    with pytest.raises(UsageError, match="one picture or more, not 0"):
+    with pytest.raises(UsageError, match="whole number from 1 on, not 0"):
         faces.traverse(0, 0)
+    with pytest.raises(UsageError, match=r"whole number from 1 on, not 2\.5"):
+        faces.draw(3, batch=2.5)
+    with pytest.raises(UsageError, match="between 0 and 1, not at None"):
+        faces.draw(1, truncation=None)
     with pytest.raises(UsageError, match="two seeds or more"):
         faces.interpolate(3, (1,))
     with pytest.raises(UsageError, match="can't find the noise"):

@@ -1,8 +1,9 @@
 """Masks for one photo: read and written, or made from boxes, a colour or transparency."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from numbers import Real
+from operator import index
 from pathlib import Path
 
 import cv2
@@ -63,8 +64,7 @@ def read_mask(
             and by more than rounding a side does.
         RestoreError: the file can't be read.
     """
-    if len(size) != 2 or min(size) < 1:
-        raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
+    _check_size(size)
     mask = read_whole_mask(path, mask_is, max_pixels=max_pixels, data=data)
     if not is_shaped_as(mask, size):
         raise UsageError(
@@ -216,10 +216,11 @@ def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, 
             corner is found in photos of all sizes; what reaches over an edge is cut off.
 
     Raises:
-        UsageError: a box without pixels in the photo.
+        UsageError: a box without pixels in the photo, or what is no box or no size.
     """
+    _check_size(size)
     mask = np.zeros(size, np.uint8)
-    for x, y, width, height in boxes:
+    for x, y, width, height in map(_read_box, boxes):
         left, top = (
             at + side if at < 0 else at for at, side in zip((x, y), size[::-1], strict=True)
         )
@@ -231,6 +232,19 @@ def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, 
             )
         box[:] = 1
     return mask
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if len(size) != 2 or min(size) < 1:
+        raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
+
+
+def _read_box(box: Sequence[int]) -> tuple[int, int, int, int]:
+    try:
+        x, y, width, height = map(index, box)
+    except (TypeError, ValueError):
+        raise UsageError(f"A box is four whole numbers, not {box!r}.") from None
+    return x, y, width, height
 
 
 def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> Mask:

@@ -254,6 +254,15 @@ def test_a_box_without_pixels_is_refused(box: tuple[int, int, int, int]) -> None
         mask_from_boxes((5, 6), [box])
 
 
+def test_what_is_no_box_or_size_is_refused() -> None:
+    with pytest.raises(UsageError, match="four whole numbers"):
+        mask_from_boxes((5, 6), [(1.5, 2, 3, 3)])
+    with pytest.raises(UsageError, match="four whole numbers"):
+        mask_from_boxes((5, 6), [(1, 2, 3)])
+    with pytest.raises(UsageError, match=r"is \(height, width\)"):
+        mask_from_boxes((5, 6, 3), [])
+
+
 def test_a_colour_marks_pixels() -> None:
     pixels = np.array([[[255, 0, 0], [225, 30, 30], [224, 0, 0], [255, 31, 0]]], np.uint8)
     assert mask_from_color(pixels, "#ff0000", 30).tolist() == [[1, 1, 0, 0]]
