@@ -170,11 +170,18 @@ def to_luma(samples: DeepPixels) -> DeepPixels:
 
 
 def merge(levels: Pixels, samples: DeepPixels) -> DeepPixels:
-    """Return 8-bit levels (H, W, C) as 16 bits, with `samples` wherever they show as that level."""
+    """Return 8-bit levels (H, W, C) as 16 bits, with `samples` wherever they show as that level.
+
+    Either may have an alpha channel that the other has not.
+    """
     wide = levels.astype(np.uint16) * 257
-    if levels.shape != samples.shape:
+    (*size, channels), (*other, count) = levels.shape, samples.shape
+    if size != other or (channels > 2) != (count > 2):  # gray has no more than one beside its alpha
         return wide
-    return np.where(to_eight_bits(samples) == levels, samples, wide)
+    shared = (..., slice(min(channels, count)))
+    same = to_eight_bits(samples[shared]) == levels[shared]
+    wide[shared] = np.where(same, samples[shared], wide[shared])
+    return wide
 
 
 def fill_png(frame: bytes, samples: DeepPixels) -> bytes:

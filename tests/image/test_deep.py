@@ -1,6 +1,7 @@
 import resource
 import struct
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -241,6 +242,22 @@ def test_opencv_agrees_on_what_is_written(tmp_path: Path) -> None:
 def test_every_level_survives_16_bits() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     assert np.array_equal(to_eight_bits(merge(levels, np.zeros((1, 1, 1), np.uint16))), levels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_known_samples_stay_when_transparency_comes_or_goes(tmp_path: Path, channels: int) -> None:
+    samples = draw(channels)
+    (tmp_path / "a.png").write_bytes(encode_png(samples))
+    photo = read_image(tmp_path / "a.png")
+    if channels in {2, 4}:
+        write_image(tmp_path / "b.png", photo.pixels, replace(photo, alpha=None))
+    else:
+        alpha = np.full(photo.pixels.shape[:2], 9, np.uint8)
+        write_image(tmp_path / "b.png", photo.pixels, photo, alpha=alpha)
+    there = read_image(tmp_path / "b.png").deep
+    shared = min(channels, there.shape[2])
+    assert there.shape[2] == {1: 2, 2: 1, 3: 4, 4: 3}[channels]
+    assert np.array_equal(there[..., :shared], samples[..., :shared])
 
 
 @given(st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.sampled_from(["png", "tif"]))
