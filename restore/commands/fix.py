@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -341,6 +341,7 @@ def _print_results(
     results: "Iterable[Record | Failure]", sign: Sign, as_json: bool, finds: bool
 ) -> list[int]:
     """Tell of each result; return the exit codes of those that failed."""
+    from restore.folders import Record
     from restore.outputs import Failure
 
     codes = []
@@ -348,7 +349,8 @@ def _print_results(
         if isinstance(result, Failure):
             codes.append(report(result.error, result.photo))
             if as_json:
-                told = {"photo": result.photo, "status": "failed"}
+                told = dict.fromkeys(field.name for field in fields(Record))
+                told |= {"photo": result.photo, "status": "failed"}
                 click.echo(json.dumps(told | {"sentence": sentence_of(result.error)}, default=str))
         elif as_json:
             click.echo(json.dumps(asdict(result) | {"status": "done"}, default=str))

@@ -57,6 +57,7 @@ def test_json_tells_of_failures(run, write_picture, mask_file, fake_restorer, tm
     failed, done = (json.loads(line) for line in ran.out.splitlines())
     assert failed["photo"] == str(tmp_path / "bad.png") and failed["status"] == "failed"
     assert failed["sentence"] in ran.err and done["status"] == "done"
+    assert {*failed} == {*done} and failed["out"] is None
 
 
 def test_boxes_are_filled(run, write_picture, fake_restorer, tmp_path) -> None:
