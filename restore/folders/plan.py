@@ -7,7 +7,7 @@ from pathlib import Path
 from restore.errors import RestoreError, UsageError
 from restore.folders.options import MENDING_FLAGS, FixOptions
 from restore.folders.photo import Job
-from restore.image import drop_extension, format_named, with_extension
+from restore.image import compose, drop_extension, format_named, with_extension
 from restore.outputs import is_folder_name
 from restore.seeded import SEEDS
 
@@ -79,11 +79,12 @@ def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:
         identity = identity_of(result)
         if identity in inputs:
             raise UsageError(f"{result} is an input and can't be replaced; name another --out.")
-        if identity in sources:
+        name = compose(str(result)).casefold()  # one file on many disks
+        if other := sources.get(identity) or sources.get(name):
             raise UsageError(
-                f"{sources[identity]} and {photo} would both become {result}; fix them one by one."
+                f"{other} and {photo} would both become {result}; fix them one by one."
             )
-        sources[identity] = photo
+        sources[identity] = sources[name] = photo
 
 
 def refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:
