@@ -38,7 +38,9 @@ WRITTEN_APART = {"Raw profile type exif", "Raw profile type xmp", "exif", PNG_XM
 # Texts that say nothing of the picture, or go where Photo.resources go.
 WRITTEN_BY = {"Software", "Raw profile type iptc", "Raw profile type 8bim"}
 TIFF_COLOURS = (318, 319)  # white point and primaries
-NCLX = "nclx"  # in an AVIF's encoding: which primaries and curve it has, by number (ITU-T H.273)
+# In the encoding of an AVIF or HEIC: which primaries and curve it has, by number (ITU-T H.273).
+NCLX = "nclx"
+HEIF_COLOURS = ("color_primaries", "transfer_characteristics")  # the same for pillow-heif
 
 
 def read_encoding(picture: Image.Image, content: Content) -> dict[str, Any]:
@@ -54,6 +56,9 @@ def read_encoding(picture: Image.Image, content: Content) -> dict[str, Any]:
         return {**LOSSLESS_WEBP}
     if picture.format == "AVIF" and (code := _read_nclx(content)):
         return LOSSY["AVIF"] | {NCLX: code}
+    if picture.format == "HEIF" and (nclx := picture.info.get("nclx_profile")):
+        named = {name: int(nclx[name]) for name in HEIF_COLOURS}
+        return LOSSY["HEIF"] | named | {NCLX: struct.pack(">HH", *named.values())}
     return {**LOSSY.get(str(picture.format), {})}
 
 
@@ -159,7 +164,7 @@ def _png_chunks(picture: PngImageFile, content: Content) -> PngInfo:
 
 
 def names_colours(encoding: dict[str, Any]) -> bool:
-    """Tell whether a PNG or AVIF says by numbers that its colours are others than those of sRGB."""
+    """Tell whether a file says by numbers that its colours are others than those of sRGB."""
     code = encoding.get(NCLX, b"")
     if code and struct.unpack(">HH", code) not in {_SRGB_CODE, _UNKNOWN_CODE}:
         return True

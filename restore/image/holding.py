@@ -4,8 +4,9 @@ from pathlib import Path
 
 from restore.errors import UsageError
 from restore.image.encoding import list_texts, names_colours
-from restore.image.photo import Photo, Pixels, check_sides, format_of
+from restore.image.photo import FORMATS, Photo, Pixels, check_sides, extension_of, format_of
 from restore.image.resources import find_iptc
+from restore.image.xmp import EXTENSION
 
 LONGEST_EXIF, LONGEST_XMP = 65_527, 65_504  # bytes that fit into a segment of a JPEG
 DEEP = {"PNG", "TIFF"}  # formats that are written with 16 bits per channel
@@ -47,10 +48,12 @@ def _check_lengths(path: Path, like: Photo) -> None:
 
 
 def tell_lost(path: Path, like: Photo) -> str:
-    """Return what another format does not keep of a photo, in sentences; "" if nothing is lost."""
+    """Return what is not kept of a photo, and a format unlike the name, in sentences, or ""."""
     format = format_of(path, like)
     if format == like.format:
-        return ""
+        named = FORMATS.get(extension_of(path.name).lower(), format)
+        told = f"{path} is written as {format}, as the photo is one whatever its name says."
+        return "" if named == format else told
     told = []
     if like.deep is not None and format not in DEEP:
         told.append(f"{path} is written with 8 bits per channel instead of 16.")
@@ -62,6 +65,8 @@ def tell_lost(path: Path, like: Photo) -> str:
             f"{path} does not say which colours its numbers mean, as the {like.format} did; they "
             "may look otherwise."
         )
+    if EXTENSION in like.encoding.get("extra", b""):
+        told.append(f"{path} keeps the beginning of the XMP alone, which is longer in the JPEG.")
     if texts := list_texts(like.encoding):
         told.append(f"{path} keeps no texts of the {like.format} ({', '.join(texts)}).")
     if format not in IPTC_FORMATS and find_iptc(like.resources):

@@ -47,7 +47,9 @@ PICTURES = {
     *FORMATS,
     *HEIC,
     *(".gif", ".avif", ".jp2", ".jxl", ".psd", ".tga", ".ppm", ".pgm", ".pbm", ".pnm"),
-    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2"),
+    *(".rwl", ".pef", ".srw", ".3fr", ".fff", ".iiq", ".erf", ".kdc", ".dcr", ".mef", ".mos"),
+    *(".x3f", ".crw"),
 }
 ACCEPTED = (
     "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "

@@ -209,9 +209,9 @@ def _room_for(pixels: int) -> Iterator[None]:
 
 
 def _set_limit() -> None:
-    """Give Pillow its usual limit, or the largest that is asked for now; it refuses the double."""
+    """Give Pillow its usual limit, or the largest that is asked for now."""
     most = max(_rooms, default=0)
-    is_enough = _usual is None or most <= 2 * _usual
+    is_enough = _usual is None or most <= _usual  # above it, it warns
     Image.MAX_IMAGE_PIXELS = _usual if is_enough else most
 
 
@@ -330,7 +330,7 @@ def _list_losses(content: Content, picture: Image.Image) -> Iterator[str]:
 def _list_tiff_losses(path: Path, picture: TiffImageFile) -> Iterator[str]:
     if picture.info.get("compression") in {"jpeg", "tiff_jpeg", "webp"}:
         yield f"{path} is a TIFF compressed with loss; TIFFs are written without, and larger."
-    if picture.n_frames > 1:
+    if picture.n_frames > 1 or _SUB_DIRECTORIES in picture.tag_v2:
         yield f"{path} holds smaller copies of the photo, which are not written."
     extra = picture.tag_v2.get(EXTRASAMPLES, ())
     if 1 in extra[:1]:

@@ -47,7 +47,7 @@ from restore.image.photo import (
 )
 from restore.image.resources import hold_resources
 from restore.image.turning import turn_back
-from restore.image.xmp import PNG_XMP, decode_xmp, set_xmp_orientation
+from restore.image.xmp import PNG_XMP, decode_xmp, end_xmp, set_xmp_orientation
 
 FRAME = 100  # milliseconds that a picture of a GIF is shown
 
@@ -193,7 +193,7 @@ def _encode(
         return memoryview(fill_jpeg(frame.getvalue(), pixels, options["qtables"]))
     nclx = options.pop(NCLX, b"")
     file = _save(picture, format, options)
-    if nclx:
+    if nclx and format == "AVIF":
         return memoryview(set_nclx(file.getvalue(), nclx))
     return _rewrite_tiff(file, like.exif) if format == "TIFF" and like.exif else file.getbuffer()
 
@@ -239,6 +239,8 @@ def _options_for(mode: str, like: Photo, format: str, quality: int | None) -> di
         options["subsampling"] = "4:0:0"
     if like.dpi and not options.get("keep_rgb"):  # its header would say YCbCr; EXIF has it, too
         options["dpi"] = like.dpi
+    if format != like.format:
+        like = replace(like, xmp=end_xmp(like.xmp))
     _add_metadata(options, like, format)
     if like.resources and (format == "TIFF" or (format == "JPEG" != like.format)):
         return hold_resources(options, like.resources, format)

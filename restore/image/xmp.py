@@ -36,8 +36,13 @@ def read_xmp(picture: Image.Image) -> bytes:
         xmp = picture.tag_v2.get(XMP)  # from the above Pillow has cut the orientation out
     data = xmp.encode() if isinstance(xmp, str) else xmp or read_raw_profile(picture, "xmp")
     if hides_picture(picture):
-        data = _EXTENDED.sub(b"", data)
+        data = end_xmp(data)
     return drop_claims(drop_from_xmp(set_xmp_orientation(data, 1)))
+
+
+def end_xmp(xmp: bytes) -> bytes:
+    """Return XMP that does not tell that more of it follows, as only a JPEG's may."""
+    return _EXTENDED.sub(b"", xmp)
 
 
 def hides_picture(picture: Image.Image) -> bool:

@@ -279,7 +279,7 @@ def test_a_photo_under_a_wrong_name_keeps_its_format(
     photo = write_picture("p.png").rename(mask_file.with_name("p.jpg"))
     (job,) = plan_jobs([photo], None, FixOptions())
     (record,) = fix_job(fake_restorer, job, FixOptions(mask_file))
-    assert record.out.name == "p-fixed.jpg"
+    assert record.out.name == "p-fixed.jpg" and "is written as PNG" in record.sentence
     assert Image.open(record.out).format == "PNG"
 
 

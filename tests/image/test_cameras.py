@@ -121,6 +121,10 @@ def test_the_picture_before_an_effect_is_not_handed_out(tmp_path: Path) -> None:
     assert read_image(tmp_path / "c.jpg").warning == ""
     content = rewrite(tmp_path / "c.jpg", "d.jpg").read_bytes()
     assert b"<history/>" in content and b"HasExtendedXMP" in content
+    photo = read_image(tmp_path / "c.jpg")
+    assert "the beginning of the XMP alone" in tell_lost(Path("d.webp"), photo)
+    content = rewrite(tmp_path / "c.jpg", "d.webp").read_bytes()
+    assert b'b="c"' in content and b"HasExtendedXMP" not in content
 
 
 def test_xmp_does_not_tell_of_what_is_gone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from skimage import data
 from restore.errors import RestoreError
 from restore.image import Photo, read_image, write_image
 from restore.image.colours import dated_bytes
+from restore.image.holding import tell_lost
 from restore.image.photo import FORMATS
 
 RGB = Image.fromarray(data.chelsea()[100:196, 100:244])
@@ -120,6 +121,19 @@ def test_a_gray_avif_stays_gray(tmp_path: Path) -> None:
 @pytest.mark.skipif(".heic" not in FORMATS, reason="pillow-heif is not installed")
 def test_a_heic_stays_one(tmp_path: Path) -> None:
     check_round_trip(tmp_path / "a.heic", tolerance=1.5)
+
+
+@pytest.mark.skipif(".heic" not in FORMATS, reason="pillow-heif is not installed")
+def test_a_heic_still_says_which_colours_it_has(tmp_path: Path) -> None:
+    """Display P3 by number, as phones write it."""
+    RGB.save(tmp_path / "a.heic", color_primaries=12, transfer_characteristics=13)
+    photo = read_image(tmp_path / "a.heic")
+    write_image(tmp_path / "b.heic", photo.pixels, photo)
+    with Image.open(tmp_path / "b.heic") as written:
+        assert written.info["nclx_profile"]["color_primaries"] == 12
+    assert "does not say which colours" in tell_lost(Path("b.png"), photo)
+    RGB.save(tmp_path / "c.heic")
+    assert tell_lost(Path("b.png"), read_image(tmp_path / "c.heic")) == ""
 
 
 @needs_avif
