@@ -1,5 +1,6 @@
 """`restore train`: a new restorer or sampler from a folder of photos."""
 
+import os
 from pathlib import Path
 
 import click
@@ -127,10 +128,13 @@ def train(
         return
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
-    click.echo(f"{place} -> {checkpoint}")
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of a run
+    if is_first:
+        click.echo(f"{place} -> {checkpoint}")
     done = read_header(checkpoint).steps
     if done < settings.steps:
-        say(f"Stopped at step {done} of {settings.steps}; the same command goes on from there.")
+        if is_first:
+            say(f"Stopped at step {done} of {settings.steps}; the same command goes on from there.")
         raise click.Abort
 
 

@@ -52,8 +52,8 @@ def tell_lost(path: Path, like: Photo) -> str:
     format = format_of(path, like)
     if format == like.format:
         named = FORMATS.get(extension_of(path.name).lower(), format)
-        told = f"{path} is written as {format}, as the photo is one whatever its name says."
-        return "" if named == format else told
+        unlike = f"{path} is written as {format}, as the photo is one whatever its name says."
+        return "" if named == format else unlike
     told = []
     if like.deep is not None and format not in DEEP:
         told.append(f"{path} is written with 8 bits per channel instead of 16.")

@@ -43,6 +43,8 @@ class Best:
         goal = next((goal for goal in self.goals if goal.lstrip("-") in scores), None)
         if goal is None or not isfinite(scores[goal.lstrip("-")]):
             return False
+        if self._knows_better_measure(goal, header.size):
+            return False
         name, sign = goal.lstrip("-"), -1 if goal.startswith("-") else 1
         if self.known is not None and self.known.size == header.size:
             before = self.known.scores.get(name)
@@ -53,3 +55,13 @@ class Best:
         save_checkpoint(self.path, network, header)
         self.known = header
         return True
+
+    def _knows_better_measure(self, goal: str, size: int) -> bool:
+        """Tell whether what is kept was chosen by a goal that goes before this one.
+
+        So it was where LPIPS is absent on the machine on which a run goes on.
+        """
+        if self.known is None or self.known.size != size:
+            return False
+        earlier = self.goals[: self.goals.index(goal)]
+        return any(name.lstrip("-") in self.known.scores for name in earlier)

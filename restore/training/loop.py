@@ -5,7 +5,7 @@ It knows no losses and no task.
 
 import copy
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from restore.training.signals import stop_on_signals, tell_of_memory, tell_of_wo
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
-from restore.training.tasks import find_task, list_related
+from restore.training.tasks import check_names, find_task, list_related
 from restore.training.team import Noise, Team, mix_seed
 from restore.training.watch import Watch
 
@@ -73,32 +73,18 @@ def train(
         refuse_losses(recipe, run)
     kind = find_task(recipe)
     if not list_states(run / "state"):
-        _check_names(kind(recipe, team, None, _be_quiet), team, start)
+        check_names(kind(recipe, team, None, _be_quiet), team, start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
+    memory = tell_of_memory(run, recipe.stages, team.size)
     with alone_in(run) if team.is_first else nullcontext():
         training.resume_or_start(start)
         if team.is_first:
             task.remember(run)
-        with stop_on_signals(training.ask), tell_of_workers(), tell_of_memory(run, recipe.stages):
+        with stop_on_signals(training.ask), tell_of_workers(), memory:
             training.run_all()
     team.leave()
     return training.checkpoint
-
-
-def _check_names(task: Task, team: Team, start: str | Path | None) -> None:
-    """Refuse what does not fit, before all photos are looked at.
-
-    Names in the recipe have been refused when the task was made.
-
-    Raises:
-        UsageError: the weights to start from are of another task, or the processes can't share a
-            batch.
-    """
-    for stage in task.recipe.stages:
-        team.share(stage.batch)
-    if start is not None:
-        check_task(checkpoint_path(start), *list_related(task))
 
 
 def _be_quiet(_: str) -> None:
@@ -114,7 +100,9 @@ class Training:
         self.checkpoint = run / f"{self.recipe.name}.safetensors"
         generator = self.step.networks["generator"]
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.progress = Progress(self.recipe.steps, run, shown=team.is_first)
+        self.progress = Progress(
+            self.recipe.steps, run, workers=self.recipe.workers, shown=team.is_first
+        )
         self.watch = Watch(bounded=task.bounded)
         self.best = Best(run, self.recipe.name, task.goals)
         self.number, self.images, self.falls = 0, 0, 0
@@ -173,7 +161,10 @@ class Training:
         check_task(start, *list_related(self.task))
         header, generator = load_network(start, self.task.networks)
         self.before = {"name": header.name, "data": header.data, "licence": header.licence}
-        if other := find_difference(self.task.networks, header.network, self.recipe.generator):
+        other = find_difference(self.task.networks, header.network, self.recipe.generator)
+        if header.labels != self.task.labels:
+            self._tell_classes(start, header.labels, is_refused=bool(other))
+        if other:
             raise UsageError(
                 f"{start} holds another generator than the recipe names: {other}; take the recipe "
                 "that it was trained with."
@@ -193,6 +184,20 @@ class Training:
                 adversary.load_state_dict(discriminator.state_dict())
             else:
                 self.progress.say(f"{beside.name} is another discriminator: a new one is trained.")
+
+    def _tell_classes(self, start: Path, known: Sequence[str], *, is_refused: bool) -> None:
+        """Tell that weights know other classes than those of the pictures."""
+        names = [", ".join(labels) or "none" for labels in (known, self.task.labels)]
+        if is_refused and len(known) != len(self.task.labels):
+            raise UsageError(
+                f"{start} knows {len(known)} classes ({names[0]}), and the pictures have "
+                f"{len(self.task.labels)} ({names[1]}); give pictures of the same classes, and "
+                "the recipe that it was trained with."
+            )
+        self.progress.say(
+            f"{start} knows the classes {names[0]}, and the pictures have {names[1]}; each begins "
+            "as the one of the same number."
+        )
 
     def ask(self) -> None:
         """Ask the run to stop after the step in hand."""

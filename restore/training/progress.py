@@ -1,6 +1,7 @@
 """What a person sees of a run: a line that moves, and log.jsonl."""
 
 import json
+import os
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,8 +30,12 @@ def say(sentence: str, console: Console | None = None) -> None:
 class Progress:
     """Counts steps and time; shows photos per second, losses and time left."""
 
-    def __init__(self, steps: int, run: Path, shown: bool = True) -> None:
-        """Write into the folder `run`; neither write nor show where not `shown`."""
+    def __init__(self, steps: int, run: Path, workers: int = 0, shown: bool = True) -> None:
+        """Write into the folder `run`; neither write nor show where not `shown`.
+
+        `workers`: processes that read photos.
+        """
+        self.workers = workers
         self.shown, self.path = shown, run / "log.jsonl"
         self.console = Console(stderr=True, quiet=not shown)
         self.board: Any = None
@@ -116,10 +121,15 @@ class Progress:
         self.lines += 1
         if self.lines > 1 and waiting > MUCH_WAITING and not self.advised:
             self.advised = True
-            self.say(
-                f"{waiting:.0%} of the time goes into waiting for photos; stop, and start the same "
-                "command with --set workers=4, or more, so that more processes read them."
+            more = max(4, 2 * self.workers)
+            advice = (
+                f"stop, and start the same command with --set workers={more}, so that more "
+                "processes read them"
+                if more <= (os.cpu_count() or 1)
+                else "photos that are scaled down once, to little more than the squares that are "
+                "cut from them, are read faster"
             )
+            self.say(f"{waiting:.0%} of the time goes into waiting for photos; {advice}.")
 
     def log(self, facts: dict[str, Any]) -> None:
         """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""

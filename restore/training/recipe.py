@@ -24,6 +24,7 @@ class Stage(Settings):
     size: int = Field(ge=32, multiple_of=16)  # pixels, side of the squares
     batch: int = Field(ge=1)  # photos in a step
     share: float = Field(gt=0)  # of all steps, relative to the other stages
+    least_batch: ClassVar[int] = 1  # in a process
 
 
 class OptimizerSettings(Settings):
@@ -190,7 +191,8 @@ class SamplerStage(Stage):
     """
 
     size: int = Field(ge=4, le=512)  # pixels, side of the pictures; `level_sizes` says which
-    batch: int = Field(ge=2)  # pictures in a step; batch norm compares them
+    batch: int = Field(ge=2)  # pictures in a step
+    least_batch: ClassVar[int] = 2  # batch norm compares them
     fade: float = Field(0.5, ge=0, le=1)  # share of its steps over which a new size comes in
 
 

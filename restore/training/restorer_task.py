@@ -1,5 +1,6 @@
 """The training of a restorer: photos with holes or damage, and previews of held-out ones."""
 
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from restore.losses import Penalty, Perceptual
 from restore.lpips import load_lpips
 from restore.nets import RESTORERS
 from restore.training.augment import is_augmented
-from restore.training.photo_task import PhotoTask
+from restore.training.photo_task import HELD_OUT, PhotoTask
 from restore.training.photos import (
     check_begins_with_photo,
     check_source,
@@ -71,8 +72,8 @@ class RestorerTask(PhotoTask):
         return check_source(recipe, source)
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
-        """Restore the held-out photos."""
-        batch = self.draw_held_out(stage.size)
+        """Restore the held-out photos, few of them with several holes or sorts of damage."""
+        batch = self.draw_held_out(stage.size, ceil(HELD_OUT / max(1, len(self.held_out))))
         if batch is None:
             return Look({}, None)
         return self.preview.look(average, batch, self.device, stage.batch)

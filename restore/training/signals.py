@@ -10,7 +10,7 @@ from types import FrameType
 
 from restore.device import memory_errors
 from restore.errors import RestoreError
-from restore.training.recipe import SamplerStage, Stage
+from restore.training.recipe import Stage
 from restore.training.state import list_states
 
 # Seconds; launchers of several processes pass Ctrl-C on, so that it comes twice at once.
@@ -69,14 +69,20 @@ def tell_of_workers() -> Iterator[None]:
 
 
 @contextmanager
-def tell_of_memory(run: Path, stages: Sequence[Stage]) -> Iterator[None]:
-    """Say in a sentence that memory did not suffice, and how a run goes on with less."""
+def tell_of_memory(run: Path, stages: Sequence[Stage], processes: int = 1) -> Iterator[None]:
+    """Say in a sentence that memory did not suffice, and how a run goes on with less.
+
+    Args:
+        run: its folder.
+        stages: of its recipe.
+        processes: how many share each batch.
+    """
     try:
         with memory_errors():
             yield
     except MemoryError as error:
         start = f" --from {run} --out ANOTHER" if list_states(run / "state") else ""
-        smaller = [_halve(stage) for stage in stages]
+        smaller = [_halve(stage, processes) for stage in stages]
         if smaller == list(stages):
             advice = "smaller pictures or networks"
         else:
@@ -84,10 +90,10 @@ def tell_of_memory(run: Path, stages: Sequence[Stage]) -> Iterator[None]:
         raise RestoreError(f"There is not enough memory to train; take {advice}.") from error
 
 
-def _halve(stage: Stage) -> Stage:
-    """Return a stage of half the batch, but of no less than its kind needs."""
-    least = 2 if isinstance(stage, SamplerStage) else 1
-    return stage.model_copy(update={"batch": max(least, stage.batch // 2)})
+def _halve(stage: Stage, processes: int) -> Stage:
+    """Return a stage of half the batch, but of no less than its kind needs in each process."""
+    each = max(stage.least_batch, stage.batch // processes // 2)
+    return stage.model_copy(update={"batch": each * processes})
 
 
 def _as_toml(stages: Sequence[Stage]) -> str:

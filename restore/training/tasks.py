@@ -1,11 +1,17 @@
 """The tasks that a recipe may be for, by name."""
 
+from pathlib import Path
+
+from restore.assets import checkpoint_path
+from restore.checkpoint import check_task
+from restore.errors import UsageError
 from restore.tables import look_up
 from restore.training.detector_task import DetectorTask
 from restore.training.recipe import Recipe
 from restore.training.restorer_task import RestorerTask
 from restore.training.sampler_task import SamplerTask
 from restore.training.task import Findings, Source, Task
+from restore.training.team import Team
 
 TASKS: dict[str, type[Task]] = {
     "inpaint": RestorerTask,
@@ -36,3 +42,28 @@ def check_data(recipe: Recipe, source: Source) -> Findings:
 def list_related(task: Task) -> list[str]:
     """Return the names of all tasks that train the same networks: one may start from another."""
     return [name for name, kind in TASKS.items() if isinstance(task, kind)]
+
+
+def check_names(task: Task, team: Team, start: str | Path | None) -> None:
+    """Refuse what does not fit, before all photos are looked at.
+
+    Names in the recipe have been refused when the task was made.
+
+    Raises:
+        UsageError: the weights to start from are of another task, the processes can't share a
+            batch, or the generator takes no squares of such a size.
+    """
+    step = getattr(task.step.networks["generator"], "multiple_of", 1)
+    for stage in task.recipe.stages:
+        if team.share(stage.batch) < stage.least_batch:
+            raise UsageError(
+                f"A batch of {stage.batch} is too small for {team.size} processes, each of which "
+                f"needs {stage.least_batch}."
+            )
+        if stage.size % step:
+            raise UsageError(
+                f"This generator takes squares whose side is a multiple of {step}, not of "
+                f"{stage.size} pixels."
+            )
+    if start is not None:
+        check_task(checkpoint_path(start), *list_related(task))

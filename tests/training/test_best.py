@@ -50,6 +50,7 @@ def test_of_checkpoints_of_one_size_the_best_is_kept(tmp_path: Path) -> None:
     again.go_on()
     assert not offer(again, 6, 64, loss=1.0) and offer(again, 7, 64, loss=0.8)
     assert read_header(best.path).scores == {"loss": 0.8}
+    assert not offer(again, 8, 64, gain=9.0), "it was chosen by what counts for more"
     gain = Best(tmp_path / "b", "mine", ("-loss", "gain"))
     assert offer(gain, 1, 32, gain=1.0) and not offer(gain, 2, 32, gain=0.5)
 

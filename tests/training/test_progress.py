@@ -79,12 +79,18 @@ def test_the_line_has_room_for_steps_and_time_left(
     assert ("discriminator" in line) == (width == 200)
 
 
-def test_waiting_for_photos_is_told_once(tmp_path: Path, capsys) -> None:
-    progress = Progress(1000, tmp_path)
+@pytest.mark.parametrize(
+    ("workers", "advice"), [(1, "--set workers=4"), (3, "--set workers=6"), (6, "scaled down once")]
+)
+def test_waiting_for_photos_is_told_once(
+    tmp_path: Path, capsys, monkeypatch, workers: int, advice: str
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    progress = Progress(1000, tmp_path, workers)
     for part in (0.5, 0.2, 0.5, 0.5):  # of the first the start is a part
         for number in range(LOG_STEPS):
             progress.waited(part)
             progress.add(number, number, 2, 1.0, {})
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("50% of the time goes into waiting for photos") == 1
-    assert told.count("--set workers=4") == 1
+    assert told.count(advice) == 1

@@ -21,7 +21,7 @@ from restore.training.recipe import SamplerRecipe
 from restore.training.sampler_step import VaeStep
 from restore.training.sampler_task import SamplerTask
 from restore.training.state import list_states
-from restore.training.tasks import find_task
+from restore.training.tasks import check_names, find_task
 from restore.training.team import Noise, Team
 
 SMALL = {
@@ -341,6 +341,30 @@ def test_fine_tuning_starts_from_given_weights(pictures: Path, done: Path, tmp_p
     given, tuned = (load_file(run / "cgan.safetensors") for run in (done, tmp_path))
     weights = [name for name in given if "running" not in name and "num_" not in name]
     assert all(torch.allclose(given[n].float(), tuned[n].float(), atol=1e-3) for n in weights)
+
+
+def test_weights_of_other_classes_are_told_or_refused(
+    pictures: Path, done: Path, tmp_path: Path, capsys
+) -> None:
+    recipe = load_recipe("cgan", (*LABELLED, "steps=1"))
+    other, known = tmp_path / "other", sorted(path.name for path in pictures.iterdir())
+    shutil.copytree(pictures, other)
+    (other / known[-1]).rename(other / "zebra")
+    train(recipe, other, tmp_path / "a", device="cpu", start=done)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"knows the classes {', '.join(known)}, and the pictures have" in told
+    (other / "zebu").mkdir()
+    (other / "cat/1.png").rename(other / "zebu/1.png")
+    with pytest.raises(UsageError, match=f"knows {len(known)} classes .*zebra, zebu"):
+        train(recipe, other, tmp_path / "b", device="cpu", start=done)
+
+
+def test_each_process_needs_pictures_to_compare() -> None:
+    task = _make_step(SMALL["dcgan"])
+    team = Team("cpu")
+    team.size = 4
+    with pytest.raises(UsageError, match="A batch of 4 is too small for 4 processes"):
+        check_names(task, team, None)
 
 
 def test_a_restorer_is_no_start_for_a_sampler(

@@ -120,6 +120,27 @@ def test_the_advice_on_memory_keeps_what_else_a_stage_says(tmp_path: Path) -> No
         raise MemoryError
 
 
+@pytest.mark.parametrize(
+    ("recipe", "processes", "advised"),
+    [
+        ("faces", 1, "batch=16"),
+        ("faces", 8, "batch=16"),
+        ("faces", 16, "smaller pictures"),
+        ("mend", 16, "batch=16"),
+        ("mend", 32, "smaller pictures"),
+    ],
+)
+def test_processes_can_share_the_batch_that_is_advised(
+    tmp_path: Path, recipe: str, processes: int, advised: str
+) -> None:
+    stages = load_recipe(recipe, ("stages=[{size=64,batch=32,share=1}]",)).stages
+    with (
+        pytest.raises(RestoreError, match=advised),
+        tell_of_memory(tmp_path, stages, processes),
+    ):
+        raise MemoryError
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_closed_terminal_that_is_ignored_stays_so() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
