@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+LIBRARY = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+DOCS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
 FOLDERS = ("", "docs", "benchmarks", "checkpoints", "masks", "examples", "tests")
 PAGES = [path for folder in FOLDERS for path in (ROOT / folder).glob("*.md")]
 
@@ -44,7 +46,7 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith("restore ")]
 
 
-@pytest.mark.parametrize("line", commands(README + CONTRIBUTING + TRAINING))
+@pytest.mark.parametrize("line", commands(README + CONTRIBUTING + DOCS))
 def test_every_command_shown_can_be_given(line: str) -> None:
     _, name, *words = shlex.split(line)
     parent = click.Context(cli, **cli.context_settings)  # click keeps its names of --help
@@ -53,7 +55,7 @@ def test_every_command_shown_can_be_given(line: str) -> None:
 
 def test_every_option_mentioned_exists() -> None:
     known = {name for command in cli.commands.values() for p in command.params for name in p.opts}
-    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README))
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README + DOCS))
     assert mentioned - known <= {"--help", "--nproc"}  # the latter of torchrun
 
 
@@ -111,7 +113,7 @@ def test_the_python_shown_runs(
     mask[16:32, 16:32] = 255  # whole blocks of the JPEG
     write_picture("mask.png", mask)
     shown: dict[str, object] = {}
-    for block in blocks(README, "python"):
+    for block in [*blocks(README, "python"), *blocks(LIBRARY, "python")]:
         exec(block, shown)
     assert shown["mask"].shape == (40, 60)
     assert shown["sevens"].shape == (8, 16, 16)
