@@ -30,7 +30,7 @@ from restore.sampler import grow_as_trained
 TOLERANCE = 1e-3  # largest difference to torch that passes; pictures are in [0, 1]
 TRACED = (2, 3, 5)  # photos, and their sides in multiples of `multiple_of`
 CHECKED = ((1, 6, 4), (2, 9, 13))  # likewise, other sizes than the traced one
-EXTRA = "pip install 'restore-gan[onnx]'"
+EXTRA = 'pip install "restore-gan[onnx]"'
 
 Inputs = dict[str, Tensor]
 

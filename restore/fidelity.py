@@ -40,7 +40,7 @@ class FidelityPool:
     def __init__(self, device: torch.device | None = None) -> None:
         if find_spec("torch_fidelity") is None:
             raise RestoreError(
-                "FID and KID need the package torch-fidelity; pip install 'restore-gan[fidelity]'."
+                'FID and KID need the package torch-fidelity; pip install "restore-gan[fidelity]".'
             )
         self.gpu = device if device is not None and device.type == "cuda" else None
         self.counts = {"restored": 0, "clean": 0}

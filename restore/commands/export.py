@@ -24,7 +24,7 @@ def export(model: str, out: Path | None, overwrite: bool) -> None:
     The file of a restorer or a detector takes any number of photos of any size that is a multiple
     of its `multiple_of`, that of a sampler any number of noises; its metadata say what goes in and
     comes out. It is compared with PyTorch before it is written. Needs
-    pip install 'restore-gan[onnx]'.
+    pip install "restore-gan[onnx]".
     """
     from restore.export import EXTRA, export_onnx
 

@@ -38,7 +38,7 @@ EXAMPLES = """\b
 Examples:
   restore fix photo.jpg --mask mask.png
   restore fix photo.jpg --box 120,80,200,60
-  restore fix photo.jpg --mask mask.png --count 4 --out tries/
+  restore fix photo.jpg --mask mask.png --count 2 --out tries/
   restore fix cut-out.png --mask-is alpha
   restore fix old.jpg
   restore fix old.jpg --find scratches
@@ -80,7 +80,7 @@ SECTIONS = {
     epilog=EXAMPLES,
     short_help="Fill what a mask marks; mend or enlarge whole photos.",
 )
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
+@click.argument("photos", metavar="PHOTO...|FOLDER", nargs=-1, required=True, type=FILE)
 @click.option(
     "--mask",
     type=FILE,
@@ -88,7 +88,7 @@ SECTIONS = {
     help="Picture whose white marks what to fill, in the photo's proportions; restore mask and "
     "restore paint make one. "
     "For a folder of photos: one for all, or a folder of masks with the photos' relative paths. "
-    "Without one the photo is mended as a whole, by the model 'mend'.",
+    "Without it, --mask-pattern, --box, --find and --mask-is alpha the whole photo is mended.",
 )
 @click.option(
     "--mask-pattern",
@@ -118,7 +118,7 @@ SECTIONS = {
     "--find",
     metavar="NAME|FILE|RUN",
     help="Instead of a mask: fill what a detector finds, 'scratches' for damage of old prints, "
-    "then mend the whole where 'mend' is installed.",
+    "then mend the whole.",
 )
 @threshold_option
 @click.option(
@@ -126,8 +126,8 @@ SECTIONS = {
     type=click.Choice(["1", "2", "4"]),
     default="1",
     show_default=True,
-    help="Make the photo this many times wider and higher; 4 times above 11 "
-    "megapixels needs a higher limit.",
+    help="Make the photo this many times wider and higher; results above 179 megapixels need "
+    "--max-megapixels.",
 )
 @click.option(
     "--natural",
@@ -201,9 +201,12 @@ SECTIONS = {
     "--ray",
     metavar="ADDRESS",
     help="Let the workers of a Ray cluster do it, which see the same folders; 'auto' "
-    "is the cluster that this machine belongs to. Needs pip install 'restore-gan[ray]'.",
+    'is the cluster that this machine belongs to. Needs pip install "restore-gan[ray]".',
 )
-@seed_option("Another seed, another plausible fill; the same seed, the same file.")
+@seed_option(
+    "An even and an odd seed give fills that differ visibly, two even ones differ in grain; the "
+    "same seed, the same file."
+)
 @click.option(
     "--count",
     type=click.IntRange(1, 1000),
@@ -217,13 +220,14 @@ SECTIONS = {
     type=FiniteRange(0, min_open=True),
     metavar="SECONDS",
     help="First let the restorer practise this long on the rest of each photo: better fills in "
-    "fabrics and facades. 30 or 60 are good; needs `restore models --fetch lpips` once.",
+    "fabrics and facades. 30 or 60 are good; needs `restore models --fetch lpips` once. Not with "
+    "--find or --mend.",
 )
 @click.option(
     "--model",
     metavar="NAME|FILE|RUN",
     help="A name that `restore models` lists, a checkpoint file, or the folder of a training run. "
-    "[default: inpaint, or mend without a mask]",
+    "[default: inpaint where something is filled, else mend]",
 )
 @device_option
 @max_megapixels_option

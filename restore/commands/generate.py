@@ -98,7 +98,7 @@ class Seeds(click.ParamType):
 )
 @overwrite_option
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each file.")
 def generate(
     model: str,
     count: int | None,

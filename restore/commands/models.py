@@ -21,11 +21,9 @@ MANY = 24  # labels that are listed; of more the first and the number
 @click.option(
     "--fetch",
     type=click.Choice(["lpips"]),
-    help="Download what is not shipped: the network that LPIPS measures with, for training.",
+    help="Download what is not shipped: the network of LPIPS, for training, --adapt and evaluate.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object a line for each model."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each model.")
 def models(fetch: Literal["lpips"] | None, as_json: bool) -> None:
     """List the models that are installed. Size is that of the squares it was trained on.
 

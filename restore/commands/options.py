@@ -87,7 +87,8 @@ device_option = click.option(
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="Where to compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.",
+    help="Where to compute: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 (the second GPU) "
+    "or mps.",
 )
 
 threshold_option = click.option(
@@ -102,7 +103,7 @@ quality_option = click.option(
     type=click.IntRange(1, 100),
     metavar="1-100",
     help="Quality of JPEG, lossy WebP, AVIF and HEIC results. "
-    "[default: a JPEG's own where holes are filled, 95 where whole photos are mended]",
+    "[default: a JPEG's own, but where it is mended at least 95; 95 for the others]",
 )
 
 max_megapixels_option = click.option(
@@ -126,7 +127,7 @@ def choice_options(command: Command) -> Command:
         "--only",
         metavar="PATTERN",
         multiple=True,
-        help="Of a folder take only photos that match, as '*.tif' or '2019/*'; repeatable.",
+        help='Of a folder take only photos that match, as "*.tif" or "2019/*"; repeatable.',
     )
     skip = click.option(
         "--skip",

@@ -13,7 +13,7 @@ EXAMPLES = """\b
 Examples:
   restore train photos/ --out runs/mine
   restore train photos.zip --check
-  restore train photos/ --from inpaint --out runs/mine --set steps=2000
+  restore train photos/ --from inpaint --out runs/mine --set optimizer.lr=1e-4
   restore train animals/ --recipe dcgan --set conditional=true --out runs/animals
   restore train torchvision:MNIST --download --recipe digits --out runs/digits
   accelerate launch -m restore train photos/ --out runs/mine
@@ -36,7 +36,8 @@ Examples:
     default="inpaint",
     show_default=True,
     metavar="NAME|FILE",
-    help="How to train: a shipped recipe or a TOML file.",
+    help="What to train and how: inpaint, mend, mend-natural, scratches, one that draws pictures "
+    "(see above), or a TOML file.",
 )
 @click.option(
     "--out",

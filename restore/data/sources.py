@@ -206,7 +206,7 @@ def _check_any(found: object, place: Path, unread: Sequence[str]) -> None:
         known = ", ".join(FORMATS)
         other = f" {LEFT_OUT}: {unread[0]}." if unread else ""
         if ".heic" not in FORMATS and any(name.lower().endswith(HEIC) for name in unread):
-            other += " For HEIC, pip install 'restore-gan[heic]'."
+            other += ' For HEIC, pip install "restore-gan[heic]".'
         raise RestoreError(f"{place} holds no photos; looked for {known} at any depth.{other}")
 
 

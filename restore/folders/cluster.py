@@ -33,7 +33,7 @@ def check_ray() -> None:
     try:
         import ray.data  # noqa: F401
     except ImportError:
-        raise RestoreError("--ray needs Ray; pip install 'restore-gan[ray]'.") from None
+        raise RestoreError('--ray needs Ray; pip install "restore-gan[ray]".') from None
 
 
 def fix_on_ray(

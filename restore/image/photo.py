@@ -53,7 +53,7 @@ PICTURES = {
 }
 ACCEPTED = (
     "gray, RGB and RGBA pictures as PNG or TIFF of 8 or 16 bits per channel, JPEG, WebP, BMP or "
-    "AVIF, and HEIC after pip install 'restore-gan[heic]'"
+    'AVIF, and HEIC after pip install "restore-gan[heic]"'
 )
 
 
@@ -164,7 +164,7 @@ def format_named(path: str | Path) -> str:
     if extension in FORMATS:
         return FORMATS[extension]
     if extension in HEIC:
-        raise UsageError(f"{path}: {extension} needs pillow-heif; pip install 'restore-gan[heic]'.")
+        raise UsageError(f'{path}: {extension} needs pillow-heif; pip install "restore-gan[heic]".')
     known = ", ".join(FORMATS)
     raise UsageError(f"{path}: pictures are not written as {extension}; known: {known}.")
 

@@ -39,7 +39,7 @@ class Team:
             from accelerate import Accelerator
         except ImportError:
             raise UsageError(
-                "Several processes need accelerate; pip install 'restore-gan[cluster]'."
+                'Several processes need accelerate; pip install "restore-gan[cluster]".'
             ) from None
         on_cpu = pick_device(device).type == "cpu"
         self.accelerator = Accelerator(cpu=on_cpu, mixed_precision="no")

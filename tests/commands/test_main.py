@@ -41,7 +41,7 @@ def test_without_a_command_the_help_comes_with_the_code_of_wrong_usage(run) -> N
     ("words", "sentence"),
     [
         (["fxi"], "No such command 'fxi'."),
-        (["fix"], "Missing argument 'PHOTO...'. Try 'restore fix --help'."),
+        (["fix"], "Missing argument 'PHOTO...|FOLDER'. Try 'restore fix --help'."),
         (["fix", "p.png", "--grwo", "3"], "--grow"),
         (["fix", "p.png", "--mask-is", "x"], "'x' is not one of 'hole', 'known', 'alpha'."),
         (["fix", "p.png", "--count", "0"], "0 is not in the range"),

@@ -27,7 +27,7 @@ def test_without_ray_one_sentence_says_how_to_get_it(
     make_album("a.png")
     monkeypatch.setitem(sys.modules, "ray.data", None)
     with pytest.raises(
-        RestoreError, match=r"^--ray needs Ray; pip install 'restore-gan\[ray\]'\.$"
+        RestoreError, match=r'^--ray needs Ray; pip install "restore-gan\[ray\]"\.$'
     ):
         list(fix_folder(plan_folder(TREE), ray="auto"))
     assert not TREE.out.exists()  # so that nothing is in the way of a run without it

@@ -134,7 +134,7 @@ def test_heic_says_what_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str
 ) -> None:
     monkeypatch.delitem(FORMATS, extension.lower(), raising=False)
-    with pytest.raises(UsageError, match=r"needs pillow-heif; pip install 'restore-gan\[heic\]'"):
+    with pytest.raises(UsageError, match=r'needs pillow-heif; pip install "restore-gan\[heic\]"'):
         write_image(tmp_path / f"a{extension}", PIXELS, PHOTO)
     assert names_in(tmp_path) == []
 
