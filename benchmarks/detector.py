@@ -17,11 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from restore.assets import checkpoint_path
 from restore.commands.scores import show_detection
 from restore.data import list_photos
 from restore.detection import TOLERANCE, Detection, read_damaged, score_detector
 from restore.detector import THRESHOLD, Detector
 from restore.draw import draw_mask, make_grid, write_sheet
+from restore.folders.report import hash_file
 from restore.image import Pixels, encode_png, read_image, write_bytes
 from restore.restorer import Restorer
 
@@ -54,6 +56,7 @@ def main() -> None:
             given = {key: vars(options)[key] for key in ("limit", "preset", "seed")}
             changed = {k: v for k, v in given.items() if v != parser.get_default(k)}
             report = {"scores": to_scores(found, options.photos.name), **changed}
+            report["sha256"] = hash_file(checkpoint_path(options.model))
             options.json.write_text(json.dumps(report))
     elif options.old and options.sheet:
         sheet = make_grid(*zip(*draw_old(detector, options.old, options.threshold), strict=True))
