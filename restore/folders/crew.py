@@ -63,9 +63,11 @@ def pick_way(restorer: Restorer) -> Way:
 
 
 def _pick_common(restorers: tuple[Restorer, ...]) -> Way:
-    """Return the way that suits all; one window at a time where they differ."""
-    first, *others = (pick_way(restorer) for restorer in restorers)
-    return first if all(way == first for way in others) else Way(threads=torch.get_num_threads())
+    """Return the way that suits all, in the fewest lanes; else one window at a time."""
+    ways = [pick_way(restorer) for restorer in restorers]
+    if len({(way.batch, way.threads) for way in ways}) == 1:
+        return min(ways, key=lambda way: way.lanes)
+    return Way(threads=torch.get_num_threads())
 
 
 def _make_probe(restorer: Restorer, size: tuple[int, int]) -> Window:

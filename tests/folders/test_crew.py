@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore.folders.crew import BATCH, Crew, Way, gather, pick_way
+from restore.folders.crew import BATCH, LANE_MEMORY, Crew, Way, _pick_common, gather, pick_way
 from restore.folders.repairer import Repairer
 from restore.restorer import Restorer
 from restore.windows import Window
@@ -105,6 +105,16 @@ def test_restorers_that_differ_in_their_way_go_one_window_at_a_time() -> None:
             assert (mixed.way, alike.way) == (Way(threads=2), Way(lanes=2))
     finally:
         torch.set_num_threads(threads)
+
+
+def test_what_needs_more_memory_decides_how_many_windows_go_at_once(monkeypatch) -> None:
+    class Mender(Doubler):
+        mends = True
+
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    monkeypatch.setattr("restore.folders.crew.free_memory", lambda _: 3 * LANE_MEMORY)
+    assert pick_way(Doubler()).lanes > 3
+    assert _pick_common((Doubler(), Mender())) == Way(lanes=3)
 
 
 @pytest.mark.parametrize("mender", [None, Doubler()])
