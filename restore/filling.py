@@ -80,7 +80,7 @@ def shrink_soft(photo: Pixels, hole: Mask) -> tuple[Pixels, Mask]:
         return photo, hole
     canvas = Canvas(photo, hole)
     groups = find_groups(hole, CONTEXT, LEAST_WINDOW)
-    scale = _pick_scale(canvas, max(groups, key=lambda box: box.height * box.width))
+    scale = _pick_scale(canvas, max(groups, key=lambda box: box.area))
     whole = Box(0, 0, *canvas.size)
     small, left = canvas.shrink(whole, _scaled(whole, scale)) if scale < 1 else (photo, hole)
     return (small, left) if left.any() and not left.all() else (photo, hole)

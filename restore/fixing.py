@@ -144,8 +144,8 @@ def fix_with(
 
     if not isinstance(photo, Photo):
         raise UsageError(
-            f"fix_photo takes what read_image returns, not {type(photo).__name__}; fix takes "
-            "arrays."
+            f"The photo has to be what read_image returns, not {type(photo).__name__}; "
+            "Restorer.fix takes arrays."
         )
     read_seed(seed)
     check_pixels(photo.pixels)

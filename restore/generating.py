@@ -103,7 +103,7 @@ def generate(
         request: what to draw.
         out: ends with .png, a grid or strip; with .gif, an animation; is else a folder, which is
             made, for one PNG of each sample and nothing else; None is NAME.png.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         overwrite: whether a file, or the samples in a folder, may be replaced.
 
     Raises:

@@ -104,7 +104,7 @@ def load_reader(
         name: "squeeze", a shipped classifier, or a classifier's file; None is the shipped
             classifier that tells exactly `labels` apart, in any order, or else "squeeze".
         labels: names of the classes of what will be looked at.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
 
     Raises:
         UsageError: an unknown name, or a checkpoint that is no classifier.

@@ -133,7 +133,7 @@ def score(
         limit: only the first so many pictures.
         last: only the last so many pictures, before `limit`.
         count: see `compare`, as for seed, fidelity and sheet.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         warn: is called with a sentence for each picture that can't be read, and where the scores
             may mislead.
 

@@ -77,10 +77,10 @@ class Restorer:
         Args:
             name: of the checkpoint.
             device: "auto", "cpu", "cuda", "mps", or one GPU of several, as "cuda:1".
-            natural: 0 takes its weights, which are faithful to the photo; 1 those of
-                NAME-natural.safetensors beside it, which make up detail that looks real, as where
-                these are named themselves; between
-                the two the weights are mixed (Wang et al., section 3.4, arXiv:1809.00219).
+            natural: 0 takes the checkpoint's own weights, which are faithful to the photo; 1 takes
+                those of NAME-natural.safetensors beside it, which make up detail that looks real;
+                between the two they are mixed (Wang et al., section 3.4, arXiv:1809.00219). A
+                natural checkpoint that is named itself takes 0 alone.
             tta: mend photos in all four ways that they can be mirrored and take the mean, which is
                 closer to the truth (test-time augmentation; "self-ensemble" in Lim et al., section
                 3.4, arXiv:1707.02921). It takes twice as long as without, when what mends
@@ -106,11 +106,12 @@ class Restorer:
         if not isinstance(strength, Real) or not 0 <= strength <= 1:
             raise UsageError(f"'strength' goes from 0 to 1, not {strength!r}.")
         settings, generator = load_network(path, RESTORERS)
-        if tta and settings.task != "mend":
-            raise UsageError(f"{settings.name} fills holes, and tta is for what mends photos.")
-        if (upscale > 1 or keep_fading or strength < 1) and settings.task != "mend":
-            option = "upscale" if upscale > 1 else "keep_fading" if keep_fading else "strength"
-            raise UsageError(f"{settings.name} fills holes, and {option} is for what mends photos.")
+        wishes = {"tta": tta, "upscale": upscale > 1, "keep_fading": keep_fading}
+        asked = [name for name in wishes if wishes[name]] + ["strength"] * (strength < 1)
+        if asked and settings.task != "mend":
+            raise UsageError(
+                f"{settings.name} fills holes, and {asked[0]} is for what mends photos."
+            )
         if natural:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural and not is_natural(path)
@@ -198,7 +199,7 @@ class Restorer:
         """
         if not isinstance(seconds, Real) or not 0 < seconds < inf:
             raise UsageError(f"Can't practise for {seconds} seconds; try 30 or 60.")
-        if self.settings.task == "mend":
+        if self.mends:
             raise UsageError(f"{self.settings.name} fills no holes, so it can't practise on any.")
         steps = self.steps(photo, mask, seed)
         hole = _read_hole(photo, mask)
@@ -221,7 +222,7 @@ class Restorer:
         So the windows of several photos can be restored side by side.
         """
         seed = read_seed(seed)
-        if self.settings.task == "mend":
+        if self.mends:
             check_pixels(photo, deep=True)
             if mask is None:
                 return self._mend(photo, seed, self.keep_fading)

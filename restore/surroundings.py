@@ -121,14 +121,14 @@ def find_grain(photo: Pixels, known: Mask) -> Grain | None:
     """
     parts = [cut_blocks(photo[place], known[place]) for place in _spread(known.shape)]
     blocks = Blocks(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    middle = blocks.brightness
-    blocks = blocks.pick((middle > CLIPPED) & (middle < 255 - CLIPPED))
+    light = blocks.brightness
+    blocks = blocks.pick((light > CLIPPED) & (light < 255 - CLIPPED))
     if len(blocks.strength) < LEAST_BLOCKS:
         return None
-    whole = np.quantile(blocks.strength, FLAT)
-    if not LEAST <= whole <= MOST or not _is_level(blocks.strength):
+    flattest = np.quantile(blocks.strength, FLAT)
+    if not LEAST <= flattest <= MOST or not _is_level(blocks.strength):
         return None
-    return Grain(measure(blocks), blocks.noise[blocks.strength <= whole])
+    return Grain(measure(blocks), blocks.noise[blocks.strength <= flattest])
 
 
 def add_grain(pixels: Pixels, filled: Mask, grain: Grain, rng: np.random.Generator) -> Pixels:
@@ -175,10 +175,10 @@ def measure(blocks: Blocks) -> NDArray[np.float64]:
     """
     bins = (blocks.brightness * (BINS / 256)).astype(int)
     seen = [n for n in range(BINS) if np.count_nonzero(bins == n) >= LEAST_OF_BIN]
-    whole = np.quantile(blocks.strength, FLAT)
+    flattest = np.quantile(blocks.strength, FLAT)
     if not seen:
-        return np.full(BINS, whole)
-    found = [min(UNEVEN * whole, np.quantile(blocks.strength[bins == n], FLAT)) for n in seen]
+        return np.full(BINS, flattest)
+    found = [min(UNEVEN * flattest, np.quantile(blocks.strength[bins == n], FLAT)) for n in seen]
     return np.interp(np.arange(BINS), seen, found)
 
 

@@ -99,10 +99,8 @@ class Level:
     def halve(self) -> "Level":
         """Return the photo at half its size, rounded up; a pixel is known if all of it was."""
         rim = tuple((0, side % 2) for side in self.hole.shape)
-        pixels, hole = (
-            np.pad(self.pixels, (*rim, (0, 0))),
-            np.pad(self.hole, rim, constant_values=1),
-        )
+        pixels = np.pad(self.pixels, (*rim, (0, 0)))
+        hole = np.pad(self.hole, rim, constant_values=1)
         small, share = shrink_known(pixels, hole, (hole.shape[0] // 2, hole.shape[1] // 2))
         return Level(small, (share < 0.999).astype(np.uint8))
 

@@ -41,7 +41,7 @@ def drain_colour(pixels: Pixels, known: Mask) -> None:
     coloured = (apart > COLOURLESS) & (known > 0)
     toning: Plane | None
     if np.count_nonzero(coloured) <= STAMP * np.count_nonzero(known):
-        toning = _find_tone(pixels, (known > 0) & ~coloured)
+        toning = _find_even_toning(pixels, (known > 0) & ~coloured)
     else:
         toning = find_toning(pixels, known)
         if toning is None:
@@ -130,7 +130,7 @@ def _find_rest(colours: NDArray[Any], toning: Plane) -> Plane:
     return rest
 
 
-def _find_tone(pixels: Pixels, where: NDArray[np.bool_]) -> Plane:
+def _find_even_toning(pixels: Pixels, where: NDArray[np.bool_]) -> Plane:
     """Return the one toning (256, 3) of a black-and-white photo, by whole levels."""
     mean = np.array(cv2.mean(pixels, where.view(np.uint8))[:3])
     return np.tile(np.rint(mean - mean.mean()), (256, 1)).astype(np.float32)

@@ -234,7 +234,7 @@ def test_what_is_invisible_near_a_hole_is_unknown() -> None:
 def test_a_wrong_mask_is_refused(mender, pixels: np.ndarray) -> None:
     with pytest.raises(UsageError, match="must be \\(height, width\\)"):
         mender.fix_photo(Photo(pixels), np.ones((3, 3), np.uint8))
-    with pytest.raises(UsageError, match="takes what read_image returns, not ndarray"):
+    with pytest.raises(UsageError, match="has to be what read_image returns, not ndarray"):
         mender.fix_photo(pixels)
     with pytest.raises(UsageError, match="A seed is a whole number"):
         mender.fix_photo(Photo(pixels), np.zeros((40, 30), np.uint8), seed=-1)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -300,16 +300,14 @@ def fix(
         keep_fading=keep_fading,
         quality=quality,
         extension=extension and f".{extension}",
+        **read_limits(max_megapixels, max_megabytes),
     )
-    options = replace(options, **read_limits(max_megapixels, max_megabytes))
     if len(photos) == 1 and photos[0].is_dir():
         if out is None:
             raise UsageError(f"{photos[0]} is a folder; say where results go with --out FOLDER.")
         check_folder_name(out, photos[0])
         if dry_run and (resume or watch or as_json):
             raise UsageError("--dry-run only lists; leave out --resume, --watch and --json.")
-        if watch and ray is not None:
-            raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         part = Shard.parse("1/1" if shard is None else shard)
         choice = Choice(only, skip)
         tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part, choice)
@@ -338,7 +336,7 @@ def fix(
     sign = Sign(f"Fixing {photos[0]} …" if len(photos) == 1 else f"Fixing {len(photos)} photos …")
     results = fix_photos(photos, out, options, model=model, device=device, warn=sign.say)
     codes = _print_results(results, sign, as_json, find is not None)
-    return codes[0] if codes and len(photos) == 1 else bool(codes)
+    return codes[0] if codes and len(photos) == 1 else int(bool(codes))
 
 
 def _print_results(

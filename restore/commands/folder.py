@@ -74,7 +74,7 @@ def show_plan(plan: "Plan") -> int:
     for note in replace(plan, failures=()).notes():  # which are told one by one
         say(note)
     for job in plan.jobs:
-        mask = job.mask or plan.tree.options.mask
+        mask = job.mask_of(plan.tree.options)
         marked = f" + {mask}" if mask else ""
         becomes = ", ".join(str(result) for result in job.results)
         click.echo(to_printable(f"{job.photo}{marked} -> {becomes}"))

@@ -2,7 +2,6 @@
 
 import webbrowser
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Literal
@@ -107,8 +106,8 @@ def paint(
         seed=seed,
         overwrite=overwrite,
         quality=quality,
+        **read_limits(max_megapixels, max_megabytes),
     )
-    options = replace(options, **read_limits(max_megapixels, max_megabytes))
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
     with page:

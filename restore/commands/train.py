@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from restore.commands.messages import say
+from restore.commands.messages import say, to_printable
 from restore.commands.options import FILE, device_option
 from restore.errors import UsageError
 
@@ -125,13 +125,14 @@ def train(
     source = photos or pairs
     assert source is not None, "checked above"
     if run is None or check:
-        click.echo("\n".join(check_data(settings, source).lines()))
+        for line in check_data(settings, source).lines():
+            click.echo(to_printable(line))
         return
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes of a run
     if is_first:
-        click.echo(f"{place} -> {checkpoint}")
+        click.echo(to_printable(f"{place} -> {checkpoint}"))
     done = read_header(checkpoint).steps
     if done < settings.steps:
         if is_first:

@@ -46,7 +46,7 @@ def fix_on_ray(
         plan: the photos.
         address: "host:port", or "auto" for the cluster that this machine belongs to.
         model: the checkpoint.
-        device: likewise; a worker with GPUs gives one to each actor, but for "cpu".
+        device: that each actor uses; a worker with GPUs gives one to each, unless it is "cpu".
         threads: as in `fix_jobs`, in each actor.
 
     Yields:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.folders.cluster import check_ray, fix_on_ray
 from restore.folders.report import Entry, open_report
 from restore.folders.run import Warn, load_fixer, pick_model
@@ -42,7 +42,7 @@ def fix_folder(
         plan: from `plan_folder`.
         model: a checkpoint's name or file or a run's folder; None is "inpaint", or "mend"
             without masks.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         threads: photos that are read or written while others are filled.
         watch: seconds between two looks at the folder for photos that arrive, for ever; None fixes
             what the plan holds and ends.
@@ -54,14 +54,19 @@ def fix_folder(
         An entry for each result and each photo that failed, in the order of the plan.
 
     Raises:
+        UsageError: an unknown name or device, a model that doesn't do what is asked for, a report
+            that is a link, or both `watch` and `ray`.
         RestoreError: the checkpoint can't be loaded, or the report can't be written.
         KeyboardInterrupt: after Ctrl-C, once everything is written.
     """
     tree = plan.tree
     if ray is not None:
+        if watch is not None:
+            raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
         check_ray()
     model = pick_model(model, tree.options, tree.pattern)
-    fixer = load_fixer(model, tree.options, device)
+    # Of a cluster the workers load their own; here only its name is needed.
+    fixer = load_fixer(model, tree.options, device if ray is None else "cpu")
     try:
         tree.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -44,7 +44,11 @@ class Job:
 
     photo: Path
     results: tuple[Path, ...]
-    mask: Path | None = None  # None: that of the options
+    mask: Path | None = None
+
+    def mask_of(self, options: FixOptions) -> Path | None:
+        """Return the picture of the hole: its own, else the one for all photos, else None."""
+        return self.mask or options.mask
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Opened:
 
 
 def fix_job(
-    restorer: Fixer,
+    fixer: Fixer,
     job: Job,
     options: FixOptions,
     warn: Callable[[str], None] = warnings.warn,
@@ -108,28 +112,44 @@ def fix_job(
     """
     opened = open_photo(job, options)
     start = time.perf_counter()  # looking and practising count for the first result
-    restorer, opened = look_for_damage(restorer, opened, options)
+    fixer, opened = look_for_damage(fixer, opened, options)
     for sentence in opened.warnings:
         warn(sentence)
-    if options.adapt and opened.hole is not None:
-        learner = cast("Restorer", restorer)  # `check_mask` refuses adapt for anything else
-        unknown = find_unknown(opened.hole, opened.photo.alpha)
-        shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
-        restorer = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
-        if restorer is learner and opened.hole.any():
-            warn(
-                f"{job.photo} or its hole is too small to practise on, or the hole is filled with "
-                "copies of the texture around it, so --adapt changes nothing."
-            )
+    fixer = _practise(fixer, opened, options, warn)
     for seed, result in enumerate(job.results, start=options.seed):
-        fixed = fix_photo(restorer, opened.photo, opened.hole, seed)
+        fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
         opened = tell_of_fading(opened, fixed, options, warn)
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
-        mask = job.mask or options.mask
-        told, share = opened.told, opened.share
-        yield Record(job.photo, mask, result, seed, restorer.name, seconds, share, told)
+        yield Record(
+            job.photo,
+            job.mask_of(options),
+            result,
+            seed,
+            fixer.name,
+            seconds,
+            hole=opened.share,
+            sentence=opened.told,
+        )
         start = time.perf_counter()
+
+
+def _practise(
+    fixer: Fixer, opened: Opened, options: FixOptions, warn: Callable[[str], None]
+) -> Fixer:
+    """Return the restorer once it has practised on this photo, where that is asked for."""
+    if not options.adapt or opened.hole is None:
+        return fixer
+    learner = cast("Restorer", fixer)  # `check_mask` refuses adapt for anything else
+    unknown = find_unknown(opened.hole, opened.photo.alpha)
+    shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
+    adapted = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
+    if adapted is learner and opened.hole.any():
+        warn(
+            f"{opened.job.photo} or its hole is too small to practise on, or the hole is filled "
+            "with copies of the texture around it, so --adapt changes nothing."
+        )
+    return adapted
 
 
 def open_photo(job: Job, options: FixOptions) -> Opened:
@@ -149,7 +169,7 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
         sentences += (*_check_picture(job.photo, photo), *_check_results(job, photo, options))
         return Opened(job, photo, None, sentences)
     hole = _read_hole(job, photo, options)
-    if options.mask_is == "alpha" and (job.mask or options.mask) is None:
+    if options.mask_is == "alpha" and job.mask_of(options) is None:
         share, photo = hole_share(hole), _show_all(photo, hole)
     else:
         hole, share = see_hole(hole, photo.alpha)
@@ -268,24 +288,19 @@ def write_result(
 
 def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     """Return the mask (H, W) {0, 1} of one photo, 1 is the hole, grown."""
-    if (path := job.mask or options.mask) is not None:
-        _check_bytes(path, options.max_bytes)
-        height, width = photo.pixels.shape[:2]
-        try:
-            mask = read_mask(path, (height, width), options.mask_is, max_pixels=options.max_pixels)
-        except UsageError as error:
-            raise UsageError(f"{job.photo}: {error}") from None
-    elif options.boxes:
-        try:
-            mask = mask_from_boxes((photo.pixels.shape[0], photo.pixels.shape[1]), options.boxes)
-        except UsageError as error:
-            raise UsageError(f"{job.photo}: {error}") from None
-    elif photo.alpha is None:
-        raise UsageError(
-            f"{job.photo} has no transparency that marks a hole; mark it with --mask MASK."
-        )
-    else:
-        mask = mask_from_alpha(photo.alpha)
+    path, size = job.mask_of(options), (photo.pixels.shape[0], photo.pixels.shape[1])
+    try:
+        if path is not None:
+            _check_bytes(path, options.max_bytes)
+            mask = read_mask(path, size, options.mask_is, max_pixels=options.max_pixels)
+        elif options.boxes:
+            mask = mask_from_boxes(size, options.boxes)
+        elif photo.alpha is not None:
+            mask = mask_from_alpha(photo.alpha)
+        else:
+            raise UsageError("no transparency marks a hole there; mark it with --mask MASK.")
+    except UsageError as error:
+        raise UsageError(f"{job.photo}: {error}") from None
     return grow_mask(mask, options.margin)
 
 
@@ -325,11 +340,11 @@ def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ..
         return (f"{marked}{hint}.",)
     if share > 0:
         return ()
+    if options.boxes:
+        return (f"Nothing that is visible of {path} is in the boxes, so nothing is filled.",)
     counts = {
         "hole": " (what has half of red, green or blue, and is not transparent, counts)",
         "known": " (what has less than half of red, green and blue counts)",
     }.get(options.mask_is, "")
-    return (
-        f"The mask marks nothing in {path}{counts}, so nothing is filled"
-        f"{f'; {clear}' if other else ''}.",
-    )
+    end = f"; {clear}" if other else ""
+    return (f"The mask marks nothing in {path}{counts}, so nothing is filled{end}.",)

@@ -41,7 +41,7 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
         for photo in photos
     ]
     refuse_losses(jobs, [options.mask] if options.mask else [])
-    refuse_existing(jobs, options.overwrite)
+    _refuse_existing(jobs, options.overwrite)
     for result in (result for job in jobs for result in job.results):
         refuse_unwritable(result)
     return jobs
@@ -79,7 +79,7 @@ def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:
         identity = identity_of(result)
         if identity in inputs:
             raise UsageError(f"{result} is an input and can't be replaced; name another --out.")
-        name = compose(str(result)).casefold()  # one file on many disks
+        name = key_of(result)
         if other := sources.get(identity) or sources.get(name):
             raise UsageError(
                 f"{other} and {photo} would both become {result}; fix them one by one."
@@ -87,7 +87,7 @@ def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:
         sources[identity] = sources[name] = photo
 
 
-def refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:
+def _refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:
     """Refuse results that exist, unless they may be replaced.
 
     Raises:
@@ -121,6 +121,11 @@ def nearest_place(result: Path) -> Path:
     return place
 
 
+def key_of(result: Path) -> str:
+    """Return what two results share that are one file where upper and lower case are the same."""
+    return compose(str(result)).casefold()
+
+
 def identity_of(path: Path) -> object:
     """Return what two paths share when they lead to one file: links, another case, "..".."""
     try:
@@ -135,10 +140,11 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
 
     Raises:
         UsageError: settings of a mask without one; settings of mending whole photos beside a mask;
-            more results than there are seeds; a format that isn't written.
+            `find` or boxes beside one; a threshold without `find`; `adapt` with `mend`; more
+            results than there are seeds; a format that isn't written.
         RestoreError: the mask doesn't exist.
     """
-    mask = options.mask
+    mask, whole = options.mask, is_whole(options, pattern)
     if options.extension is not None:
         format_named(f"photo{options.extension}")
     if options.seed + options.count > SEEDS:
@@ -146,7 +152,7 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             f"Seeds count up from --seed for each of --count results, to {SEEDS - 1} at most; "
             "begin lower."
         )
-    if options.find is not None and not (is_whole(options, pattern) and options.mask_is == "hole"):
+    if options.find is not None and not (whole and options.mask_is == "hole"):
         raise UsageError(
             "With --find damage is found, not given; leave out --mask, --mask-pattern, --mask-is "
             "and --box."
@@ -155,7 +161,7 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
         raise UsageError("--box says what to fill; leave out --mask, --mask-pattern and --mask-is.")
     if options.threshold is not None and options.find is None:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
-    if is_whole(options, pattern):
+    if whole:
         if options.mask_is == "known" or (options.grow and options.find is None):
             raise UsageError(
                 "--mask-is known and --grow change a mask, and there is none; add --mask MASK or "
@@ -167,14 +173,14 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             )
     elif mask is not None and not mask.exists():
         raise RestoreError(f"There is no mask {mask}.")
-    if options.mend and is_whole(options, pattern) and options.find is None:
+    if options.mend and whole and options.find is None:
         raise UsageError(
             "--mend mends a photo once its hole is filled, and nothing marks one; without a hole "
             "it is mended anyway, so leave out --mend."
         )
     if options.mend and options.adapt:
         raise UsageError("--adapt practises on fills alone; leave out --mend.")
-    if not options.mend and options.tunes_mending and not is_whole(options, pattern):
+    if not options.mend and options.tunes_mending and not whole:
         raise UsageError(
             f"{MENDING_FLAGS} are for photos that are mended as a whole; leave out the mask, or "
             "add --mend to fill what it marks and then mend the whole."

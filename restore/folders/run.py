@@ -36,7 +36,7 @@ def fix_photos(
         options: how to fix them.
         model: a checkpoint's name or file or a run's folder; None is "inpaint", or "mend" without
             a mask.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         warn: is called with a sentence where a result should be looked at.
 
     Yields:

@@ -5,7 +5,7 @@ import numpy as np
 
 from restore.degradations import find_fading
 from restore.draw import shrink
-from restore.image import Mask, Photo, cover_hidden
+from restore.image import Mask, Photo, Pixels, cover_hidden
 
 _SIDES = 256, 1024  # pixels; photos are looked at no smaller and, as a rule, no larger
 _CELLS = (32, 32)  # whose tones are compared
@@ -39,7 +39,7 @@ def is_unfaded(photo: Photo, fixed: Photo, damage: Mask | None = None) -> bool:
     return bool(np.median(change) > _OTHER_TONE)
 
 
-def _find_seen(photo: Photo, damage: Mask | None) -> Mask | None:
+def _find_seen(photo: Photo, damage: Mask | None) -> Pixels | None:
     """Return (H, W) uint8, 0 where a photo is invisible or damaged and else 255; None for all."""
     if photo.alpha is None and damage is None:
         return None

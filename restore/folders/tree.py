@@ -14,6 +14,7 @@ from restore.folders.plan import (
     check_mask,
     identity_of,
     is_whole,
+    key_of,
     nearest_place,
     number_results,
     refuse_losses,
@@ -61,6 +62,10 @@ class Tree:
         """Where it is written down what became of each photo."""
         return self.out / self.shard.report
 
+    def name_of(self, photo: Path) -> str:
+        """Return a photo's path in the folder, with "/", as plans and reports name it."""
+        return photo.relative_to(self.folder).as_posix()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -106,8 +111,7 @@ class Plan:
         """Return the pattern of what seem to be masks that nobody has told of."""
         if not is_whole(self.tree.options, self.tree.pattern) or self.tree.options.find:
             return None
-        folder = self.tree.folder
-        return _guess_masks(job.photo.relative_to(folder).as_posix() for job in self.jobs)
+        return _guess_masks(self.tree.name_of(job.photo) for job in self.jobs)
 
     def _shared_masks(self) -> list[Path]:
         uses = Counter(job.mask for job in self.jobs if job.mask is not None)
@@ -147,8 +151,8 @@ def _tell_nothing(plan: Plan) -> str:
 
 def part_of(plan: Plan) -> Plan:
     """Return what of the plan is in the tree's shard."""
-    folder, shard = plan.tree.folder, plan.tree.shard
-    jobs = (job for job in plan.jobs if shard.holds(job.photo.relative_to(folder).as_posix()))
+    shard = plan.tree.shard
+    jobs = (job for job in plan.jobs if shard.holds(plan.tree.name_of(job.photo)))
     failures = (failure for failure in plan.failures if shard.holds(failure[0]))
     return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
@@ -321,7 +325,7 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
 
     Args:
         plan: the jobs.
-        owners: of results so far, by `_key_of` them, where upper and lower case are the same, as
+        owners: of results so far, by `key_of` them, where upper and lower case are the same, as
             they are on many disks; those of the plan are added.
     """
     jobs, failures = [], list(plan.failures)
@@ -329,30 +333,26 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
         try:
             _claim_results(job, owners)
         except UsageError as error:
-            failures.append((job.photo.relative_to(plan.tree.folder).as_posix(), str(error)))
+            failures.append((plan.tree.name_of(job.photo), str(error)))
         else:
             jobs.append(job)
     return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
 def _find_owners(tree: Tree) -> dict[str, Path]:
-    """Return which photos have results of an earlier run that stay, by `_key_of` the result."""
+    """Return which photos have results of an earlier run that stay, by `key_of` the result."""
     if not tree.resume and tree.choice == ALL:
         return {}  # then there are none, or all are made again
     done = {
         tree.out / out: tree.folder / entries[-1].photo
         for out, entries in read_reports(tree.out).items()
     }
-    return {_key_of(r): photo for r, photo in done.items() if r.exists() and photo.exists()}
-
-
-def _key_of(result: Path) -> str:
-    return compose(str(result)).casefold()
+    return {key_of(r): photo for r, photo in done.items() if r.exists() and photo.exists()}
 
 
 def _claim_results(job: Job, owners: dict[str, Path]) -> None:
     for result in job.results:
-        owner = owners.setdefault(_key_of(result), job.photo)
+        owner = owners.setdefault(key_of(result), job.photo)
         if owner != job.photo and identity_of(owner) != identity_of(job.photo):
             raise UsageError(
                 f"{owner} and {job.photo} would both become {result}, or names that differ in "

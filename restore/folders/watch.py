@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from restore.folders.options import FixOptions
 from restore.folders.photo import Job
 from restore.folders.tree import Plan, Tree, pair_folder, part_like_names, part_of
 
@@ -35,7 +36,7 @@ def watch_tree(
     missed: dict[str, int] = {}  # for how many looks a photo has had no mask
     while not stop.is_set():
         plan = pair_folder(tree)
-        now = {job.photo: _stamp_of(job, tree.options.mask) for job in plan.jobs}
+        now = {job.photo: _stamp_of(job, tree.options) for job in plan.jobs}
         ready = {
             photo: stamp
             for photo, stamp in now.items()
@@ -56,10 +57,10 @@ def watch_tree(
         stop.wait(interval)  # also where photos took long: looks are never closer than that
 
 
-def _stamp_of(job: Job, shared: Path | None) -> Stamp | None:
+def _stamp_of(job: Job, options: FixOptions) -> Stamp | None:
     """Return what changes while a photo or its mask is written; None while it can't be read."""
     try:
-        paths = [path for path in (job.photo, job.mask or shared) if path is not None]
+        paths = [path for path in (job.photo, job.mask_of(options)) if path is not None]
         if not all(os.access(path, os.R_OK) for path in paths):
             return None
         statuses = [path.stat() for path in paths]

@@ -108,7 +108,7 @@ class Worker:
     def fix(self, job: Job, tell: Callable[[News | None], None], stop: Event) -> None:
         """Read a photo, fill and write each result, and tell warnings, entries and the end."""
         start = time.perf_counter()
-        name = job.photo.relative_to(self.tree.folder).as_posix()
+        name = self.tree.name_of(job.photo)
         try:
             if stop.is_set():
                 return
@@ -129,7 +129,7 @@ class Worker:
         for seed, result in enumerate(job.results, start=self.tree.options.seed):
             fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
             opened = tell_of_fading(opened, fixed, self.tree.options, tell)
-            yield self.write(opened, result, fixed, seed, start, hashes)
+            yield self._write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 
     def _find_kept(self, job: Job) -> list[Entry]:
@@ -153,7 +153,7 @@ class Worker:
             kept.append(replace(same[-1], status="kept"))
         return kept
 
-    def write(
+    def _write(
         self,
         opened: Opened,
         result: Path,
@@ -162,13 +162,13 @@ class Worker:
         start: float,
         hashes: dict[str, str | None],
     ) -> Entry:
-        """Write a result and return the entry for the report; in a thread."""
+        """Write a result and return the entry for the report."""
         job = opened.job
         try:
             refuse_leaving(result, self.tree.out)
             self._write_result(opened, result, fixed)
         except Exception as error:
-            name = job.photo.relative_to(self.tree.folder).as_posix()
+            name = self.tree.name_of(job.photo)
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
         entry = replace(
@@ -198,7 +198,7 @@ class Worker:
 
         That of a photo which is gone may be replaced, too.
         """
-        name = photo.relative_to(self.tree.folder).as_posix()
+        name = self.tree.name_of(photo)
         done = self.done.get(self._name(result), ())
         written = {
             entry.out_sha256
@@ -219,7 +219,7 @@ class Worker:
     def fail(self, name: str, job: Job | None, error: Exception, seconds: float) -> Entry:
         """Return the entry for a photo that can't be fixed."""
         path, options = self.tree.folder / name, self.tree.options
-        mask = job and (job.mask or options.mask)
+        mask = job.mask_of(options) if job else None
         return Entry(
             photo=name,
             mask=str(mask) if mask else None,
@@ -228,7 +228,7 @@ class Worker:
             sentence=sentence_of(error),
             seconds=round(seconds, 3),
             seed=options.seed,
-            settings=self.tree.options.settings,
+            settings=options.settings,
             model=self.fixer.name,
             model_sha256=self.model_sha256,
             photo_sha256=hash_file(path),
@@ -238,7 +238,7 @@ class Worker:
 
     def _hash_inputs(self, job: Job) -> dict[str, str | None]:
         """Return the SHA-256 of the photo and its mask as they are now, as parts of an entry."""
-        mask = job.mask or self.tree.options.mask
+        mask = job.mask_of(self.tree.options)
         return {
             "photo_sha256": hash_file(job.photo),
             "mask_sha256": hash_file(mask) if mask else None,
@@ -246,9 +246,9 @@ class Worker:
 
     def _describe(self, job: Job, result: Path, seed: int, hashes: dict[str, str | None]) -> Entry:
         """Return the entry for a result as it is now, of inputs of these hashes."""
-        mask = job.mask or self.tree.options.mask
+        mask = job.mask_of(self.tree.options)
         return Entry(
-            photo=job.photo.relative_to(self.tree.folder).as_posix(),
+            photo=self.tree.name_of(job.photo),
             mask=str(mask) if mask else None,
             out=self._name(result),
             status="done",

@@ -56,7 +56,7 @@ def train(
         recipe: what to train, and how.
         source: a folder, zip or tar of photos, or one of damaged and one of clean photos.
         run: the folder of the run.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         start: name, file or run of a checkpoint that a new run starts from, the discriminator
             beside it included.
 

@@ -48,7 +48,7 @@ def open_page(
         options: the mask to begin with and how it is read, or what finds the damage to begin with;
             the seed, and whether files that exist are replaced.
         model: a restorer that fills holes: a checkpoint's name or file or a run's folder.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: see `restore.device.pick_device`.
         port: of the page, 0 for any that is free.
         warn: is called with a sentence where a result should be looked at.
 

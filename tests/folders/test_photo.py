@@ -99,6 +99,17 @@ def test_the_transparent_part_of_a_mask_may_be_the_hole(
     assert (fixed[..., 3] == 200).all(), "the photo's own transparency stays"
 
 
+def test_a_box_over_what_is_invisible_is_told(write_picture, fake_restorer, tmp_path) -> None:
+    pixels = np.full((40, 60, 4), 90, np.uint8)
+    pixels[:20, :, 3], pixels[20:, :, 3] = 0, 255
+    photo = write_picture("p.png", pixels)
+    options = FixOptions(boxes=((0, 0, 9, 9),))
+    (record,) = fix_job(fake_restorer, Job(photo, (tmp_path / "out.png",)), options, print)
+    assert record.sentence == (
+        f"Nothing that is visible of {photo} is in the boxes, so nothing is filled."
+    )
+
+
 def test_white_may_mark_what_is_known(write_picture, fake_restorer, tmp_path) -> None:
     photo = write_picture("p.png", np.full((100, 30, 3), 200, np.uint8))
     mask = write_picture("mask.png", white_rows(70))
