@@ -30,6 +30,13 @@ def seeded() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test asks of this machine goes through no proxy."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
 class FakeRestorer:
     """Fills a hole, or all, with the seed as gray, at once, and remembers what it was asked for."""
 

@@ -5,7 +5,6 @@ FUZZ_SECONDS=600 python -m pytest -m slow tests/test_fuzz.py -s
 """
 
 import os
-import resource
 import signal
 import sys
 import time
@@ -136,6 +135,7 @@ def outcome(load: Callable[[Path], object], path: Path) -> str:
 
 
 def peak_memory() -> int:
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else 1024 * used
 

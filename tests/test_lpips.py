@@ -173,7 +173,6 @@ def test_an_answer_that_is_no_whole_http_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
         thread = threading.Thread(target=_answer_once, args=(listener, answer))

@@ -74,7 +74,9 @@ def test_a_picture_scores_the_same_alone_and_in_a_batch(name: str) -> None:
     together = METRICS[name](restored, clean)
     alone = torch.cat([METRICS[name](restored[i : i + 1], clean[i : i + 1]) for i in range(2)])
     assert together.shape == (2,)
-    torch.testing.assert_close(together, alone, equal_nan=True, rtol=1e-4, atol=1e-6)
+    if name == "lpips" and together.isnan().all():
+        pytest.skip("the LPIPS backbone is not on disk")
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
 
 
 def test_lpips_is_nan_without_its_backbone(monkeypatch: pytest.MonkeyPatch) -> None:

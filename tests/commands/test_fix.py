@@ -259,10 +259,14 @@ def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoi
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
-    while not (tmp_path / "new" / "p-2.png").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        while not (tmp_path / "new" / "p-2.png").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # of a test that failed nothing goes on
     assert process.returncode == 130
     assert err.strip() == b""
     results = sorted((tmp_path / "new").iterdir())

@@ -1,12 +1,14 @@
 """`restore fix FOLDER`: what it prints and how it ends."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from restore.errors import RestoreError
+from restore.folders import LOOK_SECONDS
 
 
 @pytest.fixture
@@ -120,6 +122,41 @@ def test_json_is_the_report_with_whole_paths_and_the_summary_goes_to_stderr(run,
     assert ran.err.startswith("2 fixed")
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["--watch"], {"watch": LOOK_SECONDS}),
+        (["--jobs", "3"], {"threads": 3}),
+        (["--ray", "auto"], {"ray": "auto"}),
+        (["--model", "mine", "--device", "cpu"], {"model": "mine", "device": "cpu"}),
+    ],
+)
+def test_what_is_asked_of_a_folder_arrives(run, album, monkeypatch, words: list, asked) -> None:
+    given = {}
+
+    def note(plan: object, **named: object) -> list[object]:
+        given.update(named)
+        return []
+
+    monkeypatch.setattr("restore.folders.fix_folder", note)
+    assert run("fix", "photos", "--mask", "masks", "--out", "out", *words).code == 0
+    plain = {"watch": None, "ray": None, "model": None, "device": "auto"}
+    assert {name: given[name] for name in plain | asked} == plain | asked
+
+
+def test_parts_of_a_folder_are_together_all_of_it(run, album, fake_restorer) -> None:
+    for part in ("1/2", "2/2"):
+        words = ["--mask", "masks", "--out", "out", "--resume", "--shard", part]
+        assert run("fix", "photos", *words).code == 0
+    assert {path.name for path in Path("out").glob("*.jsonl")} == {
+        "report-1-of-2.jsonl",
+        "report-2-of-2.jsonl",
+    }
+    results = {path.relative_to("out") for path in Path("out").rglob("*.png")}
+    assert results == {path.relative_to("photos") for path in Path("photos").rglob("*.png")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8")
 def test_odd_bytes_in_a_name_are_no_trouble(run, album) -> None:
     Path("photos/sub/b.png").rename(b"photos/b\xff\n.png".decode(errors="surrogateescape"))
     Path("masks/sub/b.png").rename(b"masks/b\xff\n.png".decode(errors="surrogateescape"))

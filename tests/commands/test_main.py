@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import resource
 import runpy
 import subprocess
 import sys
@@ -138,8 +137,8 @@ def test_a_closed_output_is_no_failure() -> None:
     assert ran.returncode == 0
 
 
-def test_help_needs_no_heavy_import_and_is_quick() -> None:
-    """`restore --help` and a wrong request import neither torch nor numpy; below 0.3 s."""
+def test_help_needs_no_heavy_import() -> None:
+    """`restore --help` and a wrong request import neither torch nor numpy."""
     program = (
         "import sys\n"
         "from restore.commands import main\n"
@@ -147,14 +146,8 @@ def test_help_needs_no_heavy_import_and_is_quick() -> None:
         "heavy = {'torch', 'numpy', 'cv2', 'PIL', 'pydantic', 'rich'} & set(sys.modules)\n"
         "sys.exit(f'{codes} {heavy}' if heavy or codes != (0, 0, 2) else 0)"
     )
-    times = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert ran.returncode == 0, ran.stderr
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 0.3  # of the processor, so that a busy machine does not count
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_wrong_request_is_told_before_torch_is_imported() -> None:

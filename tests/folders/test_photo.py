@@ -1,6 +1,5 @@
 """The job on one photo: its hole, its results, and what is refused."""
 
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -297,6 +296,7 @@ def test_a_photo_under_a_wrong_name_keeps_its_format(
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let no file grow over `size` bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -181,17 +181,17 @@ def test_a_page_that_shows_another_photo_can_not_change_it(page: PaintServer) ->
 
 
 def test_a_slow_browser_gets_all_of_a_photo(page: PaintServer, monkeypatch) -> None:
-    monkeypatch.setattr(module._Handler, "timeout", 1.0)
+    monkeypatch.setattr(module._Handler, "timeout", 2.0)
     monkeypatch.setattr(module, "PIECE", 2**12)
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), np.uint8)
     page.retouching.photo = Photo(noise)
-    with socket.create_connection(page.server_address[:2]) as connection:
+    with socket.create_connection(page.server_address[:2], timeout=30) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
         host = f"127.0.0.1:{page.server_address[1]}"
         connection.sendall(f"GET /{page.token}/photo HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
         answer = b""
         for _ in range(11):  # for longer than any single piece may take
-            time.sleep(0.1)
+            time.sleep(0.2)
             answer += connection.recv(2**16)
         while part := connection.recv(2**20):
             answer += part
