@@ -7,7 +7,6 @@ reads right and the line for the table in checkpoints/README.md.
 """
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from restore.assets import CLASSIFIER, checkpoints_folder
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.data import Gallery, find_idx, open_held_out, open_idx, read_square
 from restore.device import autocast
+from restore.folders.report import hash_file
 from restore.nets.classifier import CLASSIFIERS, Classifier
 
 BATCH = 128
@@ -109,7 +109,7 @@ def main() -> None:
     )
     path = options.out / f"{options.name}{CLASSIFIER}"
     save_checkpoint(path, network, header)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hash_file(path)
     print(f"{right:.2%} of {len(held_out[0])} read right")
     print(f"| {path.name} | {path.stat().st_size / 1e6:.1f} MB | {digest} |")
 

@@ -24,7 +24,7 @@ from restore.detection import TOLERANCE, Detection, read_damaged, score_detector
 from restore.detector import THRESHOLD, Detector
 from restore.draw import draw_mask, make_grid, write_sheet
 from restore.folders.report import hash_file
-from restore.image import Pixels, encode_png, read_image, write_bytes
+from restore.image import Pixels, read_image
 from restore.restorer import Restorer
 
 SHEET_ROWS = 8
@@ -60,7 +60,7 @@ def main() -> None:
             options.json.write_text(json.dumps(report))
     elif options.old and options.sheet:
         sheet = make_grid(*zip(*draw_old(detector, options.old, options.threshold), strict=True))
-        write_bytes(options.sheet, encode_png(sheet), overwrite=True)
+        write_sheet(options.sheet, sheet)
     else:
         parser.error("name --photos FOLDER, or --old FOLDER and --sheet FILE")
 

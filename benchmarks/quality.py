@@ -38,6 +38,7 @@ import skimage.data
 
 from restore.assets import checkpoint_path
 from restore.cases import BLANK, Case, crop_mask
+from restore.draw import write_sheet
 from restore.evaluation import (
     BASELINES,
     OURS,
@@ -55,7 +56,7 @@ from restore.evaluation import (
 )
 from restore.folders.report import hash_file
 from restore.hole_metrics import HOLE_METRICS
-from restore.image import Mask, Pixels, encode_png, read_image, write_bytes
+from restore.image import Mask, Pixels, read_image
 from restore.masks import load_preset, read_whole_mask
 from restore.metrics import knows_lpips
 from restore.restorer import Restorer
@@ -109,7 +110,7 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if rows:
         sheet = make_sheet(rows, ["telea", "ns", OURS])
-        write_bytes(options.sheet, encode_png(sheet), overwrite=True)
+        write_sheet(options.sheet, sheet)
 
 
 def parse_options() -> argparse.Namespace:

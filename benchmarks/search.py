@@ -132,10 +132,10 @@ def main() -> None:
         recipe = make_recipe(name, options.minutes, options.photos, run)
         restorer = Restorer.load(train(recipe, options.photos, run))
         scores = score(restorer, options.data, cache)
+        cache.save()
         parameters = sum(p.numel() for p in restorer.generator.parameters()) / 1e6
         print(f"| {name} | {parameters:.2f} M | {recipe.steps} |", end="")
         print("".join(f" {value:.3f} |" for value in scores), flush=True)
-    cache.save()
 
 
 def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerRecipe:

@@ -8,7 +8,6 @@
 """
 
 import argparse
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +52,7 @@ def main() -> None:
         written.append(discriminator_path(target))
         save_checkpoint(written[1], discriminator, header.model_copy(update=facts))
     for path in written:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hash_file(path)
         print(f"| {path.name} | {path.stat().st_size / 1e6:.1f} MB | {digest} |")
 
 

@@ -17,11 +17,10 @@ from restore.image import (
     FORMATS,
     Mask,
     Pixels,
-    compose,
-    drop_extension,
     encode_png,
     read_image,
     real_path,
+    stem_of,
     write_bytes,
 )
 from restore.listing import list_files
@@ -49,7 +48,7 @@ class Case:
     def key(self) -> str:
         """The relative path without its extension, which names its files for other programs."""
         path = Path(self.name)  # that of a member of a zip may begin with a slash
-        return compose(drop_extension(path.relative_to(path.anchor).as_posix()))
+        return stem_of(path.relative_to(path.anchor).as_posix())
 
     @property
     def damaged(self) -> Pixels:
@@ -246,7 +245,7 @@ class Results:
         self.files: dict[str, list[Path]] = {}
         for file in list_files(folder, []).files:
             if Path(file).suffix.lower() in FORMATS:
-                self.files.setdefault(compose(drop_extension(file)), []).append(folder / file)
+                self.files.setdefault(stem_of(file), []).append(folder / file)
 
     def read(self, case: Case) -> Pixels:
         """Return the result for a case.
@@ -295,7 +294,8 @@ def _mask_source(
             return fit_mask(mask, size) if is_shaped_as(mask, size) else crop_mask(mask, size)
 
         return draw
-    if Path(masks).is_file() and Path(masks).suffix != ".toml":
+    named = str(masks) in preset_names() or Path(masks).suffix == ".toml"
+    if Path(masks).is_file() and not named:
         raise UsageError(f"{masks} is one file; name a folder of masks, or a preset.")
     preset = load_preset(masks)
     return lambda index, size: preset.draw(*size, np.random.default_rng([seed, index]))

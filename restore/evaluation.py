@@ -54,8 +54,7 @@ class Score:
     """What a method got for a case.
 
     `values` holds the METRICS and HOLE_METRICS by name and, for a restorer asked for two seeds,
-    "diversity" (LPIPS between them). What could not be measured is
-    left out.
+    "diversity" (LPIPS between them). What could not be measured is left out.
     """
 
     name: str

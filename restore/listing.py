@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from restore.image import FORMATS, PICTURES, compose, drop_extension, real_path
+from restore.image import FORMATS, PICTURES, compose, real_path, stem_of
 
 _STARTS = re.compile(  # of files that are pictures by content
     rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*"
@@ -146,7 +146,7 @@ def _extension(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    return compose(drop_extension(name)).casefold()
+    return stem_of(name).casefold()
 
 
 def tell_passed_over(

@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
@@ -184,7 +183,7 @@ def fetch_lpips() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = BACKBONE_FILE.removesuffix(".pth").split("-")[1]
         torch.hub.download_url_to_file(BACKBONE_URL, str(path), prefix, progress=False)
-    except (URLError, OSError, RuntimeError, HTTPException) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         why = " ".join(str(error).split())  # a bad answer is quoted with its end of line
         raise RestoreError(
             f"{BACKBONE_URL} could not be fetched ({why}); put it into {path.parent} by hand."

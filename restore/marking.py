@@ -20,11 +20,10 @@ from restore.image import (
     Photo,
     check_held,
     check_target,
-    compose,
-    drop_extension,
     format_of,
     read_image,
     real_path,
+    stem_of,
     write_image,
 )
 from restore.listing import ALL, Choice, list_files
@@ -121,7 +120,7 @@ class Boxes(Marker):
 
     def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of the boxes."""
-        return mask_from_boxes(_size_of(photo), self.boxes)
+        return mask_from_boxes(photo.size, self.boxes)
 
 
 @dataclass(frozen=True)
@@ -134,11 +133,7 @@ class Random(Marker):
     def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of random holes."""
         rng = np.random.default_rng(self.seed) if name is None else make_rng(self.seed, name)
-        return self.preset.draw(*_size_of(photo), rng)
-
-
-def _size_of(photo: Photo) -> tuple[int, int]:
-    return photo.pixels.shape[0], photo.pixels.shape[1]
+        return self.preset.draw(*photo.size, rng)
 
 
 # Files -------------------------------------------------------------------------------------------
@@ -280,15 +275,11 @@ def _without_mask(
 ) -> list[Path]:
     """Return the photos whose mask is not there yet, of any format, and tell how many are."""
     there = list_files(out, []).files if out.is_dir() else []
-    masks = {_key(file) for file in there if Path(file).suffix.lower() in PICTURES}
-    missing = [photo for photo in photos if _key(photo.relative_to(folder)) not in masks]
+    masks = {stem_of(file) for file in there if Path(file).suffix.lower() in PICTURES}
+    missing = [p for p in photos if stem_of(p.relative_to(folder).as_posix()) not in masks]
     if count := len(photos) - len(missing):
         warn(f"Kept, as they are there: {count} of {len(photos)} masks.")
     return missing
-
-
-def _key(path: Path | str) -> str:
-    return compose(drop_extension(Path(path).as_posix()))
 
 
 def _part_doubles(
@@ -302,11 +293,11 @@ def _part_doubles(
     owners: dict[str, Path] = {}
     sharing, failures = [], []
     for photo in photos:
-        name = compose(drop_extension(str(photo)))
+        name = stem_of(str(photo))
         owner = owners.setdefault(name.casefold(), photo)
         if owner == photo:
             continue
-        if compose(drop_extension(str(owner))) == name:
+        if stem_of(str(owner)) == name:
             sharing.append((photo, owner))
         else:
             sentence = f"{photo} would have the mask of {owner}; rename one of them."

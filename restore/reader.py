@@ -22,7 +22,7 @@ from restore.tables import look_up
 
 SQUEEZE = "squeeze"
 SCALE = 11  # root mean square of the squeeze features of photos, for distances near those of FID
-LEAST_SIDE = 64  # pixels; smaller pictures are enlarged for the squeeze network
+ENLARGED_SIDE = 64  # pixels; smaller pictures are enlarged for the squeeze network
 BATCH = 64
 
 
@@ -156,9 +156,9 @@ def to_seen(images: Tensor) -> Tensor:
     """Return images (N, C, H, W) as the squeeze network takes them: RGB, 64 pixels or more."""
     images = images.expand(-1, 3, -1, -1)
     side = min(images.shape[2:])
-    if side >= LEAST_SIDE:
+    if side >= ENLARGED_SIDE:
         return images
-    size = [round(LEAST_SIDE * each / side) for each in images.shape[2:]]
+    size = [round(ENLARGED_SIDE * each / side) for each in images.shape[2:]]
     return F.interpolate(images, size=size, mode="bilinear")
 
 

@@ -68,7 +68,7 @@ def lock(opened: int, folder: Path, *, shared: bool = False) -> None:
     Args:
         opened: the descriptor.
         folder: that the lock stands for.
-        shared: only tell whether another run has its own.
+        shared: beside other shared locks; it is refused only while a run has the folder alone.
 
     Raises:
         RestoreError: another run has it.

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -125,6 +126,8 @@ def test_the_detector_is_scored_and_shown(
 ) -> None:
     detector = load("detector")
     monkeypatch.setattr(detector, "Detector", Bright)
+    (tmp_path / "bright.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(detector, "checkpoint_path", lambda name: tmp_path / f"{name}.safetensors")
     monkeypatch.setattr(detector, "Restorer", Telea)
     monkeypatch.setattr(Telea, "load", classmethod(lambda cls, name: cls()))
     (tmp_path / "photos").mkdir()
@@ -135,7 +138,9 @@ def test_the_detector_is_scored_and_shown(
     monkeypatch.setattr(sys, "argv", [*words, "--photos", photos, "--json", str(scores)])
     detector.main()
     assert "1 photos" in capsys.readouterr().out
-    assert set(json.loads(scores.read_text())["scores"]) == {"F1 photos", "F1 photos ±1 px"}
+    report = json.loads(scores.read_text())
+    assert set(report["scores"]) == {"F1 photos", "F1 photos ±1 px"}
+    assert report["sha256"] == sha256(b"weights").hexdigest()
     assert (
         load("ship").read_scores(scores).keys() == json.loads(scores.read_text())["scores"].keys()
     )

@@ -250,7 +250,7 @@ def tell_of_fading(
 
 def _check_results(job: Job, photo: Photo, options: FixOptions) -> tuple[str, ...]:
     """Refuse sizes and formats that can't hold what a result has to, and tell what is lost."""
-    height, width = (options.upscale * side for side in photo.pixels.shape[:2])
+    height, width = (options.upscale * side for side in photo.size)
     if height * width > options.max_pixels:
         raise RestoreError(
             f"{job.photo} would have {height * width / 1e6:.0f} megapixels, and "
@@ -288,7 +288,7 @@ def write_result(
 
 def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
     """Return the mask (H, W) {0, 1} of one photo, 1 is the hole, grown."""
-    path, size = job.mask_of(options), (photo.pixels.shape[0], photo.pixels.shape[1])
+    path, size = job.mask_of(options), photo.size
     try:
         if path is not None:
             _check_bytes(path, options.max_bytes)

@@ -22,7 +22,7 @@ from restore.folders.plan import (
 )
 from restore.folders.report import find_reports, read_reports
 from restore.folders.shard import WHOLE, Shard
-from restore.image import PICTURES, compose, drop_extension, real_path, with_extension
+from restore.image import PICTURES, drop_extension, real_path, stem_of, with_extension
 from restore.listing import (
     ALL,
     Choice,
@@ -175,7 +175,7 @@ def pair_folder(tree: Tree) -> Plan:
             out = with_extension(tree.out / name, tree.options.extension)
             results = number_results(out, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {compose(drop_extension(name)) for name in pictures}
+    owners = {stem_of(name) for name in pictures}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
     skipped = len(files) - len(pictures)
     return Plan(
@@ -254,7 +254,7 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
     folder, photo = _masks_place(tree)[0], tree.folder / name
     if folder is None:
         return None
-    key = compose(drop_extension(name))
+    key = stem_of(name)
     found = masks.get(key, [])
     chosen = [path for path in found if path.name == photo.name] or found
     if not chosen:

@@ -36,7 +36,7 @@ NEAR_SRGB = 500  # of 100,000, by which programs round
 # Texts of a PNG that are written from Photo.exif and .xmp.
 WRITTEN_APART = {"Raw profile type exif", "Raw profile type xmp", "exif", PNG_XMP}
 # Texts that say nothing of the picture, or go where Photo.resources go.
-WRITTEN_BY = {"Software", "Raw profile type iptc", "Raw profile type 8bim"}
+NOT_MISSED = {"Software", "Raw profile type iptc", "Raw profile type 8bim"}
 TIFF_COLOURS = (318, 319)  # white point and primaries
 # In the encoding of an AVIF or HEIC: which primaries and curve it has, by number (ITU-T H.273).
 NCLX = "nclx"
@@ -189,7 +189,7 @@ def list_texts(encoding: dict[str, Any]) -> list[str]:
         for name, content, *_ in chunks
         if name in {b"tEXt", b"zTXt", b"iTXt"}
     ]
-    own = [key for key in keys if key not in WRITTEN_BY and not key.startswith("date:")]
+    own = [key for key in keys if key not in NOT_MISSED and not key.startswith("date:")]
     return own + (["comment"] if encoding.get("comment") else [])
 
 

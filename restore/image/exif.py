@@ -55,7 +55,7 @@ def read_exif(picture: Image.Image) -> bytes:
             return exif if picture.size == as_stored else set_exif_size(exif, *picture.size)
         return b""
     upright = set_orientation(_stored_exif(picture), 1)
-    turned = 5 <= read_orientation(picture) <= 8
+    turned = read_orientation(picture) >= 5
     return set_exif_size(upright, picture.height, picture.width) if turned else upright
 
 
@@ -146,13 +146,12 @@ def _list_entries(data: bytes | bytearray, start: int, order: str) -> Iterator[t
 
 
 def read_orientation(picture: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, upright, where there is none."""
-    if not isinstance(picture, TiffImageFile) and (found := _find_orientation(picture)):
-        return found
-    try:
-        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF is no reason to refuse the photo
-        return 1
+    """Return the EXIF orientation, 1 to 8; 1, upright, where there is none or another number."""
+    found = None if isinstance(picture, TiffImageFile) else _find_orientation(picture)
+    if not found:
+        with suppress(Exception):  # damaged EXIF is no reason to refuse the photo
+            found = int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    return found if found and 1 <= found <= 8 else 1
 
 
 def _find_orientation(picture: Image.Image) -> int | None:

@@ -119,6 +119,11 @@ class Photo:
     warning: str = ""  # a sentence where the file can't be written back as it was
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
     def deep_rgb(self) -> DeepPixels | None:
         """The pixels (H, W, 3) uint16 RGB where the file has 16 bits."""
         if self.deep is None:
@@ -197,6 +202,11 @@ def drop_extension(name: str) -> str:
     return name.removesuffix(extension_of(name))
 
 
+def stem_of(name: str) -> str:
+    """Return a name or path without its extension, in one form: photos and masks meet by it."""
+    return compose(drop_extension(name))
+
+
 def with_extension(path: Path, extension: str | None) -> Path:
     """Return a path with another extension, as ".png"; itself for None."""
     return path if extension is None else path.with_name(drop_extension(path.name) + extension)
@@ -205,7 +215,10 @@ def with_extension(path: Path, extension: str | None) -> Path:
 def extension_of(name: str) -> str:
     """Return what a name or path ends with from its last dot on, "" where that is no extension.
 
-    What begins with a digit or holds a space is none: scan.1, scan.1-fixed, "Mr. Smith".
+    What begins with a digit or holds a space is none: scan.1, scan.1-fixed, "Mr. Smith"; but .3fr,
+    as a camera calls its files.
     """
     extension = PurePosixPath(name).suffix
+    if extension.lower() in PICTURES:
+        return extension
     return "" if extension[1:2].isdigit() or " " in extension else extension

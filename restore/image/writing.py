@@ -119,7 +119,8 @@ def _encode_for(
     quality = None if quality is None else _read_quality(quality)
     format = format_of(path, like)
     alpha = like.alpha if alpha is None else alpha
-    _check_samples(pixels, alpha)
+    check_pixels(pixels, deep=True)  # else they would be written as something else
+    check_alpha(alpha, pixels.shape)
     if pixels.shape != like.pixels.shape:
         like = replace(like, exif=set_exif_size(like.exif, pixels.shape[1], pixels.shape[0]))
     check_held(path, pixels.shape, like, alpha)
@@ -139,12 +140,6 @@ def _read_quality(quality: int) -> int:
     if not whole or not 1 <= quality <= 100:
         raise UsageError(f"A quality is a whole number from 1 to 100, not {quality!r}.")
     return int(quality)
-
-
-def _check_samples(pixels: AnyPixels, alpha: Pixels | None) -> None:
-    """Refuse arrays that would be written as something else than they show."""
-    check_pixels(pixels, deep=True)
-    check_alpha(alpha, pixels.shape)
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -175,7 +170,7 @@ def _encode(
         if format in {"WEBP", "AVIF", "HEIF"} and not _is_gray_avif(like, alpha, format):
             picture = _to_rgb(picture, like.icc)  # as these have no gray
     if format == "BMP" and alpha is not None:
-        return _encode_bmp(pixels, alpha, like.dpi)
+        return _encode_bmp(np.asarray(picture.convert("RGB")), alpha, like.dpi)
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
     options = _options_for(picture.mode, like, format, quality)

@@ -68,7 +68,7 @@ def open_page(
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
     # The mask may be all or nothing here.
     opened = open_photo(job, replace(options, mask=None, mask_is="hole"))
-    size = opened.photo.pixels.shape[:2]
+    size = opened.photo.size
     if max(size) > LONGEST_SIDE or size[0] * size[1] > MOST_PIXELS:
         raise UsageError(
             f"{photo} is {size[1]} x {size[0]} pixels, and browsers draw at most {LONGEST_SIDE} "
@@ -136,22 +136,24 @@ class _MaskSaver:
     def __init__(self, photo: Path, result: Path, options: FixOptions) -> None:
         self.name, self.folder, self.overwrite = photo.name, result.parent, options.overwrite
         self.taken = {real_path(path) for path in (result, options.mask) if path is not None}
-        self.path = next(path for path in self._names() if real_path(path) not in self.taken)
+        self.path = next(self._names())
         self.digest: str | None = None  # of what was written
 
     def __call__(self, mask: Mask) -> str:
         overwrite = self.overwrite or _is_still(self.path, self.digest)
         if not overwrite:
-            free = (path for path in self._names() if real_path(path) not in self.taken)
-            self.path = next(path for path in free if not path.exists())
+            self.path = next(path for path in self._names() if not os.path.lexists(path))
         self.folder.mkdir(parents=True, exist_ok=True)
         write_mask(self.path, mask, overwrite=overwrite)
         self.digest = hash_file(self.path)
         return str(self.path)
 
     def _names(self) -> Iterator[Path]:
+        """Yield NAME-mask.png, NAME-mask-2.png and so on, but for what is taken."""
         for number in chain([""], (f"-{number}" for number in count(2))):
-            yield self.folder / f"{drop_extension(self.name)}-mask{number}.png"
+            path = self.folder / f"{drop_extension(self.name)}-mask{number}.png"
+            if real_path(path) not in self.taken:
+                yield path
 
 
 def _is_still(path: Path, digest: str | None) -> bool:

@@ -55,7 +55,7 @@ class Retouching:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the photo."""
-        return self.photo.pixels.shape[0], self.photo.pixels.shape[1]
+        return self.photo.size
 
     @property
     def filled(self) -> Mask:
@@ -72,7 +72,22 @@ class Retouching:
             UsageError: nothing is marked, or nearly everything.
             RestoreError: there is not enough memory.
         """
-        return self._fill(hole, self.seed)
+        _, share = see_hole(hole, self.photo.alpha)
+        if not share:
+            raise UsageError("Nothing is painted; paint over what should go first.")
+        if share > LARGEST_HOLE:
+            raise UsageError(
+                f"{share:.0%} of the photo is painted, and at most {LARGEST_HOLE:.0%} can be "
+                "filled; erase some of it."
+            )
+        left, top, width, height = cv2.boundingRect(hole)
+        box = Box(top, left, top + height, left + width)
+        marked = hole[box.slices].copy()
+        hidden = _cut_out(self.photo, box, marked)
+        self.photo = fix_photo(self.fixer, self.photo, hole, self.seed)
+        self.fills = [*self.fills, Fill(marked, box, self.seed, hidden, hidden)]
+        self.undone = []
+        return box
 
     def fill_again(self) -> Box:
         """Fill the last hole by a seed that it was not filled by; return the box that it lies in.
@@ -127,24 +142,6 @@ class Retouching:
         if not self.fills:
             raise UsageError("Nothing has been filled yet; paint over what should go first.")
         return self.fills[-1]
-
-    def _fill(self, hole: Mask, seed: int) -> Box:
-        _, share = see_hole(hole, self.photo.alpha)
-        if not share:
-            raise UsageError("Nothing is painted; paint over what should go first.")
-        if share > LARGEST_HOLE:
-            raise UsageError(
-                f"{share:.0%} of the photo is painted, and at most {LARGEST_HOLE:.0%} can be "
-                "filled; erase some of it."
-            )
-        left, top, width, height = cv2.boundingRect(hole)
-        box = Box(top, left, top + height, left + width)
-        marked = hole[box.slices].copy()
-        hidden = _cut_out(self.photo, box, marked)
-        self.photo = fix_photo(self.fixer, self.photo, hole, seed)
-        self.fills = [*self.fills, Fill(marked, box, seed, hidden, hidden)]
-        self.undone = []
-        return box
 
 
 def _lay(photo: Photo, fill: Fill, part: Part) -> Photo:

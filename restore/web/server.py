@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _check_sender(self) -> None:
         """Refuse other hosts and other pages."""
         host = self.headers.get("Host", "")
-        if urlsplit(f"//{host}").hostname not in HOSTS:
+        if host.partition(":")[0].lower() not in HOSTS:
             raise _RefusedError("This page is for the machine that it runs on.", 403)
         if self.headers.get("Origin", f"http://{host}") != f"http://{host}":
             raise _RefusedError("Another page may not ask this.", 403)
@@ -196,13 +196,13 @@ class _Handler(BaseHTTPRequestHandler):
         return name
 
     def _read_body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
+        if not self.headers.get("Content-Length", "").isdecimal():
             raise _RefusedError("A request must say how long it is.", 411)
-        if int(length) > LARGEST_BODY:
+        if self.unread > LARGEST_BODY:
             raise _RefusedError(f"At most {LARGEST_BODY / 1e6:.0f} megabytes are accepted.", 413)
-        body, self.unread = self.rfile.read(int(length)), 0
-        if len(body) < int(length):
+        length, self.unread = self.unread, 0
+        body = self.rfile.read(length)
+        if len(body) < length:
             raise _RefusedError("The request was cut short.", 400)
         return body
 

@@ -1,5 +1,7 @@
 // What is painted, filled and taken back, in turn.
 
+const FILL = Symbol("fill");
+
 export class Steps {
   strokes = []; // since the last fill
   painted = null; // a mask that they begin with
@@ -57,5 +59,3 @@ export class Steps {
     this.painted = null;
   }
 }
-
-const FILL = Symbol("fill");

@@ -107,6 +107,14 @@ def test_of_two_photos_of_one_name_the_second_is_no_case_for_other_programs(
     assert sum(row["count"] for row in json.loads(run(*words).out)["means"]) == 4 * 3
 
 
+def test_a_file_of_the_name_of_a_preset_hides_no_preset(
+    run, tiny_checkpoint: Path, photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wide").write_text("notes")
+    assert run("evaluate", tiny_checkpoint, photos, "--mask", "wide").code == 0
+
+
 def test_what_is_invisible_in_a_photo_is_scored_as_white(tmp_path: Path) -> None:
     pixels = np.full((64, 64, 4), 90, np.uint8)
     pixels[:32, :, 3], pixels[32:, :, 3] = 0, 255

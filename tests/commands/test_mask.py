@@ -253,10 +253,10 @@ def test_what_fix_takes_for_a_photo_gets_a_mask(run, photos, fake_restorer, tmp_
     (photos / "a.jpg").rename(photos / "scan.1")
     shutil.copytree(photos / "sub", photos / ".thumbnails")
     (photos / "notes.txt").write_text("no picture")
-    (photos / "sub/B.CR2").write_text("raw, beside what the camera has made of it")
+    (photos / "sub/B.3fr").write_text("raw, beside what the camera has made of it")
     ran = run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks")
     assert ran.code == 0 and ran.out.count("\n") == 2
-    left = "Left out, as one of a format that is read lies beside it: 1; the first is sub/B.CR2."
+    left = "Left out, as one of a format that is read lies beside it: 1; the first is sub/B.3fr."
     assert ran.err == f"restore: {left}\n"
     ran = run("fix", photos, "--mask", tmp_path / "marks", "--out", tmp_path / "fixed")
     assert ran.code == 0 and left in ran.err and "1 skipped, no pictures" in ran.out

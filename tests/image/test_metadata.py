@@ -198,6 +198,16 @@ def test_a_jpeg_of_4_1_1_becomes_4_2_2(tmp_path: Path) -> None:
         assert before.quantization == after.quantization
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 300])
+def test_an_orientation_that_is_none_turns_nothing(tmp_path: Path, orientation: int) -> None:
+    path = tmp_path / "a.jpg"
+    RGB.save(path, subsampling=1, exif=exif_of(orientation))
+    photo = read_image(path)
+    assert photo.pixels.shape[:2] == RGB.size[::-1]
+    with Image.open(path) as before, Image.open(rewrite(path)) as after:
+        assert before.quantization == after.quantization and before.layer == after.layer
+
+
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("quality", [60, 90])
 @pytest.mark.parametrize("orientation", [1, 3, 6])

@@ -129,6 +129,13 @@ def test_an_extension_of_no_format_of_ours_is_refused(tmp_path: Path, extension:
     assert read_image(tmp_path / f"a{extension}").format == "PNG"
 
 
+def test_a_bmp_with_transparency_is_gray_where_its_photo_is(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.bmp", PIXELS, Photo(GRAY, ALPHA, gray=True))
+    written = read_image(tmp_path / "a.bmp")
+    assert np.array_equal(written.alpha, ALPHA)
+    assert (written.pixels == written.pixels[..., :1]).all()
+
+
 @pytest.mark.parametrize("extension", [".heic", ".HEIF", ".hif"])
 def test_heic_says_what_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str

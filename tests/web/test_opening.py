@@ -91,6 +91,9 @@ def test_masks_get_names_that_are_free(open_it, photo: Path) -> None:
     saved = [page.save_mask(HOLE), page.save_mask(HOLE * 0)]
     assert saved == [str(photo.with_name("photo-mask-2.png"))] * 2  # its own, written again
     assert not np.asarray(Image.open(saved[0])).any()
+    photo.with_name("photo-mask-2.png").unlink()
+    photo.with_name("photo-mask-2.png").symlink_to("nowhere.png")
+    assert page.save_mask(HOLE) == str(photo.with_name("photo-mask-3.png"))
     assert taken.read_text() == "another's"
     assert open_it(overwrite=True).save_mask(HOLE) == str(taken)
     assert np.array_equal(np.asarray(Image.open(taken)), HOLE * 255)

@@ -246,7 +246,9 @@ def test_what_changes_something_is_not_got(page: PaintServer) -> None:
     assert ask(page, "photo", b"")[0].status == 404
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", ""]
+)
 def test_other_hosts_are_refused(page: PaintServer, host: str) -> None:
     answer, content = ask(page, "photo", headers={"Host": host})
     assert answer.status == 403 and b"PNG" not in content
