@@ -77,14 +77,10 @@ def build_network(table: Mapping[str, type[Network]], settings: NetworkSettings)
 def read_arguments(kind: type[nn.Module], settings: NetworkSettings) -> dict[str, Any]:
     """Return all arguments of a network's class, those that are not given by their defaults.
 
-    Of a class that hands arguments on (`**`) those that are given come as they are: it knows best.
-
     Raises:
         UsageError: there is no such argument, or its class takes another type or choice.
     """
     known = inspect.signature(kind).parameters
-    if any(each.kind == each.VAR_KEYWORD for each in known.values()):
-        return settings.arguments
     for name in settings.arguments:
         look_up(known, name, f"argument of the network '{settings.kind}'")
     types = get_type_hints(kind.__init__)
@@ -171,7 +167,7 @@ def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header
     try:
         with torch.device("meta"):
             network = build_network(table, header.network)
-    except UsageError as error:  # it is the file's mistake, or of a later version
+    except RestoreError as error:  # as a wrong argument, which is the file's mistake
         raise RestoreError(f"{path}: {error}") from None
     wanted = network.state_dict()
     _check_tensors(path, wanted, tensors)
@@ -238,4 +234,7 @@ def _parse_header(path: Path, metadata: Mapping[str, str] | None) -> Header:
         raise RestoreError(f"{path} has a header that is not JSON: {error}.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise RestoreError(f"{path} has a header of another format than {FORMAT}; train it again.")
-    return validate(Header, data, path)
+    try:
+        return validate(Header, data, path)
+    except UsageError as error:  # it is the file's mistake, or of a later version
+        raise RestoreError(str(error)) from None

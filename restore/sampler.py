@@ -106,8 +106,8 @@ class Sampler:
                 number, a seed that is not 0 to 2³² - 1.
             RestoreError: there is not enough memory for a batch.
         """
-        for number, least in ((count, 0), (first, 0), (batch, 1)):
-            _check_whole(number, least)
+        for name, number, least in (("count", count, 0), ("first", first, 0), ("batch", batch, 1)):
+            _check_whole(name, number, least)
         self._check(truncation)
         parts = [self._empty()]
         for start in range(first, first + count, batch):
@@ -137,12 +137,12 @@ class Sampler:
                 f"An interpolation goes between two seeds or more, not {len(seeds)}; name them as "
                 f"in --seed 1,5."
             )
+        _check_whole("count", count, 1)
         if count < len(seeds):
             raise UsageError(
                 f"An interpolation shows the picture of each seed, so {count} are too few for "
                 f"{len(seeds)} seeds; ask for {len(seeds)} or more."
             )
-        _check_whole(count, 2)
         self._check(truncation)
         corners = [self.draw_noise(seed) for seed in seeds]
         noise = []
@@ -167,7 +167,7 @@ class Sampler:
             UsageError: no such dimension, no picture; also as `draw`.
         """
         latent = self.generator.latent
-        _check_whole(count, 1)
+        _check_whole("count", count, 1)
         if not isinstance(dimension, Integral) or not 0 <= dimension < latent:
             raise UsageError(
                 f"The noise of {self.name} has {latent} dimensions, 0 to {latent - 1}; there is no "
@@ -269,9 +269,9 @@ class Sampler:
             raise UsageError(f"A truncation lies between 0 and 1, not at {truncation!r}.")
 
 
-def _check_whole(number: object, least: int) -> None:
+def _check_whole(name: str, number: object, least: int) -> None:
     if not isinstance(number, Integral) or number < least:
-        raise UsageError(f"This has to be a whole number from {least} on, not {number!r}.")
+        raise UsageError(f"'{name}' is a whole number from {least} on, not {number!r}.")
 
 
 def grow_as_trained(generator: SamplerGenerator, settings: Header) -> None:

@@ -239,3 +239,5 @@ def test_a_default_that_is_named_is_no_difference() -> None:
     assert find_difference(RESTORERS, plain, other) == "its context is 0, not 8"
     kind = NetworkSettings(kind="unet")
     assert find_difference(RESTORERS, plain, kind) == "the kind is gated, not unet"
+    scales = [NetworkSettings(kind="multi-scale", arguments=a) for a in ({}, {"scales": 2})]
+    assert find_difference(DISCRIMINATORS, *scales) is None

@@ -28,7 +28,15 @@ from restore.data.gallery import (
     read_square,
 )
 from restore.data.idx import find_idx
-from restore.data.sources import Example, Pair, PhotoSet, find_photos, list_photos, read_photo
+from restore.data.sources import (
+    Example,
+    Pair,
+    PhotoSet,
+    find_photos,
+    list_photos,
+    read_photo,
+    shown,
+)
 from restore.data.spoiling import Damaging, Spoiling
 
 __all__ = [
@@ -67,6 +75,7 @@ __all__ = [
     "read_square",
     "read_training_photo",
     "save_facts",
+    "shown",
     "shuffle",
     "usable",
 ]

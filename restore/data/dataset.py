@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from restore.data.sources import Example, Pair, PhotoFile, read_photo
+from restore.data.sources import Example, Pair, PhotoFile, read_photo, shown
 from restore.data.spoiling import LEAST_SCALE, Damaging, Spoiling
 from restore.errors import RestoreError
 from restore.image import Pixels
@@ -70,8 +70,8 @@ class Item(NamedTuple):
 class MaskedPhotos(Dataset[Item]):
     """Endless crops and masks by running index: item i depends on the seed and i alone.
 
-    Pairs are cropped alike and have masks of ones: all of a damaged photo may change. So it is with
-    photos that a `Spoiling` stands for. A `Damaging` damages photos, and masks say where.
+    Pairs are cropped alike. Their masks, and those of photos that a `Spoiling` spoils, are ones:
+    every pixel may change. A `Damaging` damages a photo here and there, and its mask says where.
     """
 
     def __init__(
@@ -140,7 +140,9 @@ def read_training_pair(pair: Pair, size: int) -> Pixels:
     """
     sides = [read_photo(photo) for photo in (pair.damaged, pair.clean)]
     if sides[0].shape != sides[1].shape:
-        raise RestoreError(f"{pair.damaged} differs in size from {pair.clean}.")
+        raise RestoreError(
+            f"{shown(str(pair.damaged))} differs in size from {shown(str(pair.clean))}."
+        )
     return np.dstack([_enlarge(pixels, size) for pixels in sides])
 
 

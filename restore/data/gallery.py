@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from restore.data.check import Report
 from restore.data.dataset import load_items, read_training_photo, take_readable
 from restore.data.idx import find_idx, read_idx
-from restore.data.sources import Example, Pair, find_photos, path_inside
+from restore.data.sources import Example, Pair, find_photos, path_inside, shown
 from restore.errors import RestoreError, UsageError
 from restore.image import Pixels, to_gray
 
@@ -97,7 +97,8 @@ class Gallery:
         names: of the classes.
         report: on photos that are files.
         stray: a photo that lies beside several folders, which would else be classes; "" for none.
-        called: the names as where they come from, where that is longer; runs remember them so.
+        called: the names as the data set itself writes them ("0 - zero"); runs are told apart by
+            these where there are any.
     """
 
     place: str
@@ -117,7 +118,8 @@ class Gallery:
 
     def class_lines(self) -> list[str]:
         """Return a line that names the classes, if there are any."""
-        return [f"{len(self.names)} classes: {', '.join(self.names)}"] if self.names else []
+        names = ", ".join(map(shown, self.names))
+        return [f"{len(self.names)} classes: {names}"] if names else []
 
     def fingerprint(self) -> str:
         """Return what tells these pictures from others: a hash of them and of their labels.
@@ -385,7 +387,11 @@ def _stack(items: Sequence[PictureItem]) -> _Stacked:
 
 
 def load_pictures(
-    squares: Squares, batch: int, indices: Iterable[int], workers: int, warn: Any
+    squares: Squares,
+    batch: int,
+    indices: Iterable[int],
+    workers: int,
+    warn: Callable[[str], None],
 ) -> Generator[PictureBatch, None, None]:
     """Yield batches of squares without end; arguments and errors as `load_batches`."""
     for stacked in load_items(squares, batch, indices, workers, warn, _stack):

@@ -1,14 +1,13 @@
 """What the discriminators of samplers share: one logit for a picture, and labels in three ways."""
 
 from abc import abstractmethod
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from restore.nets.contracts import Discriminator
 from restore.nets.levels import wrap_if
-from restore.tables import look_up
 
 PLANES = 4  # that a label becomes where it is joined to a picture
 
@@ -30,7 +29,6 @@ class Judge(Discriminator):
 
     def __init__(self, classes: int, head: Head, inner: int, spectral: bool) -> None:
         super().__init__()
-        look_up({name: name for name in get_args(Head)}, head, "head of a discriminator")
         self.classes, self.head = classes, head if classes else "none"
         self.joined = PLANES if self.head == "join" else 0
         wrap = wrap_if(spectral)

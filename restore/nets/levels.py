@@ -15,7 +15,6 @@ from restore.tables import look_up
 Kind = Literal["plain", "residual", "dense"]
 Norm = Literal["none", "batch", "pixel"]
 Doubling = Literal["transposed", "nearest"]
-DOUBLINGS = {"transposed": True, "nearest": False}  # whether a convolution does it
 Wrap = Callable[[nn.Module], nn.Module]
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -57,9 +56,11 @@ def level_widths(size: int, width: int, widest: int) -> list[int]:
 class PlainUp(nn.Module):
     """Double the size by one convolution, normalise, ReLU (DCGAN, arXiv:1511.06434, section 3)."""
 
-    def __init__(self, before: int, after: int, norm: str, doubling: str, dropout: float) -> None:
+    def __init__(
+        self, before: int, after: int, norm: str, doubling: Doubling, dropout: float
+    ) -> None:
         super().__init__()
-        self.transposed = look_up(DOUBLINGS, doubling, "doubling")
+        self.transposed = doubling == "transposed"
         if self.transposed:
             self.conv: nn.Module = nn.ConvTranspose2d(before, after, 4, 2, padding=1)
         else:
@@ -76,7 +77,9 @@ class PlainUp(nn.Module):
 class ResidualUp(nn.Module):
     """Double the size beside a shortcut (SNGAN, arXiv:1802.05957, figure 9)."""
 
-    def __init__(self, before: int, after: int, norm: str, doubling: str, dropout: float) -> None:
+    def __init__(
+        self, before: int, after: int, norm: str, doubling: Doubling, dropout: float
+    ) -> None:
         super().__init__()
         self.enlarge = PlainUp(before, after, norm, doubling, dropout)
         self.norm = make_norm(norm, before)
@@ -93,7 +96,9 @@ class ResidualUp(nn.Module):
 class DenseUp(nn.Module):
     """Double the size; two layers see all before them (DenseNet, arXiv:1608.06993, eq. 2)."""
 
-    def __init__(self, before: int, after: int, norm: str, doubling: str, dropout: float) -> None:
+    def __init__(
+        self, before: int, after: int, norm: str, doubling: Doubling, dropout: float
+    ) -> None:
         super().__init__()
         grown = max(1, after // 2)
         self.enlarge = PlainUp(before, after, norm, doubling, dropout)
@@ -176,7 +181,7 @@ def make_norm(norm: str, width: int) -> nn.Module:
 
 
 def make_ups(
-    widths: list[int], blocks: str, norm: str, doubling: str, dropout: float
+    widths: list[int], blocks: str, norm: str, doubling: Doubling, dropout: float
 ) -> nn.ModuleList:
     """Return the blocks from each width to the next one."""
     kind = look_up(UPS, blocks, "kind of blocks")

@@ -1,7 +1,6 @@
 """Patch discriminators: a logit for each small square of a photo."""
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -65,12 +64,21 @@ class MultiScaleDiscriminator(Discriminator):
 
     Args:
         scales: copies, each half the size of the one before.
-        **patch: the arguments of `PatchDiscriminator`.
+        channels, strides, spectral, conditional: as of `PatchDiscriminator`.
     """
 
-    def __init__(self, scales: int = 2, **patch: Any) -> None:
+    def __init__(
+        self,
+        scales: int = 2,
+        channels: tuple[int, ...] = (64, 128, 256, 256),
+        strides: tuple[int, ...] = (1, 2, 2, 1),
+        spectral: bool = True,
+        conditional: bool = True,
+    ) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(PatchDiscriminator(**patch) for _ in range(scales))
+        self.scales = nn.ModuleList(
+            PatchDiscriminator(channels, strides, spectral, conditional) for _ in range(scales)
+        )
 
     def forward(
         self, image: Tensor, condition: Tensor | None = None

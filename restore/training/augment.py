@@ -18,7 +18,7 @@ SHIFT = 0.125  # of the side
 
 
 def is_augmented(augment: str, count: int | None) -> bool:
-    """Tell whether a recipe's `augment` asks for it, with so many photos; None: endless ones."""
+    """Tell whether to augment; without a count, as in an estimate, "auto" does not."""
     return augment == "on" or (augment == "auto" and count is not None and count < FEW_PHOTOS)
 
 

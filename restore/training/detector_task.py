@@ -80,6 +80,7 @@ class DetectorTask(PhotoTask):
     @classmethod
     def check(cls, recipe: DetectorRecipe, source: Source) -> Report:
         """Return what is wrong with the photos."""
+        load_damage(recipe.degrade)  # a preset that a run would refuse is told
         return check_source(recipe, need_photos(source, recipe.name))
 
     def look(self, average: nn.Module, stage: Stage) -> Look:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import tomli_w
 import torch
@@ -22,7 +22,7 @@ from restore.checkpoint import (
     load_network,
     save_checkpoint,
 )
-from restore.data import Turns
+from restore.data import Turns, shown
 from restore.errors import RestoreError, UsageError
 from restore.image import encode_png, write_bytes
 from restore.nets import DISCRIMINATORS
@@ -36,7 +36,7 @@ from restore.training.signals import stop_on_signals, tell_of_memory, tell_of_wo
 from restore.training.state import list_states, load_state, save_state
 from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
-from restore.training.tasks import check_names, find_task, list_related
+from restore.training.tasks import check_fit, find_task, list_related
 from restore.training.team import Noise, Team, mix_seed
 from restore.training.watch import Watch
 
@@ -73,7 +73,7 @@ def train(
         refuse_losses(recipe, run)
     kind = find_task(recipe)
     if not list_states(run / "state"):
-        check_names(kind(recipe, team, None, _be_quiet), team, start)
+        check_fit(kind(recipe, team, None, _be_quiet), team, start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
     memory = tell_of_memory(run, recipe.stages, team.size)
@@ -85,6 +85,10 @@ def train(
             training.run_all()
     team.leave()
     return training.checkpoint
+
+
+def _list_classes(labels: Sequence[str]) -> str:
+    return ", ".join(map(shown, labels)) or "none"
 
 
 def _be_quiet(_: str) -> None:
@@ -162,41 +166,43 @@ class Training:
         header, generator = load_network(start, self.task.networks)
         self.before = {"name": header.name, "data": header.data, "licence": header.licence}
         other = find_difference(self.task.networks, header.network, self.recipe.generator)
-        if header.labels != self.task.labels:
-            self._tell_classes(start, header.labels, is_refused=bool(other))
         if other:
-            raise UsageError(
-                f"{start} holds another generator than the recipe names: {other}; take the recipe "
-                "that it was trained with."
-            )
+            self._refuse_generator(start, header.labels, other)
+        if header.labels != self.task.labels:
+            self._tell_classes(start, header.labels)
         for network in (self.step.networks["generator"], self.average):
             network.load_state_dict(generator.state_dict())
+        if "discriminator" in self.step.networks:
+            self._start_discriminator(start)
+
+    def _start_discriminator(self, start: Path) -> None:
         beside = discriminator_path(start)
-        if "discriminator" not in self.step.networks:
-            return
         if not beside.is_file():
             self.progress.say(f"{start} has no discriminator beside it: a new one is trained.")
+            return
+        header, discriminator = load_network(beside, DISCRIMINATORS)
+        assert self.recipe.discriminator is not None, "or the step would have none"
+        if find_difference(DISCRIMINATORS, header.network, self.recipe.discriminator):
+            self.progress.say(f"{beside.name} is another discriminator: a new one is trained.")
         else:
-            header, discriminator = load_network(beside, DISCRIMINATORS)
-            assert self.recipe.discriminator is not None, "or the step would have none"
-            if not find_difference(DISCRIMINATORS, header.network, self.recipe.discriminator):
-                adversary = self.step.networks["discriminator"]
-                adversary.load_state_dict(discriminator.state_dict())
-            else:
-                self.progress.say(f"{beside.name} is another discriminator: a new one is trained.")
+            self.step.networks["discriminator"].load_state_dict(discriminator.state_dict())
 
-    def _tell_classes(self, start: Path, known: Sequence[str], *, is_refused: bool) -> None:
-        """Tell that weights know other classes than those of the pictures."""
-        names = [", ".join(labels) or "none" for labels in (known, self.task.labels)]
-        if is_refused and len(known) != len(self.task.labels):
+    def _refuse_generator(self, start: Path, known: Sequence[str], other: str) -> NoReturn:
+        if len(known) != len(self.task.labels):
             raise UsageError(
-                f"{start} knows {len(known)} classes ({names[0]}), and the pictures have "
-                f"{len(self.task.labels)} ({names[1]}); give pictures of the same classes, and "
-                "the recipe that it was trained with."
+                f"{start} knows {len(known)} classes ({_list_classes(known)}), and the pictures "
+                f"have {len(self.task.labels)} ({_list_classes(self.task.labels)}); give pictures "
+                "of the same classes, and the recipe that it was trained with."
             )
+        raise UsageError(
+            f"{start} holds another generator than the recipe names: {other}; take the recipe "
+            "that it was trained with."
+        )
+
+    def _tell_classes(self, start: Path, known: Sequence[str]) -> None:
         self.progress.say(
-            f"{start} knows the classes {names[0]}, and the pictures have {names[1]}; each begins "
-            "as the one of the same number."
+            f"{start} knows the classes {_list_classes(known)}, and the pictures have "
+            f"{_list_classes(self.task.labels)}; each begins as the one of the same number."
         )
 
     def ask(self) -> None:

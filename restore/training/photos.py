@@ -107,4 +107,4 @@ def _check_same(before: Mapping[str, str], now: Mapping[str, str], run: Path) ->
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join([*names[:SHOWN], *["…"][: len(names) - SHOWN]])
+    return ", ".join([*names[:SHOWN], *(["…"] if len(names) > SHOWN else [])])

@@ -37,7 +37,7 @@ class OptimizerSettings(Settings):
     weight_decay: float = Field(0.01, ge=0)
 
 
-SPECTRAL_KINDS = ("patch", "multi-scale")  # discriminators that are so unless told otherwise
+PATCH_KINDS = ("patch", "multi-scale")  # for restorers; spectral unless told otherwise
 
 
 class Recipe(Settings):
@@ -130,7 +130,7 @@ class Recipe(Settings):
         """Refuse a critic whose slope nothing bounds."""
         assert self.discriminator is not None, "which is checked before"
         spectral = self.discriminator.arguments.get(
-            "spectral", self.discriminator.kind in SPECTRAL_KINDS
+            "spectral", self.discriminator.kind in PATCH_KINDS
         )
         penalties = [
             name for name, loss in self.losses.items() if loss.weight and isinstance(loss, Penalty)
@@ -294,6 +294,15 @@ class RestorerRecipe(PhotoRecipe):
             )
         if self.degrade:
             _refuse_known(self.losses)
+        return self
+
+    @model_validator(mode="after")
+    def _check_patches(self) -> Self:
+        if self.discriminator and self.discriminator.kind not in PATCH_KINDS:
+            raise ValueError(
+                f"the discriminator of a restorer is one of {', '.join(PATCH_KINDS)}, not "
+                f"{self.discriminator.kind}"
+            )
         return self
 
 

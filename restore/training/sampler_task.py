@@ -124,9 +124,8 @@ class SamplerTask(Task):
         """Yield batches of pictures, without end."""
         assert self.gallery is not None
         recipe = self.recipe
-        squares = Squares(self.gallery, stage.size, recipe.channels, recipe.mirror, recipe.seed)
-        if not recipe.conditional:
-            squares.gallery = self.gallery.without_labels()
+        gallery = self.gallery if recipe.conditional else self.gallery.without_labels()
+        squares = Squares(gallery, stage.size, recipe.channels, recipe.mirror, recipe.seed)
         return load_pictures(squares, batch, turns, recipe.workers, say)
 
     def look(self, average: nn.Module, stage: Stage) -> Look:
@@ -146,11 +145,12 @@ class SamplerTask(Task):
         self, average: SamplerGenerator, noise: Tensor, label: Tensor | None, batch: int
     ) -> Tensor:
         """Return pictures (N, 3, S, S) on the CPU, drawn as many at once as a step takes."""
-        labels = [None] * len(noise) if label is None else label.to(self.device).split(batch)
+        parts = noise.split(batch)
+        labels = [None] * len(parts) if label is None else label.to(self.device).split(batch)
         with torch.inference_mode(), autocast(self.device, self.recipe.precision):
             images = [
                 average(part.to(self.device), given).float().cpu()
-                for part, given in zip(noise.split(batch), labels, strict=False)
+                for part, given in zip(parts, labels, strict=True)
             ]
         return torch.cat(images).expand(-1, 3, -1, -1)
 

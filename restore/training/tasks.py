@@ -44,7 +44,7 @@ def list_related(task: Task) -> list[str]:
     return [name for name, kind in TASKS.items() if isinstance(task, kind)]
 
 
-def check_names(task: Task, team: Team, start: str | Path | None) -> None:
+def check_fit(task: Task, team: Team, start: str | Path | None) -> None:
     """Refuse what does not fit, before all photos are looked at.
 
     Names in the recipe have been refused when the task was made.
@@ -53,16 +53,16 @@ def check_names(task: Task, team: Team, start: str | Path | None) -> None:
         UsageError: the weights to start from are of another task, the processes can't share a
             batch, or the generator takes no squares of such a size.
     """
-    step = getattr(task.step.networks["generator"], "multiple_of", 1)
+    multiple = getattr(task.step.networks["generator"], "multiple_of", 1)
     for stage in task.recipe.stages:
         if team.share(stage.batch) < stage.least_batch:
             raise UsageError(
                 f"A batch of {stage.batch} is too small for {team.size} processes, each of which "
                 f"needs {stage.least_batch}."
             )
-        if stage.size % step:
+        if stage.size % multiple:
             raise UsageError(
-                f"This generator takes squares whose side is a multiple of {step}, not of "
+                f"This generator takes squares whose side is a multiple of {multiple}, not of "
                 f"{stage.size} pixels."
             )
     if start is not None:

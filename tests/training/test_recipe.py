@@ -33,6 +33,7 @@ from restore.training.recipe import SamplerRecipe, to_plain
         ("scratches", ["augment=on"], "without a discriminator"),
         ("scratches", ["discriminator_steps=2"], "without a discriminator"),
         ("scratches", ["discriminator.kind=patch"], "without a discriminator"),
+        ("inpaint", ["discriminator={kind='dcgan'}"], "one of patch, multi-scale, not dcgan"),
         ("mend", ["augment=on"], "without a discriminator"),
         ("vae", ["discriminator_steps=5"], "without a discriminator"),
         ("mend", ["mask=thin"], "'mask' draws holes and 'degrade'"),

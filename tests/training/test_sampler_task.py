@@ -21,7 +21,7 @@ from restore.training.recipe import SamplerRecipe
 from restore.training.sampler_step import VaeStep
 from restore.training.sampler_task import SamplerTask
 from restore.training.state import list_states
-from restore.training.tasks import check_names, find_task
+from restore.training.tasks import check_fit, find_task
 from restore.training.team import Noise, Team
 
 SMALL = {
@@ -364,7 +364,7 @@ def test_each_process_needs_pictures_to_compare() -> None:
     team = Team("cpu")
     team.size = 4
     with pytest.raises(UsageError, match="A batch of 4 is too small for 4 processes"):
-        check_names(task, team, None)
+        check_fit(task, team, None)
 
 
 def test_a_restorer_is_no_start_for_a_sampler(
@@ -391,7 +391,7 @@ def test_pairs_are_refused(pictures: Path, tmp_path: Path) -> None:
         train(load_recipe("dcgan"), (pictures, pictures), tmp_path, device="cpu")
 
 
-def test_a_check_names_the_classes(pictures: Path) -> None:
+def test_a_check_fit_the_classes(pictures: Path) -> None:
     assert check_data(load_recipe("cgan"), pictures).lines()[-1] == "2 classes: cat, dog"
 
 
