@@ -198,13 +198,17 @@ def _is_scored(photo: object, clean: Pixels, warn: Callable[[str], None]) -> boo
 def without_twins(cases: Iterable[Case], warn: Callable[[str], None]) -> Iterator[Case]:
     """Yield the cases of different names, since files for or by other programs go by the name.
 
-    Of `a.jpg` and `a.png` the second is left out, with a warning.
+    Of `a.jpg` and `a.png` the second is left out, with a warning; of `A.jpg` and `a.jpg` too, as on
+    many disks their files would be one.
     """
     seen = set()
     for case in cases:
-        key = case.key.casefold()  # one file on many disks
+        key = case.key.casefold()
         if key in seen:
-            warn(f"Left out: {case.name}, as another photo has its name but for the extension.")
+            warn(
+                f"Left out: {case.name}, as another photo has its name but for the extension, or "
+                "upper and lower case."
+            )
             continue
         seen.add(key)
         yield case

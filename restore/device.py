@@ -44,6 +44,16 @@ DEVICES: dict[str, Callable[[], int]] = {  # how many of a kind PyTorch finds he
 }
 
 
+def check_device_name(name: str) -> None:
+    """Refuse what no machine calls a device.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if name != "auto":
+        look_up(DEVICES, name.partition(":")[0], "device")
+
+
 def pick_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device called `name`; "auto" is the fastest one at hand, "cuda:1" the second GPU.
 
@@ -51,10 +61,11 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         UsageError: an unknown name, or a device that this machine lacks.
     """
     name = str(name)
+    check_device_name(name)
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if DEVICES[n]())
     kind, colon, number = name.partition(":")
-    count = look_up(DEVICES, kind, "device")()
+    count = DEVICES[kind]()
     if not (number in map(str, range(count)) if colon else count):
         raise UsageError(f"This machine offers no '{name}' to PyTorch; try --device auto.")
     if kind == "cpu":

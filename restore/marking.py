@@ -24,6 +24,7 @@ from restore.image import (
     read_image,
     real_path,
     stem_of,
+    with_extension,
     write_image,
 )
 from restore.listing import ALL, Choice, list_files
@@ -276,7 +277,12 @@ def _without_mask(
     """Return the photos whose mask is not there yet, of any format, and tell how many are."""
     there = list_files(out, []).files if out.is_dir() else []
     masks = {stem_of(file) for file in there if Path(file).suffix.lower() in PICTURES}
-    missing = [p for p in photos if stem_of(p.relative_to(folder).as_posix()) not in masks]
+    names = {photo: photo.relative_to(folder) for photo in photos}
+    missing = [
+        photo
+        for photo, name in names.items()  # a mask may also lie behind a link
+        if not (stem_of(name.as_posix()) in masks or with_extension(out / name, ".png").exists())
+    ]
     if count := len(photos) - len(missing):
         warn(f"Kept, as they are there: {count} of {len(photos)} masks.")
     return missing

@@ -107,7 +107,8 @@ class Restorer:
             raise UsageError(f"'strength' goes from 0 to 1, not {strength!r}.")
         settings, generator = load_network(path, RESTORERS)
         wishes = {"tta": tta, "upscale": upscale > 1, "keep_fading": keep_fading}
-        asked = [name for name in wishes if wishes[name]] + ["strength"] * (strength < 1)
+        wishes |= {"strength": strength < 1}
+        asked = [name for name, wish in wishes.items() if wish]
         if asked and settings.task != "mend":
             raise UsageError(
                 f"{settings.name} fills holes, and {asked[0]} is for what mends photos."

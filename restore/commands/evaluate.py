@@ -157,7 +157,10 @@ def evaluate(
     _check_request(model, task, given, count or features)
     if fid and task == "detect":
         raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
-    read = [Path(path) for path in (mask, damaged) if path and Path(path).is_dir()]
+    from restore.assets import preset_names
+
+    masks = None if mask in preset_names() else mask
+    read = [Path(path) for path in (masks, damaged) if path and Path(path).is_dir()]
     _check_folders(data, read, cases, also)
     if sheet is not None:
         from restore.draw import check_sheet

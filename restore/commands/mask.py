@@ -246,7 +246,7 @@ def _draw_for_size(
     """Write a mask for no photo in particular."""
     import numpy as np
 
-    from restore.image import MAX_PIXELS, check_target
+    from restore.image import MAX_PIXELS
     from restore.masks import grow_mask, hole_share, mask_from_boxes, write_mask
 
     if out is None:
@@ -254,13 +254,12 @@ def _draw_for_size(
     if out.endswith(("/", os.sep)):
         raise UsageError(f"A mask without a photo has no name of its own; name a file in {out}.")
     height, width = _size_of(size, max_pixels or MAX_PIXELS)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    check_target(Path(out), overwrite=overwrite)
     if holes is None:
         drawn = mask_from_boxes((height, width), boxes)
     else:
         drawn = holes.draw(height, width, np.random.default_rng(seed))
     drawn = grow_mask(drawn, grow)
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
     write_mask(out, drawn, overwrite=overwrite)
     _tell_mask(Path(out), hole_share(drawn))
 

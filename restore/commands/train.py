@@ -130,7 +130,8 @@ def train(
         return
     checkpoint = run_training(settings, source, run, device=device, start=start)
     place = " and ".join(map(str, pairs or [photos]))
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes of a run
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    is_first = alone or os.environ.get("RANK", "0") == "0"  # of the processes of a run
     if is_first:
         click.echo(to_printable(f"{place} -> {checkpoint}"))
     done = read_header(checkpoint).steps

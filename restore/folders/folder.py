@@ -63,6 +63,9 @@ def fix_folder(
     if ray is not None:
         if watch is not None:
             raise UsageError("--watch waits for photos here, and --ray sends them away; name one.")
+        from restore.device import check_device_name  # brings torch
+
+        check_device_name(device)
         check_ray()
     model = pick_model(model, tree.options, tree.pattern)
     # Of a cluster the workers load their own; here only its name is needed.

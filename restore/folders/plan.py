@@ -41,10 +41,24 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
         for photo in photos
     ]
     refuse_losses(jobs, [options.mask] if options.mask else [])
+    if out is not None:
+        _refuse_alike(jobs)
     _refuse_existing(jobs, options.overwrite)
     for result in (result for job in jobs for result in job.results):
         refuse_unwritable(result)
     return jobs
+
+
+def _refuse_alike(jobs: Sequence[Job]) -> None:
+    """Refuse results in one folder whose names are one where upper and lower case are the same."""
+    owners: dict[str, Job] = {}
+    for job in jobs:
+        for result in job.results:
+            if (other := owners.setdefault(key_of(result), job)) is not job:
+                raise UsageError(
+                    f"{other.photo} and {job.photo} would both become {result}, or names that "
+                    "differ in upper and lower case alone; fix them one by one."
+                )
 
 
 def _result_of(photo: Path, out: str | None, is_folder: bool, options: FixOptions) -> Path:
@@ -79,12 +93,11 @@ def refuse_losses(jobs: Sequence[Job], masks: Iterable[Path]) -> None:
         identity = identity_of(result)
         if identity in inputs:
             raise UsageError(f"{result} is an input and can't be replaced; name another --out.")
-        name = key_of(result)
-        if other := sources.get(identity) or sources.get(name):
+        if identity in sources:
             raise UsageError(
-                f"{other} and {photo} would both become {result}; fix them one by one."
+                f"{sources[identity]} and {photo} would both become {result}; fix them one by one."
             )
-        sources[identity] = sources[name] = photo
+        sources[identity] = photo
 
 
 def _refuse_existing(jobs: Sequence[Job], overwrite: bool) -> None:

@@ -188,7 +188,7 @@ class Training:
             self.step.networks["discriminator"].load_state_dict(discriminator.state_dict())
 
     def _refuse_generator(self, start: Path, known: Sequence[str], other: str) -> NoReturn:
-        if len(known) != len(self.task.labels):
+        if known and self.task.labels and len(known) != len(self.task.labels):
             raise UsageError(
                 f"{start} knows {len(known)} classes ({_list_classes(known)}), and the pictures "
                 f"have {len(self.task.labels)} ({_list_classes(self.task.labels)}); give pictures "

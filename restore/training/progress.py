@@ -121,11 +121,11 @@ class Progress:
         self.lines += 1
         if self.lines > 1 and waiting > MUCH_WAITING and not self.advised:
             self.advised = True
-            more = max(4, 2 * self.workers)
+            more = min(max(4, 2 * self.workers), os.cpu_count() or 1)
             advice = (
                 f"stop, and start the same command with --set workers={more}, so that more "
                 "processes read them"
-                if more <= (os.cpu_count() or 1)
+                if more > self.workers
                 else "photos that are scaled down once, to little more than the squares that are "
                 "cut from them, are read faster"
             )

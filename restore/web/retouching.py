@@ -1,6 +1,7 @@
 """A photo whose holes are filled one after the other, each until it is taken back."""
 
 from dataclasses import replace
+from itertools import count
 from typing import Any, NamedTuple
 
 import cv2
@@ -98,8 +99,9 @@ class Retouching:
         last = self._last()
         hole = np.zeros(self.size, np.uint8)
         hole[last.box.slices] = last.hole
-        tried = [fill.seed for fill in (last, *self.undone) if fill.hole is last.hole]
-        seed, hidden = (max(tried) + 1) % SEEDS, _cut_out(self.photo, last.box, last.hole)
+        tried = {fill.seed for fill in (last, *self.undone) if fill.hole is last.hole}
+        seed = next(seed % SEEDS for seed in count(last.seed + 1) if seed % SEEDS not in tried)
+        hidden = _cut_out(self.photo, last.box, last.hole)
         bare = _lay(self.photo, last, last.under)
         self.photo = fix_photo(self.fixer, bare, hole, seed)
         self.fills = [*self.fills, last._replace(seed=seed, hidden=hidden)]

@@ -32,6 +32,7 @@ HOSTS = {HOST, "localhost"}  # what a browser on this machine may call us
 LARGEST_BODY = 2**26  # bytes of a painted mask
 PIECE = 2**16  # bytes that are sent at once
 IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
+PASS_SECONDS = 1.0  # likewise, once it has been answered
 SCRIPTS = (
     "page.js",
     "keys.js",
@@ -135,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: PaintServer
     timeout = IDLE_SECONDS
-    unread = 0  # bytes of the request
+    has_read = False  # whether the body of the request has been read
     server_version, sys_version = "restore", ""
 
     def do_GET(self) -> None:
@@ -150,8 +151,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing; the terminal is the user's."""
 
     def _answer(self, known: dict[str, "Action"]) -> None:
-        length = self.headers.get("Content-Length", "")
-        self.unread = int(length) if length.isdecimal() else 0
         try:
             self._check_sender()
             name = self._name()
@@ -196,20 +195,31 @@ class _Handler(BaseHTTPRequestHandler):
         return name
 
     def _read_body(self) -> bytes:
-        if not self.headers.get("Content-Length", "").isdecimal():
+        length = self._length()
+        if length is None:
             raise _RefusedError("A request must say how long it is.", 411)
-        if self.unread > LARGEST_BODY:
+        if length > LARGEST_BODY:
             raise _RefusedError(f"At most {LARGEST_BODY / 1e6:.0f} megabytes are accepted.", 413)
-        length, self.unread = self.unread, 0
+        self.has_read = True
         body = self.rfile.read(length)
         if len(body) < length:
             raise _RefusedError("The request was cut short.", 400)
         return body
 
+    def _length(self) -> int | None:
+        """Return how long the request says it is, None where it doesn't."""
+        length = self.headers.get("Content-Length", "")
+        return int(length[:20]) if length.isdecimal() else None  # more digits are as much too many
+
+    def _pass_over(self) -> None:
+        """Take what is left of a request: a browser may drop the answer where that is not read."""
+        with suppress(OSError):
+            self.connection.settimeout(PASS_SECONDS)
+            left = min(self._length() or 0, LARGEST_BODY)
+            while left and (part := self.rfile.read(min(PIECE, left))):
+                left -= len(part)
+
     def _send(self, reply: Reply) -> None:
-        with suppress(OSError):  # a browser may drop an answer that comes before all is sent
-            for start in range(0, min(self.unread, LARGEST_BODY), PIECE):
-                self.rfile.read(min(PIECE, self.unread - start))
         self.send_response(reply.status)
         versioned = {} if reply.version is None else {"X-Version": str(reply.version)}
         for name, value in (HEADERS | versioned | reply.headers).items():
@@ -219,6 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for start in range(0, len(reply.content), PIECE):  # each of which has its time
             self.wfile.write(reply.content[start : start + PIECE])
+        if self.command == "POST" and not self.has_read:
+            self._pass_over()
 
 
 class _RefusedError(Exception):

@@ -111,8 +111,11 @@ def test_a_file_of_the_name_of_a_preset_hides_no_preset(
     run, tiny_checkpoint: Path, photos: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    words = ["evaluate", tiny_checkpoint, photos, "--mask", "wide"]
     Path("wide").write_text("notes")
-    assert run("evaluate", tiny_checkpoint, photos, "--mask", "wide").code == 0
+    assert run(*words).code == 0
+    Path("wide").unlink()
+    assert [run(*words, "--cases", "wide").code for _ in range(2)] == [0, 0]
 
 
 def test_what_is_invisible_in_a_photo_is_scored_as_white(tmp_path: Path) -> None:

@@ -277,12 +277,19 @@ def test_masks_that_are_there_are_kept_by_resume(run, photos, write_picture, tmp
     write_picture("marks/a.tif", np.zeros((40, 60), np.uint8))
     (tmp_path / "marks/a.png").unlink()
     assert "Kept, as they are there: 3 of 3 masks." in run(*words, "--resume").err
+    (tmp_path / "elsewhere").mkdir()
+    write_picture("photos/trip/c.png")
+    (tmp_path / "marks/trip").symlink_to(tmp_path / "elsewhere")
+    write_picture("elsewhere/c.png", np.zeros((40, 60), np.uint8))
+    assert "Kept, as they are there: 4 of 4 masks." in run(*words, "--resume").err
     assert "name that" in run("mask", photos / "a.jpg", "--box", "1,1,5,5", "--resume").sentence
 
 
 def test_a_mask_may_go_into_a_folder_that_is_not_there(run, write_picture, tmp_path) -> None:
     out = tmp_path / "new/wide/m.png"
-    assert run("mask", "--preset", "wide", "--size", "64x48", "--out", out).code == 0
+    words = ["mask", "--size", "64x48", "--out", out]
+    assert run(*words, "--box", "90,90,5,5").code == 2 and not out.parent.exists()
+    assert run(*words, "--preset", "wide").code == 0
     assert out.is_file()
     out = tmp_path / "new/deep/m.png"
     assert run("mask", write_picture("p.jpg"), "--box", "1,1,5,5", "--out", out).code == 0

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Shard, Tree, fix_folder, plan_folder
 from restore.folders.cluster import Actor, _pick_actors
 
@@ -30,6 +30,10 @@ def test_without_ray_one_sentence_says_how_to_get_it(
         RestoreError, match=r'^--ray needs Ray; pip install "restore-gan\[ray\]"\.$'
     ):
         list(fix_folder(plan_folder(TREE), ray="auto"))
+    with pytest.raises(UsageError, match="There is no device 'cdua'"):
+        list(fix_folder(plan_folder(TREE), ray="auto", device="cdua"))
+    with pytest.raises(UsageError, match="--watch waits for photos here"):
+        list(fix_folder(plan_folder(TREE), ray="auto", watch=1.0))
     assert not TREE.out.exists()  # so that nothing is in the way of a run without it
 
 

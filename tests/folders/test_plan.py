@@ -59,6 +59,7 @@ def test_photos_keep_their_names_in_a_folder() -> None:
         (["p.png", "b/p.png"], "new/", 1, "p.png and b/p.png would both become new/p.png"),
         (["p.png", "p.png"], None, 1, "would both become p-fixed.png"),
         (["p.png", "b/P.PNG"], "new/", 1, "p.png and b/P.PNG would both become new/P.PNG"),
+        (["p.png", "P.PNG"], None, 1, None),
         (["p.png", "p-1.png"], None, 1, None),
         (["p-1.png", "p.png"], "new/", 2, None),
         (["p.png", "q.png"], "one.png", 1, "write --out FOLDER/"),

@@ -80,12 +80,18 @@ def test_the_line_has_room_for_steps_and_time_left(
 
 
 @pytest.mark.parametrize(
-    ("workers", "advice"), [(1, "--set workers=4"), (3, "--set workers=6"), (6, "scaled down once")]
+    ("workers", "cores", "advice"),
+    [
+        (1, 8, "--set workers=4"),
+        (3, 8, "--set workers=6"),
+        (0, 2, "--set workers=2"),
+        (8, 8, "scaled down once"),
+    ],
 )
 def test_waiting_for_photos_is_told_once(
-    tmp_path: Path, capsys, monkeypatch, workers: int, advice: str
+    tmp_path: Path, capsys, monkeypatch, workers: int, cores: int, advice: str
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     progress = Progress(1000, tmp_path, workers)
     for part in (0.5, 0.2, 0.5, 0.5):  # of the first the start is a part
         for number in range(LOG_STEPS):

@@ -355,6 +355,9 @@ def test_weights_of_other_classes_are_told_or_refused(
     assert f"knows the classes {', '.join(known)}, and the pictures have" in told
     (other / "zebu").mkdir()
     (other / "cat/1.png").rename(other / "zebu/1.png")
+    plain = load_recipe("dcgan", (*TINY, "steps=1"))
+    with pytest.raises(UsageError, match="another generator than the recipe names"):
+        train(plain, other, tmp_path / "c", device="cpu", start=done)
     with pytest.raises(UsageError, match=f"knows {len(known)} classes .*zebra, zebu"):
         train(recipe, other, tmp_path / "b", device="cpu", start=done)
 
@@ -391,7 +394,7 @@ def test_pairs_are_refused(pictures: Path, tmp_path: Path) -> None:
         train(load_recipe("dcgan"), (pictures, pictures), tmp_path, device="cpu")
 
 
-def test_a_check_fit_the_classes(pictures: Path) -> None:
+def test_a_check_names_the_classes(pictures: Path) -> None:
     assert check_data(load_recipe("cgan"), pictures).lines()[-1] == "2 classes: cat, dog"
 
 

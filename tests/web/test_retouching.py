@@ -100,7 +100,9 @@ def test_a_mended_place_is_put_back_with_how_it_is_saved(
     assert retouching.photo.encoding == fine
 
 
-def test_another_fill_takes_the_next_seed(retouching: Retouching, fake_restorer) -> None:
+def test_another_fill_takes_the_next_seed(
+    retouching: Retouching, fake_restorer, monkeypatch
+) -> None:
     hole = hole_at(5, 20)
     retouching.fill(hole)
     retouching.fill_again()
@@ -116,6 +118,13 @@ def test_another_fill_takes_the_next_seed(retouching: Retouching, fake_restorer)
     retouching.undo()
     retouching.fill_again()
     assert fake_restorer.seeds[-1] == 8, "6 and 7 were not liked"
+    monkeypatch.setattr("restore.web.retouching.SEEDS", 200)
+    last = Retouching(fake_restorer, retouching.original, 199)
+    last.fill(hole)
+    last.fill_again()
+    last.undo()
+    last.fill_again()
+    assert fake_restorer.seeds[-1] == 1
     retouching.undo()
     retouching.undo()
     assert retouching.photo is retouching.original
