@@ -8,7 +8,7 @@ from pathlib import Path
 from restore.degradations import Degradation
 from restore.image import cover_hidden, encode_finely, read_image, tell_lost, write_image
 from restore.listing import ALL, Choice
-from restore.outputs import Failure, Job, check_folder_name, list_photos, plan_outputs
+from restore.outputs import Failure, Job, check_folder_name, list_photos, part_alike, plan_outputs
 from restore.seeded import make_rng
 
 
@@ -39,17 +39,22 @@ def degrade_photos(
         choice: which photos of a folder are taken.
 
     Yields:
-        A job for each result as soon as it is written, and a failure for each photo without one and
-        each folder that can't be looked into.
+        A job for each result as soon as it is written, and a failure for each photo without one, as
+        one whose name differs from another's in upper and lower case alone, and each folder that
+        can't be looked into.
 
     Raises:
         UsageError: a result exists, or would lie among the photos, or `out` may be meant as a file
             or a folder; then nothing has been written.
         RestoreError: no photo in the folder.
     """
+    photos: list[Path] | None = None
+    failures: list[Failure] = []
     if source.is_dir():
         check_folder_name(out, source)
-    photos, failures = list_photos(source, warn, choice) if source.is_dir() else (None, [])
+        found, failures = list_photos(source, warn, choice)
+        photos, alike = part_alike(found)
+        failures += alike
     jobs = plan_outputs(source, out, photos, overwrite=overwrite)
     yield from failures
     for job in jobs:

@@ -63,6 +63,20 @@ def list_photos(
     return photos, failures
 
 
+def part_alike(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
+    """Part the photos from those whose name is another's but for upper and lower case.
+
+    On many disks their results would be one file.
+    """
+    owners: dict[str, Path] = {}
+    failures = []
+    for photo in photos:
+        if (owner := owners.setdefault(compose(str(photo)).casefold(), photo)) != photo:
+            sentence = f"{photo} differs from {owner} in upper and lower case alone; rename one."
+            failures.append(Failure(photo, UsageError(sentence)))
+    return list(owners.values()), failures
+
+
 def plan_outputs(
     source: Path,
     out: str,

@@ -1,6 +1,7 @@
 """`restore degrade`: photos in, spoiled photos out."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from restore.assets import chain_names
@@ -26,6 +27,19 @@ def test_a_folder_goes_on_after_a_bad_file(run, write_picture, tmp_path) -> None
     assert ran.err.count("\n") == 1
     assert "a.jpg is not a picture" in ran.err
     assert Image.open(tmp_path / "out" / "sub" / "b.jpg").format == "JPEG"
+
+
+def test_a_folder_goes_on_after_names_that_are_one_on_many_disks(
+    run, write_picture, tmp_path
+) -> None:
+    for name in ("a.png", "b.png"):
+        write_picture(f"photos/{name}")
+    if (tmp_path / "photos/A.png").exists():
+        pytest.skip("this disk takes upper and lower case for the same")
+    write_picture("photos/A.png")
+    ran = run("degrade", tmp_path / "photos", "--preset", "web", "--out", tmp_path / "out")
+    assert ran.code == 1 and "in upper and lower case alone; rename one" in ran.err
+    assert len([*(tmp_path / "out").iterdir()]) == 2
 
 
 def test_photos_of_a_folder_are_chosen(run, write_picture, tmp_path) -> None:
