@@ -3,7 +3,7 @@
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,17 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test asks of this machine goes through no proxy."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "127.0.0.1,localhost")
+
+
+@pytest.fixture(autouse=True)
+def as_many_threads() -> Iterator[None]:
+    """What a test does to PyTorch's threads does not slow the tests after it."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    yield
+    if torch and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+        raise AssertionError("the test has left PyTorch with another number of threads")
 
 
 class FakeRestorer:

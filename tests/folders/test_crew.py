@@ -112,6 +112,7 @@ def test_what_needs_more_memory_decides_how_many_windows_go_at_once(monkeypatch)
         mends = True
 
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
     monkeypatch.setattr("restore.folders.crew.free_memory", lambda _: 3 * LANE_MEMORY)
     assert pick_way(Doubler()).lanes > 3
     assert _pick_common((Doubler(), Mender())) == Way(lanes=3)
