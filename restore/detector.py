@@ -15,7 +15,7 @@ from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, memory_errors, pick_device, sentence_on_memory, to_device
 from restore.errors import UsageError
 from restore.image import Mask, Pixels, Plane, check_pixels, to_tensor
-from restore.masks import grow_mask, mask_from_chances
+from restore.masks import check_growth, grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
 
@@ -75,8 +75,7 @@ class Detector:
         threshold = THRESHOLD if threshold is None else threshold
         if not isinstance(threshold, Real) or not 0 <= threshold <= 1:
             raise UsageError(f"A threshold is a probability, 0 to 1, not {threshold!r}.")
-        if not isinstance(grow, Real) or not grow >= 0:
-            raise UsageError(f"A mask can be grown by 0 pixels or more, not by {grow!r}.")
+        check_growth(grow)
         chances = self.rate(photo)
         with sentence_on_memory():
             return grow_mask(mask_from_chances(chances, threshold), grow)

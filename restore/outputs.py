@@ -63,6 +63,11 @@ def list_photos(
     return photos, failures
 
 
+def key_of(path: Path) -> str:
+    """Return what two paths share that are one file where upper and lower case are the same."""
+    return compose(str(path)).casefold()
+
+
 def part_alike(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     """Part the photos from those whose name is another's but for upper and lower case.
 
@@ -71,7 +76,7 @@ def part_alike(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     owners: dict[str, Path] = {}
     failures = []
     for photo in photos:
-        if (owner := owners.setdefault(compose(str(photo)).casefold(), photo)) != photo:
+        if (owner := owners.setdefault(key_of(photo), photo)) != photo:
             sentence = f"{photo} differs from {owner} in upper and lower case alone; rename one."
             failures.append(Failure(photo, UsageError(sentence)))
     return list(owners.values()), failures
@@ -172,8 +177,7 @@ def _refuse_equals(jobs: list[Job]) -> None:
     """Refuse two results of one name, also where a disk takes upper and lower case for the same."""
     photos: dict[str, Path] = {}
     for job in jobs:
-        name = compose(str(job.out)).casefold()
-        other = photos.setdefault(name, job.photo)
+        other = photos.setdefault(key_of(job.out), job.photo)
         if other != job.photo:
             raise UsageError(
                 f"{other} and {job.photo} would both become {job.out}; rename one of them."

@@ -7,8 +7,8 @@ from pathlib import Path
 from restore.errors import RestoreError, UsageError
 from restore.folders.options import MENDING_FLAGS, FixOptions
 from restore.folders.photo import Job
-from restore.image import compose, drop_extension, format_named, with_extension
-from restore.outputs import is_folder_name
+from restore.image import drop_extension, format_named, with_extension
+from restore.outputs import is_folder_name, key_of
 from restore.seeded import SEEDS
 
 
@@ -41,24 +41,29 @@ def plan_jobs(photos: Sequence[Path], out: str | None, options: FixOptions) -> l
         for photo in photos
     ]
     refuse_losses(jobs, [options.mask] if options.mask else [])
-    if out is not None:
-        _refuse_alike(jobs)
+    if out is not None:  # else they lie beside photos, on disks that tell these apart
+        owners: dict[str, Path] = {}
+        for job in jobs:
+            claim_results(job, owners)
     _refuse_existing(jobs, options.overwrite)
     for result in (result for job in jobs for result in job.results):
         refuse_unwritable(result)
     return jobs
 
 
-def _refuse_alike(jobs: Sequence[Job]) -> None:
-    """Refuse results in one folder whose names are one where upper and lower case are the same."""
-    owners: dict[str, Job] = {}
-    for job in jobs:
-        for result in job.results:
-            if (other := owners.setdefault(key_of(result), job)) is not job:
-                raise UsageError(
-                    f"{other.photo} and {job.photo} would both become {result}, or names that "
-                    "differ in upper and lower case alone; fix them one by one."
-                )
+def claim_results(job: Job, owners: dict[str, Path]) -> None:
+    """Note whose results a job's are, by `key_of` them, and refuse those of another photo.
+
+    Raises:
+        UsageError: naming both.
+    """
+    for result in job.results:
+        owner = owners.setdefault(key_of(result), job.photo)
+        if owner != job.photo and identity_of(owner) != identity_of(job.photo):
+            raise UsageError(
+                f"{owner} and {job.photo} would both become {result}, or names that differ in "
+                "upper and lower case alone; rename one, or fix the second alone, with --out FILE."
+            )
 
 
 def _result_of(photo: Path, out: str | None, is_folder: bool, options: FixOptions) -> Path:
@@ -132,11 +137,6 @@ def nearest_place(result: Path) -> Path:
     while not os.path.lexists(place):
         place = place.parent
     return place
-
-
-def key_of(result: Path) -> str:
-    """Return what two results share that are one file where upper and lower case are the same."""
-    return compose(str(result)).casefold()
 
 
 def identity_of(path: Path) -> object:

@@ -12,9 +12,9 @@ from restore.folders.patterns import STEM, guess_pattern, read_pattern
 from restore.folders.photo import Job
 from restore.folders.plan import (
     check_mask,
+    claim_results,
     identity_of,
     is_whole,
-    key_of,
     nearest_place,
     number_results,
     refuse_losses,
@@ -32,6 +32,7 @@ from restore.listing import (
     tell_none,
     tell_passed_over,
 )
+from restore.outputs import key_of
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,7 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
     jobs, failures = [], list(plan.failures)
     for job in plan.jobs:
         try:
-            _claim_results(job, owners)
+            claim_results(job, owners)
         except UsageError as error:
             failures.append((plan.tree.name_of(job.photo), str(error)))
         else:
@@ -348,16 +349,6 @@ def _find_owners(tree: Tree) -> dict[str, Path]:
         for out, entries in read_reports(tree.out).items()
     }
     return {key_of(r): photo for r, photo in done.items() if r.exists() and photo.exists()}
-
-
-def _claim_results(job: Job, owners: dict[str, Path]) -> None:
-    for result in job.results:
-        owner = owners.setdefault(key_of(result), job.photo)
-        if owner != job.photo and identity_of(owner) != identity_of(job.photo):
-            raise UsageError(
-                f"{owner} and {job.photo} would both become {result}, or names that differ in "
-                "upper and lower case alone; rename one, or fix the second alone, with --out FILE."
-            )
 
 
 def _refuse_existing(plan: Plan) -> None:

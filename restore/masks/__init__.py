@@ -5,6 +5,7 @@ A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may cha
 
 from restore.masks.given import (
     TOLERANCE,
+    check_growth,
     fit_mask,
     grow_mask,
     is_shaped_as,
@@ -32,6 +33,7 @@ __all__ = [
     "Preset",
     "Scratches",
     "Strokes",
+    "check_growth",
     "fit_mask",
     "grow_mask",
     "hole_share",

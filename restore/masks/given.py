@@ -297,6 +297,16 @@ def mask_from_alpha(alpha: Pixels) -> Mask:
     return _cut_softly(255 - alpha, 0)
 
 
+def check_growth(pixels: float) -> None:
+    """Refuse what no mask can be grown by.
+
+    Raises:
+        UsageError: it is no number, or negative.
+    """
+    if not isinstance(pixels, Real) or not pixels >= 0:
+        raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels!r}.")
+
+
 def grow_mask(mask: NDArray[np.generic], pixels: int) -> Mask:
     """Return a mask (H, W) uint8 {0, 1}, 1 is the hole, with the holes grown by some pixels.
 
@@ -308,8 +318,7 @@ def grow_mask(mask: NDArray[np.generic], pixels: int) -> Mask:
         UsageError: it is no mask, or the number is negative.
     """
     hole = to_mask(mask)
-    if not isinstance(pixels, Real) or not pixels >= 0:
-        raise UsageError(f"A mask can be grown by 0 pixels or more, not by {pixels!r}.")
+    check_growth(pixels)
     if pixels == 0 or not hole.any():
         return hole
     distance = cv2.distanceTransform(1 - hole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

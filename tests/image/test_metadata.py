@@ -1,7 +1,6 @@
 import struct
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -188,24 +187,6 @@ def test_a_tiff_keeps_iptc(tmp_path: Path, as_numbers: bool, compression: str | 
     write_image(tmp_path / "b.tif", photo.pixels, photo)
     with Image.open(tmp_path / "b.tif") as picture:
         assert picture.tag_v2[33723] == iptc
-
-
-def test_a_jpeg_of_4_1_1_becomes_4_2_2(tmp_path: Path) -> None:
-    path, factor = tmp_path / "a.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR
-    cv2.imwrite(str(path), np.asarray(RGB), [factor, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411])
-    with Image.open(path) as before, Image.open(rewrite(path)) as after:
-        assert before.layer[0][1] == 4 and after.layer[0][1:3] == (2, 1)
-        assert before.quantization == after.quantization
-
-
-@pytest.mark.parametrize("orientation", [0, 9, 300])
-def test_an_orientation_that_is_none_turns_nothing(tmp_path: Path, orientation: int) -> None:
-    path = tmp_path / "a.jpg"
-    RGB.save(path, subsampling=1, exif=exif_of(orientation))
-    photo = read_image(path)
-    assert photo.pixels.shape[:2] == RGB.size[::-1]
-    with Image.open(path) as before, Image.open(rewrite(path)) as after:
-        assert before.quantization == after.quantization and before.layer == after.layer
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])

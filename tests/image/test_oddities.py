@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -161,3 +162,22 @@ def test_other_levels_than_those_of_a_file_are_told(
     assert np.array_equal(photo.pixels, np.asarray(RGB.convert(mode).convert("RGB")))
     write_image(tmp_path / "b.png", photo.pixels, photo)
     assert read_image(tmp_path / "b.png").warning == ""
+
+
+def test_a_jpeg_of_4_1_1_becomes_4_2_2(tmp_path: Path) -> None:
+    path, factor = tmp_path / "a.jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR
+    cv2.imwrite(str(path), np.asarray(RGB), [factor, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411])
+    with Image.open(path) as before, Image.open(rewrite(path, "b.jpg")) as after:
+        assert before.layer[0][1] == 4 and after.layer[0][1:3] == (2, 1)
+        assert before.quantization == after.quantization
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 300])
+def test_an_orientation_that_is_none_turns_nothing(tmp_path: Path, orientation: int) -> None:
+    path, exif = tmp_path / "a.jpg", Image.Exif()
+    exif[274] = orientation
+    RGB.save(path, subsampling=1, exif=exif)
+    photo = read_image(path)
+    assert photo.pixels.shape[:2] == RGB.size[::-1]
+    with Image.open(path) as before, Image.open(rewrite(path, "b.jpg")) as after:
+        assert before.quantization == after.quantization and before.layer == after.layer

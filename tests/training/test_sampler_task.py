@@ -21,7 +21,7 @@ from restore.training.recipe import SamplerRecipe
 from restore.training.sampler_step import VaeStep
 from restore.training.sampler_task import SamplerTask
 from restore.training.state import list_states
-from restore.training.tasks import check_fit, find_task
+from restore.training.tasks import find_task
 from restore.training.team import Noise, Team
 
 SMALL = {
@@ -360,14 +360,6 @@ def test_weights_of_other_classes_are_told_or_refused(
         train(plain, other, tmp_path / "c", device="cpu", start=done)
     with pytest.raises(UsageError, match=f"knows {len(known)} classes .*zebra, zebu"):
         train(recipe, other, tmp_path / "b", device="cpu", start=done)
-
-
-def test_each_process_needs_pictures_to_compare() -> None:
-    task = _make_step(SMALL["dcgan"])
-    team = Team("cpu")
-    team.size = 4
-    with pytest.raises(UsageError, match="A batch of 4 is too small for 4 processes"):
-        check_fit(task, team, None)
 
 
 def test_a_restorer_is_no_start_for_a_sampler(

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from restore.errors import UsageError
 from restore.training import load_recipe, train
 from restore.training.state import list_states
+from restore.training.tasks import check_fit, find_task
 from restore.training.team import Noise, Team, mix_seed
 
 SHARED = (
@@ -37,6 +38,13 @@ def _team(rank: int, size: int) -> Team:
     team = Team("cpu")
     team.rank, team.size = rank, size
     return team
+
+
+def test_each_process_needs_pictures_to_compare() -> None:
+    recipe = load_recipe("mlp", ("stages=[{size=28, batch=4, share=1}]",))
+    task = find_task(recipe)(recipe, Team("cpu"), None, print)
+    with pytest.raises(UsageError, match="A batch of 4 is too small for 4 processes"):
+        check_fit(task, _team(0, 4), None)
 
 
 def test_noise_is_shared_out() -> None:
