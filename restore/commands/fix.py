@@ -88,7 +88,8 @@ SECTIONS = {
     help="Picture whose white marks what to fill, in the photo's proportions; restore mask and "
     "restore paint make one. "
     "For a folder of photos: one for all, or a folder of masks with the photos' relative paths. "
-    "Without it, --mask-pattern, --box, --find and --mask-is alpha the whole photo is mended.",
+    "If neither it nor --mask-pattern, --box or --mask-is alpha says what to fill, the whole "
+    "photo is mended.",
 )
 @click.option(
     "--mask-pattern",
@@ -143,7 +144,8 @@ SECTIONS = {
     default=1,
     show_default=True,
     metavar="0..1",
-    help="How much the photo is mended; 0.5 leaves half of its grain and noise.",
+    help="How much the photo is mended; 0.5 leaves half of its grain and noise. With --upscale, "
+    "before it is enlarged.",
 )
 @click.option(
     "--tta",
@@ -269,7 +271,7 @@ def fix(
     max_megabytes: int | None,
     as_json: bool,
 ) -> int:
-    """Fill the holes that a mask marks in photos; every other pixel stays as it is.
+    """Fill the holes that a mask marks in photos; what is not marked stays as it is.
 
     Without a mask, mend photos as a whole: noise, blur, JPEG blocks, and fading where neither black
     nor white is left (a hazy photo may look so; --keep-fading).
