@@ -38,7 +38,7 @@ from restore.training.step import AnyBatch
 from restore.training.task import Source, Task
 from restore.training.tasks import check_fit, find_task, list_related
 from restore.training.team import Noise, Team, mix_seed
-from restore.training.watch import Watch
+from restore.training.watch import Trouble, Watch
 
 
 def train(
@@ -72,8 +72,8 @@ def train(
     if team.is_first and not list_states(run / "state"):
         refuse_losses(recipe, run)
     kind = find_task(recipe)
-    if not list_states(run / "state"):
-        check_fit(kind(recipe, team, None, _be_quiet), team, start)
+    goes_on = bool(list_states(run / "state"))
+    check_fit(kind(recipe, team, None, _be_quiet), team, None if goes_on else start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
     memory = tell_of_memory(run, recipe.stages, team.size)
@@ -256,7 +256,9 @@ class Training:
             share = self.team.share(stage.batch) * (whole // stage.batch)
             turns = Turns(self.images, whole, self.team.rank, self.team.size)
             # Closed at any end, so that the processes which read photos end before this one.
-            with closing(self.task.load_batches(stage, share, turns, self.progress.say)) as batches:
+            # Each process tells of the photos that it can't read.
+            tell = self.progress.say if self.team.is_first else say
+            with closing(self.task.load_batches(stage, share, turns, tell)) as batches:
                 while first <= self.number < end:
                     started = time.monotonic()
                     try:
@@ -270,7 +272,7 @@ class Training:
                     self.progress.waited(time.monotonic() - started)
                     yield batch.to(self.team.device), started
 
-    def _recover(self, trouble: str | None) -> bool:
+    def _recover(self, trouble: Trouble | None) -> bool:
         """Go back to the last state, once in a run; photos and noise after it will be others.
 
         Returns whether it did; without trouble it does not.
@@ -279,17 +281,27 @@ class Training:
             return False
         states = list_states(self.run / "state")
         if self.falls or not states:
-            rates = ["lr", "discriminator_lr"][: len(self.step.optimizers)]
-            advice = " or ".join(f"--set optimizer.{rate}=1e-4" for rate in rates)
+            again = " again" if self.falls else ""
             raise RestoreError(
-                f"Training stopped at step {self.number}: {trouble}; start the same command again "
-                f"with {advice}."
+                f"Training stopped at step {self.number}: {trouble.reason}{again}; start the same "
+                f"command again with {self._advise(trouble)}."
             )
         images = self.images
         self._load(states[-1])
+        if not self.team.agree(self.number):  # nor is a state replaced that others still read
+            raise RestoreError(f"The processes find different states in {self.run}.")
         self.images, self.falls = images, self.falls + 1
-        self.progress.say(f"At step {self.number} again, since {trouble}.")
+        self.progress.forget()
+        self.progress.say(f"At step {self.number} again, since {trouble.reason}.")
         return True
+
+    def _advise(self, trouble: Trouble) -> str:
+        """Return options that halve the rates which may have been too high."""
+        rates = {"lr": self.recipe.optimizer.lr}
+        if "discriminator" in self.step.networks:
+            rates["discriminator_lr"] = self.recipe.optimizer.discriminator_lr
+        halves = {name: rate / 2 for name, rate in rates.items() if name in trouble.rates}
+        return " ".join(f"--set optimizer.{name}={half:.3g}" for name, half in halves.items())
 
     def _update(self, batch: AnyBatch, started: float) -> None:
         noise = Noise((self.recipe.seed, self.images), self.team)

@@ -3,7 +3,9 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,7 +40,7 @@ class Progress:
         self.workers = workers
         self.shown, self.path = shown, run / "log.jsonl"
         self.console = Console(stderr=True, quiet=not shown)
-        self.board: Any = None
+        self.board = Board(run, self.say)
         self.failed = False  # to write the log, which has been told then
         self.lines, self.advised = 0, False
         self.bar = Bar(
@@ -49,13 +51,14 @@ class Progress:
             console=self.console,
         )
         self.task = self.bar.add_task("train", total=steps, facts="")
-        self._forget()
+        self.forget()
 
     def begin(self, number: int) -> None:
         """Count from a step on, in which an earlier start of the run has stopped."""
         self.bar.update(self.task, completed=number)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Let the steps since the last line go, as those before a run goes back."""
         self.waiting, self.spent, self.photos, self.steps = 0.0, 0.0, 0, 0
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
@@ -63,7 +66,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         self.bar.start()
         if self.shown:
-            self.board = _open_board(self.path.parent)
+            self.board.open()
         return self
 
     def __exit__(
@@ -73,8 +76,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.bar.stop()
-        if self.board is not None:
-            self.board.close()
+        self.board.close()
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the line that moves."""
@@ -103,18 +105,19 @@ class Progress:
         if not self.steps:
             return
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-        speed = self.photos / self.spent
-        self._advise(self.waiting / self.spent)
+        spent = max(self.spent, 1e-6)  # a clock may not have moved
+        speed, waiting = self.photos / spent, self.waiting / spent
+        self._advise(waiting)
         line = {"step": number, "images": images, "photos_per_second": round(speed, 2)}
-        line["waiting"] = round(self.waiting / self.spent, 3)
+        line["waiting"] = round(waiting, 3)
         self.log(line | {name: round(value, 5) for name, value in means.items()})
-        facts = [f"{speed:.1f} photos/s", f"{self.waiting / self.spent:.0%} waiting for photos"]
+        facts = [f"{speed:.1f} photos/s", f"{waiting:.0%} waiting for photos"]
         facts += [f"{name} {means[name]:.3f}" for name in SHOWN if name in means]
         # What does not fit would cost the steps and the time left their places.
         while len(", ".join(facts)) > self.console.width - OTHERS and len(facts) > 1:
             facts.pop()
         self.bar.update(self.task, facts=", ".join(facts))
-        self._forget()
+        self.forget()
 
     def _advise(self, waiting: float) -> None:
         """Tell once where reading photos holds training up; the first line has its start in it."""
@@ -132,9 +135,13 @@ class Progress:
             self.say(f"{waiting:.0%} of the time goes into waiting for photos; {advice}.")
 
     def log(self, facts: dict[str, Any]) -> None:
-        """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed."""
+        """Append one line to log.jsonl, and its numbers to TensorBoard where that is installed.
+
+        What is infinite or NaN is null, which JSON has a word for.
+        """
         if not self.shown:
             return
+        facts = {name: value if isfinite(value) else None for name, value in facts.items()}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
@@ -143,21 +150,53 @@ class Progress:
             if not self.failed:
                 self.say(f"Can't write {self.path}: {error.strerror}; training goes on without.")
             self.failed = True
-        if self.board is not None:
-            for name, value in facts.items():
-                if name != "step":
-                    self.board.add_scalar(name, value, facts["step"])
+        self.board.log(facts)
 
     def picture(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
         """Show a picture (H, W, 3) uint8 in TensorBoard where that is installed."""
-        if self.board is not None:
-            self.board.add_image(name, pixels, step, dataformats="HWC")
+        self.board.picture(name, pixels, step)
 
 
-def _open_board(run: Path) -> Any:
-    """Return a TensorBoard writer, or None where the package, an extra, is not installed."""
-    if find_spec("tensorboard") is None:
-        return None
-    from torch.utils.tensorboard import SummaryWriter
+class Board:
+    """TensorBoard, where the package, an extra, is installed.
 
-    return SummaryWriter(str(run / "tensorboard"))
+    Training goes on without it from the first thing that goes wrong with it, as on a full disk: its
+    own thread, which writes, has ended then.
+    """
+
+    def __init__(self, run: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = run / "tensorboard", say
+        self.writer: Any = None
+
+    def open(self) -> None:
+        """Begin to write into the folder of a run."""
+        if find_spec("tensorboard") is not None:
+            self._try(self._open)
+
+    def _open(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(self.folder))
+
+    def log(self, facts: dict[str, Any]) -> None:
+        """Write the numbers of a step."""
+        for name, value in facts.items():
+            if name != "step" and value is not None and self.writer is not None:
+                self._try(self.writer.add_scalar, name, value, facts["step"])
+
+    def picture(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Write a picture (H, W, 3) uint8."""
+        if self.writer is not None:
+            self._try(self.writer.add_image, name, pixels.transpose(2, 0, 1), step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self.writer is not None:
+            self._try(self.writer.close)
+
+    def _try(self, write: Callable[..., object], *facts: object) -> None:
+        try:
+            write(*facts)
+        except Exception as error:  # whatever has ended its thread comes back from any call
+            self.writer = None
+            self.say(f"Can't write {self.folder}: {error}; training goes on without.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from restore.assets import RECIPE, chain_path, discriminator_path, preset_path
+from restore.assets import BEST, RECIPE, chain_path, discriminator_path, preset_path
 from restore.config import read_toml
 from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
@@ -23,7 +23,8 @@ def refuse_losses(recipe: Recipe, run: Path) -> None:
         UsageError: naming the first.
     """
     weights = run / f"{recipe.name}.safetensors"
-    there = [path for path in (weights, discriminator_path(weights)) if path.exists()]
+    written = (weights, discriminator_path(weights), run / BEST / weights.name)
+    there = [path for path in written if path.exists()]
     if not _is_written_by_a_run(run / RECIPE):
         there.append(run / RECIPE)
     if there:

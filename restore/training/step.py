@@ -217,6 +217,9 @@ class AdversarialStep(Step[B]):
             for weight, gradient in zip(self.discriminator_weights, steep, strict=True):
                 if gradient is not None:
                     weight.grad = gradient if weight.grad is None else weight.grad + gradient
+            # Logged, as it may be infinite where the penalty itself is not.
+            found = [gradient for gradient in steep if gradient is not None]
+            penalties["penalty_gradient"] = nn.utils.get_total_norm(found)
         # How far it tells them apart; where the boundary lies depends on the game.
         logits = {
             "real_logit": outputs.real_logits.mean(),

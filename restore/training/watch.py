@@ -1,11 +1,20 @@
 """Watching a run for the two ways in which adversarial training dies."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 LOOK_STEPS = 10  # steps between two looks, which cost a GPU a wait
 COLLAPSE = 0.02  # discriminator loss below which it has won: it tells real from fake every time
 COLLAPSE_STEPS = 500
+
+
+class Trouble(NamedTuple):
+    """What went wrong in a run, as part of a sentence, and which rates may have been too high."""
+
+    reason: str
+    rates: tuple[str, ...]
 
 
 class Watch:
@@ -36,7 +45,7 @@ class Watch:
         """Whether enough steps came for another look."""
         return len(self.seen) >= LOOK_STEPS
 
-    def look(self) -> str | None:
+    def look(self) -> Trouble | None:
         """Return what went wrong since the last look, or None."""
         if not self.seen:
             return None
@@ -45,8 +54,9 @@ class Watch:
         self.won = self.won + len(self.seen) if low else 0
         self.seen, self.played = [], []
         if not finite:
-            return "a loss became infinite or NaN"
+            return Trouble("a loss became infinite or NaN", ("lr", "discriminator_lr"))
         if self.won >= COLLAPSE_STEPS:
             won, self.won = self.won, 0  # who goes back has as many steps again
-            return f"the discriminator's loss stayed near 0 for {won} steps"
+            reason = f"the discriminator's loss stayed near 0 for {won} steps"
+            return Trouble(reason, ("discriminator_lr",))
         return None

@@ -15,7 +15,7 @@ from restore.restorer import Restorer
 from restore.training import check_data, load_recipe, train
 from restore.training.restorer_step import RestorerStep
 from restore.training.state import list_states, save_state
-from restore.training.watch import Watch
+from restore.training.watch import Trouble, Watch
 
 MEND = (
     "warmup=2",
@@ -115,9 +115,9 @@ def test_what_is_known_of_the_photos_before_goes_with_the_weights(
 
 def test_files_that_no_run_goes_on_from_are_not_replaced(photos: Path, tmp_path: Path) -> None:
     recipe = load_recipe("mend", (*MEND, "steps=1"))
-    for name in ("mend.safetensors", "recipe.toml"):
-        run = tmp_path / name
-        run.mkdir()
+    for name in ("mend.safetensors", "recipe.toml", "best/mend.safetensors"):
+        run = tmp_path / name.replace("/", "-")
+        (run / name).parent.mkdir(parents=True)
         (run / name).write_text("mine")
         with pytest.raises(UsageError, match=rf"{name} exists, and .* holds no state"):
             train(recipe, photos, run, device="cpu")
@@ -129,6 +129,7 @@ def test_a_run_that_was_stopped_early_begins_anew_with_other_settings(
 ) -> None:
     train(load_recipe("mend", (*MEND, "steps=1")), photos, tmp_path, device="cpu")
     shutil.rmtree(tmp_path / "state")
+    shutil.rmtree(tmp_path / "best")
     (tmp_path / "mend.safetensors").unlink()
     slower = ("steps=2", "optimizer.lr=1e-4")
     train(load_recipe("mend", (*MEND, *slower)), photos, tmp_path, device="cpu")
@@ -225,3 +226,13 @@ def test_a_check_refuses_what_a_run_would(photos: Path) -> None:
         check_data(load_recipe("inpaint"), (photos, photos))
     with pytest.raises(UsageError, match="learns classes"):
         check_data(load_recipe("cgan"), photos)
+
+
+def test_after_a_second_fall_lower_rates_are_advised(
+    photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    recipe = load_recipe("mend", (*MEND, "steps=9", "save_seconds=1e-9", "optimizer.lr=3e-5"))
+    trouble = Trouble("a loss became infinite or NaN", ("lr", "discriminator_lr"))
+    monkeypatch.setattr(Watch, "look", lambda watch: trouble if watch.seen[2:] else None)
+    with pytest.raises(RestoreError, match=r"NaN again; .* with --set optimizer.lr=1.5e-05\.$"):
+        train(recipe, photos, tmp_path, device="cpu")

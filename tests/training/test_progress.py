@@ -100,3 +100,30 @@ def test_waiting_for_photos_is_told_once(
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("50% of the time goes into waiting for photos") == 1
     assert told.count(advice) == 1
+
+
+def test_what_ends_tensorboard_does_not_end_training(tmp_path: Path, capsys) -> None:
+    class Full:
+        def add_scalar(self, *_: object) -> None:
+            raise OSError("No space left on device")
+
+    progress = Progress(4, tmp_path)
+    with progress:
+        progress.board.writer = Full()
+        progress.log({"step": 1, "loss": float("nan"), "mean": 0.5})
+        progress.log({"step": 2, "mean": 0.5})
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("No space left on device; training goes on without.") == 1
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line.get("loss", 0) for line in lines] == [None, 0]
+
+
+def test_steps_before_a_run_goes_back_are_forgotten(tmp_path: Path) -> None:
+    progress = Progress(9, tmp_path)
+    with progress:
+        progress.add(1, 2, 2, 0.1, {"loss": torch.tensor(float("nan"))})
+        progress.forget()
+        progress.add(1, 4, 2, 0.0, {"loss": torch.tensor(0.25)})
+        progress.tell(1, 4)
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(line)["loss"] == 0.25

@@ -1,9 +1,9 @@
 import torch
 
-from restore.training.watch import COLLAPSE_STEPS, LOOK_STEPS, Watch
+from restore.training.watch import COLLAPSE_STEPS, LOOK_STEPS, Trouble, Watch
 
 
-def _feed(watch: Watch, steps: int, **losses: float) -> str | None:
+def _feed(watch: Watch, steps: int, **losses: float) -> Trouble | None:
     found = None
     for _ in range(steps):
         watch.add({name: torch.tensor(value) for name, value in losses.items()})
@@ -20,13 +20,16 @@ def test_nan_and_infinity_are_found_at_the_next_look() -> None:
     for bad in (float("nan"), float("inf")):
         watch = Watch()
         watch.add({"reconstruction": torch.tensor(bad)})
-        assert "NaN" in (_feed(watch, LOOK_STEPS, reconstruction=0.1) or "")
+        found = _feed(watch, LOOK_STEPS, reconstruction=0.1)
+        assert found is not None and "NaN" in found.reason
 
 
 def test_a_discriminator_that_has_won_for_long_is_found() -> None:
     watch = Watch()
     assert _feed(watch, COLLAPSE_STEPS - LOOK_STEPS, discriminator=0.001) is None
-    assert "near 0" in (_feed(watch, LOOK_STEPS, discriminator=0.001) or "")
+    found = _feed(watch, LOOK_STEPS, discriminator=0.001)
+    assert found is not None and "near 0" in found.reason
+    assert found.rates == ("discriminator_lr",)  # a lower rate of the other would help it further
     # From then on it has as long again.
     assert _feed(watch, COLLAPSE_STEPS - LOOK_STEPS, discriminator=0.001) is None
     assert _feed(watch, LOOK_STEPS, discriminator=0.5) is None
