@@ -110,15 +110,8 @@ def fix_job(
         RestoreError: the photo or its mask can't be read, or a result can't be written.
         UsageError: photo and mask do not go together, or nearly everything is hole.
     """
-    opened = open_photo(job, options)
-    start = time.perf_counter()  # looking and practising count for the first result
-    fixer, opened = look_for_damage(fixer, opened, options)
-    for sentence in opened.warnings:
-        warn(sentence)
-    fixer = _practise(fixer, opened, options, warn)
-    for seed, result in enumerate(job.results, start=options.seed):
-        fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
-        opened = tell_of_fading(opened, fixed, options, warn)
+    start = time.perf_counter()  # reading, looking and practising count for the first result
+    for seed, result, opened, fixed in make_results(fixer, job, options, warn):
         write_result(result, fixed, opened, options, overwrite=options.overwrite)
         seconds = round(time.perf_counter() - start, 3)
         yield Record(
@@ -132,6 +125,26 @@ def fix_job(
             sentence=opened.told,
         )
         start = time.perf_counter()
+
+
+def make_results(
+    fixer: Fixer, job: Job, options: FixOptions, warn: Callable[[str], None]
+) -> Iterator[tuple[int, Path, Opened, Photo]]:
+    """Open a photo and yield seed, file, what is known and the fixed photo of each of its results.
+
+    Raises:
+        RestoreError: the photo or its mask can't be read.
+        UsageError: photo and mask do not go together, or nearly everything is hole.
+    """
+    opened = open_photo(job, options)
+    fixer, opened = _look_for_damage(fixer, opened, options)
+    for sentence in opened.warnings:
+        warn(sentence)
+    fixer = _practise(fixer, opened, options, warn)
+    for seed, result in enumerate(job.results, start=options.seed):
+        fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
+        opened = _tell_of_fading(opened, fixed, options, warn)
+        yield seed, result, opened, fixed
 
 
 def _practise(
@@ -197,7 +210,7 @@ def _show_all(photo: Photo, hole: Mask) -> Photo:
     )
 
 
-def look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[Fixer, Opened]:
+def _look_for_damage(fixer: Fixer, opened: Opened, options: FixOptions) -> tuple[Fixer, Opened]:
     """Have the damage of a photo found, where that is asked for, once for all its results.
 
     Where the photo was read with its hole, and is to be mended, too, that is its damage.
@@ -228,7 +241,7 @@ def _as_words(path: Path, options: FixOptions) -> str:
     return shlex.join(words)
 
 
-def tell_of_fading(
+def _tell_of_fading(
     opened: Opened, fixed: Photo, options: FixOptions, tell: Callable[[str], None]
 ) -> Opened:
     """Warn once where a photo looked faded and, mended as a whole, has got another tone.
@@ -306,9 +319,9 @@ def _read_hole(job: Job, photo: Photo, options: FixOptions) -> Mask:
 
 def _check_picture(path: Path, photo: Photo) -> tuple[str, ...]:
     """Return a warning of a photo that looks like a mask, whose option has been forgotten."""
-    black, white = photo.pixels == 0, photo.pixels == 255
-    gray = bool((photo.pixels == photo.pixels[..., :1]).all())
-    if gray and black.any() and white.any() and (black | white).all():
+    red, green, blue = np.moveaxis(photo.pixels, 2, 0)
+    ends = red.any() and not red.all() and ((red == 0) | (red == 255)).all()
+    if ends and (red == green).all() and (red == blue).all():
         return (
             f"{path} is pure black and white, like a mask; to fill what it marks, "
             f"name the photo alone and --mask {path}, or for a folder of photos --mask-pattern.",

@@ -117,9 +117,12 @@ def is_noisy(filled: AnyPixels, mended: AnyPixels, hole: Mask) -> bool:
         mended: of the same size and type.
         hole: (H, W) {0, 1}, 1 was filled.
     """
-    change = mended.astype(np.float32) - filled
-    change *= np.float32(255 / np.iinfo(filled.dtype).max)
-    change[hole == 1] = change[hole == 0].mean(axis=0)
-    change -= cv2.GaussianBlur(change, (0, 0), TONE)  # which a faded photo gets anew
-    known = change[hole == 0]
-    return float(np.square(known).mean()) >= NOISY**2
+    known = 1 - hole
+    mean_square = 0.0
+    for channel in range(3):  # one at a time, as a large photo's floats are gigabytes
+        change = mended[..., channel].astype(np.float32)
+        change -= filled[..., channel]
+        change[hole == 1] = cv2.mean(change, known)[0]
+        change -= cv2.GaussianBlur(change, (0, 0), TONE)  # which a faded photo gets anew
+        mean_square += cv2.norm(change, cv2.NORM_L2SQR, known) / (3 * int(known.sum()))
+    return mean_square >= (NOISY * np.iinfo(filled.dtype).max / 255) ** 2

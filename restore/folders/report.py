@@ -101,13 +101,19 @@ def open_report(
     """
     if path.is_symlink():
         raise UsageError(f"{path} is a link and is not written to; remove it.")
+    new = not path.exists()
     try:
         file = path.open("ab+", buffering=0)
     except OSError as error:
         raise RestoreError(f"Can't write {path}: {error.strerror}.") from None
     with file:
         lock(file.fileno(), path.parent)
-        _refuse_other_parts(path)
+        try:
+            _refuse_other_parts(path)
+        except RestoreError:
+            if new:  # or it would tell of a run that has not begun
+                path.unlink()
+            raise
         if endless and not append:
             file.truncate(0)
         _end_line(file)

@@ -18,15 +18,8 @@ from typing import TYPE_CHECKING
 
 from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
-from restore.fixing import Fixer, fix_photo
-from restore.folders.photo import (
-    Job,
-    Opened,
-    look_for_damage,
-    open_photo,
-    tell_of_fading,
-    write_result,
-)
+from restore.fixing import Fixer
+from restore.folders.photo import Job, Opened, make_results, write_result
 from restore.folders.report import Entry, hash_file, read_reports
 from restore.folders.run import name_checkpoints
 from restore.folders.tree import Tree, refuse_leaving
@@ -122,13 +115,7 @@ class Worker:
     def _fix(self, job: Job, tell: Callable[[str], None]) -> Iterator[Entry]:
         start = time.perf_counter()
         hashes = self._hash_inputs(job)  # before it is read, as it may change while it is in hand
-        opened = open_photo(job, self.tree.options)
-        fixer, opened = look_for_damage(self.fixer, opened, self.tree.options)
-        for sentence in opened.warnings:
-            tell(sentence)
-        for seed, result in enumerate(job.results, start=self.tree.options.seed):
-            fixed = fix_photo(fixer, opened.photo, opened.hole, seed)
-            opened = tell_of_fading(opened, fixed, self.tree.options, tell)
+        for seed, result, opened, fixed in make_results(self.fixer, job, self.tree.options, tell):
             yield self._write(opened, result, fixed, seed, start, hashes)
             start = time.perf_counter()
 
@@ -146,7 +133,8 @@ class Worker:
             same = [
                 entry
                 for entry in entries
-                if entry == replace(now, **{name: getattr(entry, name) for name in TOLD})
+                if now.out_sha256  # or it may have been gone before it was told of
+                and entry == replace(now, **{name: getattr(entry, name) for name in TOLD})
             ]
             if not same:
                 return []

@@ -146,10 +146,16 @@ def _list_entries(data: bytes | bytearray, start: int, order: str) -> Iterator[t
 
 
 def read_orientation(picture: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1, upright, where there is none or another number."""
-    found = None if isinstance(picture, TiffImageFile) else _find_orientation(picture)
-    if not found:
-        with suppress(Exception):  # damaged EXIF is no reason to refuse the photo
+    """Return the EXIF orientation, 1 to 8; 1, upright, where there is none or another number.
+
+    That of XMP, which Pillow takes in its place, turns the photo in no browser and few programs.
+    Only a TIFF is turned by it, as Pillow does so by itself.
+    """
+    found = None
+    if not isinstance(picture, TiffImageFile):
+        found = _find_orientation(picture)
+    else:
+        with suppress(Exception):  # a damaged tag is no reason to refuse the photo
             found = int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     return found if found and 1 <= found <= 8 else 1
 
@@ -200,12 +206,16 @@ def _read_exif_dpi(picture: Image.Image) -> tuple[float, float] | None:
 def add_exif_dpi(known: bytes | None, dpi: tuple[float, float]) -> bytes:
     """Return EXIF that tells the resolution, too, for formats that have it nowhere else."""
     exif = Image.Exif()
-    if known:
-        exif.load(EXIF_HEADER + known)
-    if X_RESOLUTION in exif:
-        return EXIF_HEADER + (known or b"")
-    exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = *dpi, 2
-    return exif.tobytes()
+    stays = EXIF_HEADER + (known or b"")
+    try:
+        if known:
+            exif.load(stays)
+        if X_RESOLUTION in exif:
+            return stays
+        exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = *dpi, 2
+        return exif.tobytes()
+    except Exception:  # Pillow's own, of any kind: damaged, and kept as it is
+        return stays
 
 
 def add_exif(directory: ImageFileDirectory_v2, exif: bytes) -> None:

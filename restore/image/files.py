@@ -89,7 +89,10 @@ def write_bytes(
 
 
 def _put(part: Path, path: Path, overwrite: bool) -> None:
-    """Give a whole file its name, never that of a file which has come meanwhile."""
+    """Give a whole file its name, but not that of a file which has come meanwhile.
+
+    Without hard links one that comes between two system calls would still be replaced.
+    """
     if not overwrite:
         try:
             path.hardlink_to(part)  # fails where the name is taken, as renaming does not

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import ExifTags, Image, features
+from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
 from restore.errors import RestoreError
@@ -181,3 +182,21 @@ def test_an_orientation_that_is_none_turns_nothing(tmp_path: Path, orientation: 
     assert photo.pixels.shape[:2] == RGB.size[::-1]
     with Image.open(path) as before, Image.open(rewrite(path, "b.jpg")) as after:
         assert before.quantization == after.quantization and before.layer == after.layer
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+def test_an_orientation_in_xmp_alone_turns_nothing(tmp_path: Path, name: str) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    text = PngInfo()  # where a PNG has it
+    text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    RGB.save(tmp_path / name, xmp=xmp, pnginfo=text)
+    assert read_image(tmp_path / name).size == (96, 144)
+
+
+@pytest.mark.parametrize("name", ["b.webp", "b.avif"])
+def test_damaged_exif_does_not_keep_a_resolution_from_being_written(
+    tmp_path: Path, name: str
+) -> None:
+    damaged = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\xff\0\0"
+    RGB.save(tmp_path / "a.jpg", exif=damaged, dpi=(300, 300))
+    assert read_image(rewrite(tmp_path / "a.jpg", name)).size == (96, 144)
