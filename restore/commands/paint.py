@@ -1,10 +1,13 @@
 """`restore paint`: paint holes on a page in the browser, and have them filled."""
 
+import signal
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import Literal
+from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -22,6 +25,10 @@ from restore.commands.options import (
     seed_option,
     threshold_option,
 )
+from restore.errors import RestoreError
+
+if TYPE_CHECKING:
+    from restore.web import PaintServer
 
 EXAMPLES = """\b
 Examples:
@@ -89,7 +96,7 @@ def paint(
     overwrite: bool,
     max_megapixels: int | None,
     max_megabytes: int | None,
-) -> None:
+) -> int:
     """Open a photo in the browser, paint over what should go, and have it filled.
 
     The page is served by this machine to itself; the photo goes nowhere. Ctrl-C ends it.
@@ -110,17 +117,55 @@ def paint(
     )
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
-    with page:
-        if not no_browser:  # beside, as some stay where they are until they are closed
-            Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
-        with suppress(KeyboardInterrupt):
-            page.serve_forever()
-        with suppress(KeyboardInterrupt), page.work:
-            pass  # what is being filled is finished, and counts
-        if page.unsaved:
-            say(f"{photo} has changes that are not saved; Ctrl-C again ends it all the same.")
-            with suppress(KeyboardInterrupt):
-                page.serve_forever()
+    try:
+        with page, _heard_signals():
+            if not no_browser:  # beside, as some stay where they are until they are closed
+                Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
+            _serve(page, photo)
+    except _EndedError as ended:
+        with page.work, suppress(RestoreError):  # what is being filled is finished, and counts
+            if page.unsaved:
+                page.save_photo()
+        return 128 + ended.number
     with page.work:  # what is being filled or written is finished
         if page.unsaved:
             say(f"What has been changed in {photo} since it was last saved is lost.")
+    return 0
+
+
+def _serve(page: "PaintServer", photo: Path) -> None:
+    """Show the page until Ctrl-C; where something is not saved, until a second one."""
+    with suppress(KeyboardInterrupt):
+        page.serve_forever()
+    with suppress(KeyboardInterrupt), page.work:
+        pass  # what is being filled is finished, and counts
+    if page.unsaved:
+        say(f"{photo} has changes that are not saved; Ctrl-C again ends it all the same.")
+        with suppress(KeyboardInterrupt):
+            page.serve_forever()
+
+
+class _EndedError(BaseException):
+    """A signal has ended the program, and nobody can be asked any more."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@contextmanager
+def _heard_signals() -> Iterator[None]:
+    """Raise `_EndedError` at SIGTERM, and where the terminal is closed or a connection breaks."""
+
+    def hear(number: int, _: FrameType | None) -> None:
+        raise _EndedError(number)
+
+    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]  # Windows has one
+    numbers = [number for number in known if number is not None]
+    old = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+    for number in old:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

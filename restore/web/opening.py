@@ -112,6 +112,7 @@ class _Saver:
 
     def __init__(self, opened: Opened, options: FixOptions) -> None:
         self.opened, self.options = opened, options
+        self.source = hash_file(opened.job.photo)
         self.digest: str | None = None  # of what was written
 
     def __call__(self, photo: Photo) -> str:
@@ -122,6 +123,8 @@ class _Saver:
                 f"{path} exists and is not, or no longer, what was saved here; move it away and "
                 "save again."
             )
+        if hash_file(self.opened.job.photo) != self.source:
+            photo = replace(photo)  # no longer the photo as it was read, whose file would be copied
         write_result(path, photo, self.opened, self.options, overwrite=overwrite)
         self.digest = hash_file(path)
         return str(path)

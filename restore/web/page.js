@@ -1,9 +1,10 @@
 // The page of `restore paint`: what is painted goes to the server as a mask, pixels come back.
 // The photo stays with the server; what is shown here is never sent.
 
+import { checkReading, paintedFrom, resize, show } from "./canvases.js";
 import { nameOf } from "./keys.js";
 import { Outlines } from "./outlines.js";
-import { Lost, accept, ask, look, maskOf, pictureOf } from "./server.js";
+import { Changed, Lost, accept, ask, look, maskOf, pictureOf } from "./server.js";
 import { Steps } from "./steps.js";
 import { draw } from "./strokes.js";
 import { Viewport } from "./viewport.js";
@@ -31,7 +32,8 @@ let begun = false; // whether the photo has been shown
 
 // ---- one job at a time
 
-async function work(sentence, job) {
+// `step`: what it does to the steps, "fill", "undo", "redo" or nothing.
+async function work(sentence, job, step) {
   if (busy || current) return;
   const focused = document.activeElement;
   busy = true;
@@ -42,15 +44,28 @@ async function work(sentence, job) {
     tell(await job());
   } catch (error) {
     tell(error.message, true);
-    if (error instanceof Lost) await (begun ? load() : start()).catch(() => {});
+    if (error instanceof Lost) await recover(error instanceof Changed ? "" : step);
   } finally {
     busy = false;
     document.body.classList.remove("busy");
     update();
     // Which it has lost while it was disabled, as Fill still is.
-    if (focused instanceof HTMLButtonElement) {
-      (focused.id === "fill" && focused.disabled ? find("again") : focused).focus();
-    }
+    if (focused instanceof HTMLButtonElement) focus(focused);
+  }
+}
+
+// Focus a button, or what comes next to it where it can't be pressed now.
+function focus(button) {
+  const next = { fill: "again", undo: "redo", redo: "undo" }[button.id];
+  [button, find(next ?? "view"), view].find((each) => !each.disabled).focus();
+}
+
+// Show the photo as it is once an answer was lost; the server may have done what was asked.
+async function recover(step) {
+  try {
+    begun ? await load(step) : tell(await start());
+  } catch {
+    tell("restore does not answer; is it still running in the terminal?", true);
   }
 }
 
@@ -71,27 +86,24 @@ async function showPatch(answer) {
   accept(answer);
 }
 
-function show(bitmap, canvas) {
-  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  bitmap.close();
-}
-
 // Show the photo as the server has it, all of it or nothing; what is painted and not filled stays.
-async function load() {
+async function load(step) {
   const seen = await look();
   const first = seen.state.fills && !original ? await pictureOf(await ask("original")) : null;
   state = seen.state;
   if (paint.width !== state.width || paint.height !== state.height) {
-    [paint.width, paint.height] = [state.width, state.height]; // which wipes what is painted
+    resize(paint, state.width, state.height); // which wipes what is painted
   }
   viewport.show(state.width, state.height);
   show(seen.picture, photo);
   if (first) show(first, before);
   original ||= first !== null;
   unsaved = state.unsaved;
-  steps.recount(state.fills);
+  const change = { fill: 1, redo: 1, undo: -1 }[step];
+  if (change && state.fills === steps.fills.length + change) steps[step]();
+  steps.recount(state.fills, state.undone);
   accept(seen.answer);
+  repaint();
 }
 
 // ---- what the buttons do
@@ -101,21 +113,14 @@ function fill() {
   work("Filling …", async () => {
     const started = performance.now();
     const answer = await ask("fill", await maskOf(paint));
-    keepOriginal();
+    if (!original) show(photo, before); // before its first fill it is the photo as it was
+    original = true;
     await showPatch(answer);
     steps.fill();
     repaint();
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     return `Filled in ${seconds} s. Another gives a different fill; Save writes the photo.`;
-  });
-}
-
-// Before its first fill the photo that is shown is the one as it was.
-function keepOriginal() {
-  if (original) return;
-  [before.width, before.height] = [photo.width, photo.height];
-  before.getContext("2d").drawImage(photo, 0, 0);
-  original = true;
+  }, "fill");
 }
 
 function fillAgain() {
@@ -124,7 +129,7 @@ function fillAgain() {
     await showPatch(await ask("again", ""));
     steps.fill();
     return "Filled otherwise; Undo brings the fill before back.";
-  });
+  }, "fill");
 }
 
 function undo() {
@@ -140,8 +145,10 @@ function redo() {
 // Go a step back or forth; fills are the server's, strokes are ours.
 function step(kind, name, sentence) {
   if (kind === "stroke") {
+    const focused = document.activeElement;
     steps[name]();
     repaint();
+    if (focused.id === name) focus(focused);
     return;
   }
   work("One moment …", async () => {
@@ -149,7 +156,7 @@ function step(kind, name, sentence) {
     steps[name]();
     repaint();
     return sentence;
-  });
+  }, name);
 }
 
 function save() {
@@ -185,7 +192,12 @@ function choose(name) {
 function resizeBrush(factor) {
   const size = Math.round(Number(width.value) * factor + Math.sign(factor - 1));
   width.value = Math.min(BRUSHES.most, Math.max(BRUSHES.least, size));
-  outlines.size(width.value);
+  sizeRing();
+}
+
+// A stroke is a pixel of the photo wide at least.
+function sizeRing() {
+  outlines.size(Math.max(Number(width.value), viewport.scale));
 }
 
 function update() {
@@ -272,12 +284,17 @@ function end(event) {
   current = null;
   outlines.hideFrame();
   const empty = stroke.tool === "box" && stroke.points.length < 2;
-  if (!empty && event.type !== "pointercancel") steps.paint(stroke);
-  repaint();
+  if (empty || event.type === "pointercancel") {
+    repaint();
+    return;
+  }
+  steps.paint(stroke);
+  if (stroke.tool === "box") draw(brush, stroke); // others have been drawn on the way
+  update();
 }
 
 function showRing(event) {
-  outlines.size(width.value);
+  sizeRing();
   outlines.showRing(event);
   if (tool === "box" || event.pointerType === "touch" || viewport.isHeld) outlines.hideRing();
 }
@@ -312,7 +329,8 @@ const KEYS = {
   "Control+Shift+z": redo,
   "Control+s": save,
 };
-const CLICKS = { fill, again: fillAgain, undo, redo, save, mask: saveMask, fit };
+const ZOOM = { larger: KEYS["+"], smaller: KEYS["-"], fit };
+const CLICKS = { fill, again: fillAgain, undo, redo, save, mask: saveMask };
 
 function pressKey(event) {
   const name = nameOf(event);
@@ -325,10 +343,8 @@ function pressKey(event) {
 }
 
 function listen() {
-  for (const [id, deed] of Object.entries(CLICKS)) find(id).addEventListener("click", deed);
+  for (const [id, deed] of Object.entries({ ...CLICKS, ...ZOOM })) find(id).addEventListener("click", deed);
   for (const name of ["brush", "box", "eraser"]) find(name).addEventListener("click", () => choose(name));
-  find("larger").addEventListener("click", () => zoomBy(1.25));
-  find("smaller").addEventListener("click", () => zoomBy(0.8));
   // A button that was clicked shall not take the next Space or Enter, which are keys of the page;
   // it loses the focus before its job begins, which gives that back at its end.
   document.addEventListener("click", (event) => event.detail && event.target.blur?.(), true);
@@ -338,12 +354,11 @@ function listen() {
   }
   paint.addEventListener("pointerdown", begin);
   paint.addEventListener("pointermove", extend);
-  paint.addEventListener("pointerup", end);
-  paint.addEventListener("pointercancel", end);
+  for (const name of ["pointerup", "pointercancel"]) paint.addEventListener(name, end);
   paint.addEventListener("pointerleave", () => outlines.hideRing());
   // The middle button moves the photo, and the browser shall not scroll by it, too.
   paint.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault());
-  width.addEventListener("input", () => outlines.size(width.value));
+  width.addEventListener("input", sizeRing);
   view.addEventListener("wheel", wheel, { passive: false });
   document.addEventListener("keydown", pressKey);
   document.addEventListener("keyup", (event) => [" ", "Enter"].includes(event.key) && compare(false));
@@ -362,28 +377,15 @@ function wheel(event) {
 
 // ---- the beginning
 
-async function loadPainted() {
-  const mask = await pictureOf(await ask("painted"));
-  const canvas = new OffscreenCanvas(state.width, state.height);
-  const context = canvas.getContext("2d");
-  context.drawImage(mask, 0, 0);
-  const pixels = context.getImageData(0, 0, state.width, state.height);
-  const values = pixels.data;
-  for (let i = 0; i < values.length; i += 4) {
-    values[i + 3] = values[i]; // white is painted, black is not
-    values[i + 1] = 0;
-  }
-  context.putImageData(pixels, 0, 0);
-  return canvas;
-}
-
 async function start() {
+  checkReading();
   await load();
   fit();
   document.title = `${state.name} – restore`;
   photo.setAttribute("aria-label", state.name);
   if (state.painted) {
-    const given = await loadPainted();
+    const mask = await pictureOf(await ask("painted"));
+    const given = paintedFrom(mask, state.width, state.height);
     if (state.fills) steps.fills[0].painted = given; // which that fill has taken
     else steps.painted = given;
   }

@@ -74,11 +74,13 @@ class Retouching:
             RestoreError: there is not enough memory.
         """
         _, share = see_hole(hole, self.photo.alpha)
-        if not share:
+        if not hole.any():
             raise UsageError("Nothing is painted; paint over what should go first.")
+        if not share:
+            raise UsageError("Only what is transparent is painted, and that stays as it is.")
         if share > LARGEST_HOLE:
             raise UsageError(
-                f"{share:.0%} of the photo is painted, and at most {LARGEST_HOLE:.0%} can be "
+                f"{share:.1%} of the photo is painted, and at most {LARGEST_HOLE:.0%} can be "
                 "filled; erase some of it."
             )
         left, top, width, height = cv2.boundingRect(hole)

@@ -1,5 +1,7 @@
 // What the page asks the server.
 
+import { NO_ROOM } from "./canvases.js";
+
 let version = ""; // of the photo that is shown; the server refuses deeds on another
 
 // What an answer brought is shown now, and deeds are done on that.
@@ -18,6 +20,7 @@ export async function look() {
 }
 
 export class Lost extends Error {} // what is shown may not be what the server has
+export class Changed extends Lost {} // and it did nothing, as the photo had changed before
 
 // The picture that an answer holds.
 export async function pictureOf(answer) {
@@ -30,7 +33,7 @@ export async function pictureOf(answer) {
   try {
     return await createImageBitmap(file);
   } catch {
-    throw new Error("The browser has not enough memory for a picture of this size.");
+    throw new Error(NO_ROOM);
   }
 }
 
@@ -48,7 +51,7 @@ export async function ask(name, body) {
     const deed = { method: "POST", body, headers: { "X-Version": version } };
     answer = await fetch(name, body === undefined ? {} : deed);
   } catch {
-    throw new Lost("restore does not answer; is it still running in the terminal?");
+    throw new Lost("The answer was lost; here is the photo as it is now.");
   }
   if (answer.ok) return answer;
   let sentence = `The server answered ${answer.status}.`;
@@ -57,5 +60,5 @@ export async function ask(name, body) {
   } catch {
     // it was no sentence of ours
   }
-  throw answer.status === 409 ? new Lost(sentence) : new Error(sentence);
+  throw answer.status === 409 ? new Changed(sentence) : new Error(sentence);
 }

@@ -35,6 +35,7 @@ IDLE_SECONDS = 30.0  # a connection over which nothing comes is closed
 PASS_SECONDS = 1.0  # likewise, once it has been answered
 SCRIPTS = (
     "page.js",
+    "canvases.js",
     "keys.js",
     "outlines.js",
     "server.js",
@@ -256,6 +257,7 @@ def _tell_state(server: PaintServer, body: bytes) -> Reply:
         "width": width,
         "height": height,
         "fills": len(server.retouching.fills),
+        "undone": len(server.retouching.undone),
         "unsaved": server.unsaved,
         "painted": server.painted is not None,
     }

@@ -46,11 +46,11 @@ export class Steps {
     else this.strokes.push(undone);
   }
 
-  // The photo has so many fills, whatever was known of them.
-  recount(count) {
+  // The photo has so many fills, and so many that were taken back, whatever was known of them.
+  recount(count, undone) {
     this.fills = this.fills.slice(0, count);
     while (this.fills.length < count) this.fills.push({ strokes: [], painted: null });
-    this.#undone = [];
+    this.#undone = Array(undone).fill(FILL);
   }
 
   #fill() {

@@ -1,5 +1,7 @@
 """`restore paint`: what it opens, prints and says at the end."""
 
+import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -78,6 +80,27 @@ def test_what_is_saved_after_the_first_ctrl_c_is_not_lost(
     monkeypatch.setattr(PaintServer, "serve_forever", serve)
     ran = run("paint", photo, "--no-browser")
     assert ran.code == 0 and not deeds and "lost" not in ran.err
+    assert photo.with_name("photo-fixed.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_what_is_not_saved_when_the_terminal_is_closed_is_saved(
+    run, opened, monkeypatch, write_picture, name: str
+) -> None:
+    photo, number = write_picture("photo.png"), getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # whatever runs the tests has set
+
+    def serve(page: PaintServer) -> None:
+        page.retouching.fill(HOLE)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(PaintServer, "serve_forever", serve)
+    try:
+        assert run("paint", photo, "--no-browser").code == 128 + number
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert photo.with_name("photo-fixed.png").exists()
 
 

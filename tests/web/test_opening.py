@@ -55,6 +55,10 @@ def test_what_the_page_has_saved_it_may_save_again(open_it, photo: Path) -> None
     page.retouching.undo()
     page.save_photo()
     assert saved.read_bytes() == photo.read_bytes()
+    pixels = page.retouching.photo.pixels
+    photo.write_bytes(b"another")
+    page.save_photo()  # what is shown, not what the file is now
+    assert np.array_equal(np.asarray(Image.open(saved)), pixels)
     page.retouching.redo()
     assert page.unsaved
     page.retouching.undo()

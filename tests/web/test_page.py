@@ -16,21 +16,24 @@ TEXTS = {
 PAGE, SCRIPT = TEXTS[""], "".join(TEXTS[name] for name in SCRIPTS)
 
 
+def clicked() -> set[str]:
+    """Return the ids of the buttons that the script has deeds for."""
+    tables = re.findall(r"(?:CLICKS|ZOOM) = \{(.*?)\}", SCRIPT, re.S)
+    assert len(tables) == 2
+    return {entry.split(":")[0].strip() for table in tables for entry in table.split(",")}
+
+
 def test_what_the_script_looks_for_is_on_the_page() -> None:
     ids = set(re.findall(r'id="([\w-]+)"', PAGE))
     wanted = set(re.findall(r'find\("([\w-]+)"\)', SCRIPT))
-    clicked = re.search(r"CLICKS = \{(.*?)\}", SCRIPT, re.S)
-    assert clicked
-    wanted |= {entry.split(":")[0].strip() for entry in clicked[1].split(",")}
-    assert wanted and wanted <= ids
+    assert wanted and wanted | clicked() <= ids
 
 
 def test_every_button_does_something() -> None:
     buttons = set(re.findall(r'<button id="([\w-]+)"', PAGE))
-    clicked = re.search(r"CLICKS = \{(.*?)\}", SCRIPT, re.S)
     chosen = re.search(r"for \(const name of \[(.*?)\]\) find\(name\)", SCRIPT)
-    assert clicked and chosen
-    known = {entry.split(":")[0].strip() for entry in clicked[1].split(",")}
+    assert chosen
+    known = clicked()
     known |= set(re.findall(r'"(\w+)"', chosen[1]))
     known |= set(re.findall(r'find\("(\w+)"\)\.addEventListener', SCRIPT))
     assert buttons <= known
@@ -172,3 +175,55 @@ def test_steps_are_taken_back_and_put_back_in_turn() -> None:
     deeds = json.dumps([deed for deed, *_ in STEPS])
     told = play(TEXTS["steps.js"] + PLAY.replace("DEEDS", deeds))
     assert [tuple(line) for line in told] == STEPS
+
+
+RELOADED = """
+const steps = new Steps();
+steps.paint("a");
+steps.recount(1, 2);
+const tell = () => console.log(JSON.stringify([steps.fills.length, steps.last, steps.next]));
+tell();
+steps.redo();
+tell();
+steps.recount(0, 0);
+tell();
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_a_page_that_is_read_again_knows_what_was_taken_back() -> None:
+    told = play(TEXTS["steps.js"] + RELOADED)
+    assert told == [[1, "stroke", "fill"], [2, "fill", "fill"], [0, "", ""]]
+
+
+DRAWN = """
+globalThis.OffscreenCanvas = class {
+  constructor(width, height) { this.width = width; this.height = height; }
+  getContext() {
+    return { fillRect() {}, clearRect() {}, drawImage() {}, putImageData() {},
+      getImageData: (x, y, w, h) => ({ data: Array(w * h).fill(READ).flat() }) };
+  }
+};
+let told = "";
+try { checkReading(); } catch (error) { told = error.message; }
+console.log(JSON.stringify(told));
+try { told = ""; resize(new OffscreenCanvas(9, 9), 9, 9); } catch (error) { told = error.message; }
+console.log(JSON.stringify(told));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@pytest.mark.parametrize(
+    ("pixel", "hidden", "blank"),
+    [
+        ([255, 0, 255, 255], False, False),
+        ([251, 3, 254, 255], False, False),
+        ([90, 17, 201, 255], True, False),
+        ([0, 0, 0, 0], True, True),
+    ],
+)
+def test_a_browser_that_hides_or_drops_what_is_drawn_is_told(
+    pixel: list[int], hidden: bool, blank: bool
+) -> None:
+    reading, room = play(TEXTS["canvases.js"] + DRAWN.replace("READ", json.dumps(pixel)))
+    assert bool(reading) == hidden and bool(room) == blank

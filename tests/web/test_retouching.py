@@ -150,7 +150,10 @@ def test_where_another_fill_fails_the_one_before_stays(
 def test_nothing_and_nearly_everything_are_refused(retouching: Retouching) -> None:
     with pytest.raises(UsageError, match="Nothing is painted"):
         retouching.fill(np.zeros((40, 60), np.uint8))
-    with pytest.raises(UsageError, match="100% of the photo"):
+    hidden = replace(retouching.photo, alpha=np.zeros((40, 60), np.uint8))
+    with pytest.raises(UsageError, match="Only what is transparent is painted"):
+        Retouching(retouching.fixer, hidden).fill(np.ones((40, 60), np.uint8))
+    with pytest.raises(UsageError, match=r"100\.0% of the photo"):
         retouching.fill(np.ones((40, 60), np.uint8))
     assert retouching.fills == []
 

@@ -103,6 +103,7 @@ def test_the_page_shows_the_photo(page: PaintServer, photo: Photo) -> None:
         "width": 60,
         "height": 40,
         "fills": 0,
+        "undone": 0,
         "unsaved": False,
         "painted": True,
     }
