@@ -41,7 +41,7 @@ clean:
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "restore needs Python 3.11 or newer and found none on PATH:" \
 		"install one, or name yours with 'make PYTHON=/path/to/python'." >&2; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) can't make a virtual" \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) can't make a virtual" \
 		"environment: install its venv module (on Debian and Ubuntu: python3-venv)." >&2; exit 1; }
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@pwd > $@

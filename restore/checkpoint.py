@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from restore.config import Settings, validate
+from restore.device import sentence_on_memory
 from restore.errors import RestoreError, UsageError
 from restore.image import write_bytes
 from restore.tables import look_up
@@ -171,11 +172,18 @@ def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header
         raise RestoreError(f"{path}: {error}") from None
     wanted = network.state_dict()
     _check_tensors(path, wanted, tensors)
-    # Not `to_empty`, which brings sympy and with it a third of a second.
-    values = {name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}
+    # Not `to_empty`, which brings sympy and with it a third of a second. What is whole already is
+    # copied, too, or the file would stay mapped.
+    with sentence_on_memory():
+        values = {name: _widen(tensor) for name, tensor in tensors.items()}
     network.load_state_dict(values, assign=True)
     network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
     return header, network
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    """Return a copy, in fp32 where it is of floats, whatever PyTorch's default is."""
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def _check_tensors(path: Path, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:

@@ -43,7 +43,9 @@ class Detector:
         return LARGEST_SIDE if zoom is None else round(self.settings.size * zoom)
 
     @classmethod
-    def load(cls, name: str | Path = "scratches", device: str = "auto") -> "Detector":
+    def load(
+        cls, name: str | Path = "scratches", device: str | torch.device = "auto"
+    ) -> "Detector":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
         Raises:

@@ -173,7 +173,9 @@ class _Checked:
                 f"{self.name} has made {fixed.shape} {fixed.dtype} of a photo of {photo.shape} "
                 f"{photo.dtype}."
             )
-        return fixed if mask is None else np.where(mask[..., None] == 1, fixed, photo)
+        result = fixed if mask is None else np.where(mask[..., None] == 1, fixed, photo)
+        # It may have changed its copy in place, so that only the values tell.
+        return photo if np.array_equal(result, photo) else result
 
 
 def _take_pixels(fixer: Fixer, photo: Photo) -> AnyPixels:

@@ -13,7 +13,7 @@ from torch import Tensor
 from restore.assets import classifier_names, classifier_path
 from restore.checkpoint import check_task, load_network, read_header
 from restore.degradations.color import LUMA
-from restore.device import pick_device
+from restore.device import pick_device, sentence_on_memory, to_device
 from restore.errors import RestoreError
 from restore.image import Pixels, to_tensor
 from restore.lpips import Lpips, load_lpips
@@ -40,8 +40,13 @@ class Reader(ABC):
     labels: tuple[str, ...]  # of the classes that it tells apart; () if none
     device: torch.device
 
+    @sentence_on_memory()
     def read(self, pictures: Pixels) -> Read:
-        """Return the features, and the classes where it tells any, of one picture or more."""
+        """Return the features, and the classes where it tells any, of one picture or more.
+
+        Raises:
+            RestoreError: there is not enough memory.
+        """
         parts = []
         for start in range(0, len(pictures), BATCH):
             with torch.inference_mode():
@@ -88,7 +93,7 @@ class ClassifierReader(Reader):
         size, channels = self.network.size, self.network.channels
         if channels == 1:
             images = _to_gray(images)
-        if images.shape[-1] != size:
+        if images.shape[-2:] != (size, size):
             mode = "area" if images.shape[-1] > size else "bilinear"
             images = F.interpolate(images, (size, size), mode=mode)
         logits, features = self.network(images.expand(-1, channels, -1, -1))
@@ -122,7 +127,7 @@ def load_reader(
     check_task(path, "classify")
     header, network = load_network(path, CLASSIFIERS)
     labels = header.labels or tuple(map(str, range(network.classes)))
-    return ClassifierReader(header.name, tuple(labels), network.to(place), place)
+    return ClassifierReader(header.name, tuple(labels), to_device(network, place), place)
 
 
 def load_squeeze(device: torch.device) -> Lpips:
@@ -137,7 +142,7 @@ def load_squeeze(device: torch.device) -> Lpips:
             "The squeeze network that such pictures are compared by is not on this machine; "
             "restore models --fetch lpips brings it."
         )
-    return network.to(device)
+    return to_device(network, device)
 
 
 def to_images(pictures: Pixels) -> Tensor:

@@ -65,7 +65,7 @@ class Restorer:
     def load(
         cls,
         name: str | Path = "inpaint",
-        device: str = "auto",
+        device: str | torch.device = "auto",
         natural: float = 0.0,
         tta: bool = False,
         upscale: int = 1,

@@ -39,7 +39,7 @@ class Sampler:
     device: torch.device
 
     @classmethod
-    def load(cls, name: str | Path, device: str = "auto") -> "Sampler":
+    def load(cls, name: str | Path, device: str | torch.device = "auto") -> "Sampler":
         """Load a shipped checkpoint by name, a .safetensors file, or a run's folder.
 
         Raises:
@@ -80,6 +80,7 @@ class Sampler:
             return self.labels[self.find_label(label)]
         return self.labels[index % len(self.labels)] if self.labels else None
 
+    @sentence_on_memory()
     def draw(
         self,
         count: int = 1,
@@ -116,6 +117,7 @@ class Sampler:
             parts.append(self._render(noise, self._numbers(numbers, label), truncation))
         return np.concatenate(parts)
 
+    @sentence_on_memory()
     def interpolate(
         self,
         count: int,
@@ -152,6 +154,7 @@ class Sampler:
             noise.append(self._between(corners[leg], corners[leg + 1], float(place - leg)))
         return self._render_all(torch.cat(noise), label, truncation)
 
+    @sentence_on_memory()
     def traverse(
         self,
         dimension: int,
@@ -178,6 +181,7 @@ class Sampler:
         noise[:, dimension] = torch.linspace(-REACH, REACH, count)
         return self._render_all(noise, label, truncation)
 
+    @sentence_on_memory()
     def reconstruct(self, picture: Pixels, label: Label | None = None) -> Pixels:
         """Return a picture as the sampler draws it again, from the noise that it finds for it.
 
@@ -201,7 +205,7 @@ class Sampler:
             known = ", ".join(self.labels)
             raise UsageError(f"{self.name} has to be told what the picture shows: one of {known}.")
         numbers = self._numbers(range(1), label)
-        with sentence_on_memory(), torch.inference_mode():
+        with torch.inference_mode():
             given = self._to_input(picture).to(self.device)
             noise = self.generator.encode(given, numbers)
         return self._render(noise, numbers, 1.0)[0]
@@ -239,7 +243,7 @@ class Sampler:
 
     def _render(self, noise: Tensor, numbers: Tensor | None, truncation: float) -> Pixels:
         """Draw a batch in fp32: in bf16 a picture would change with the size of its batch."""
-        with sentence_on_memory(), torch.inference_mode():
+        with torch.inference_mode():
             images = self.generator(noise.to(self.device), numbers, truncation).cpu()
         pixels = np.stack([to_pixels(images[n : n + 1]) for n in range(len(images))])
         return pixels if self.generator.channels == 3 else pixels[..., 0]

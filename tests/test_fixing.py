@@ -49,6 +49,7 @@ def test_a_fixer_that_leaves_a_photo_leaves_it_itself(pixels: np.ndarray) -> Non
 
     photo = Photo(pixels)
     assert fix_photo(Lazy(), photo) is photo
+    assert fix_with(Lazy(mends=True), photo) is photo
 
 
 @pytest.mark.parametrize("whole", [False, True])

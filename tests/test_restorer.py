@@ -124,6 +124,8 @@ def test_what_pytorch_does_by_default_changes_nothing(restorer: Restorer) -> Non
     fixed = restorer.fix(photo, mask)
     try:
         torch.set_default_dtype(torch.float64)
+        loaded = Restorer.load("inpaint", device="cpu")
+        assert {weight.dtype for weight in loaded.generator.parameters()} == {torch.float32}
         torch.set_default_device("meta")
         assert np.array_equal(restorer.fix(photo, mask), fixed)
     finally:

@@ -32,11 +32,11 @@ from restore.quiet import stderr_silenced
 
 MAX_PIXELS = 178_956_970  # the size from which on Pillow, too, refuses
 
-PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # bytes; colour profiles of scanners may have over 1 MiB
+MAX_TEXT = 16 * 2**20  # bytes of a part of a PNG; colour profiles of scanners may have over 1 MiB
 
 _lock = Lock()
 _rooms: list[int] = []  # pixels that callers of `_room_for` need now
-_usual: int | None = None  # Pillow's limit without them
+_usual: tuple[int | None, int] = (None, 0)  # Pillow's limits without them: pixels, bytes of text
 
 # Tags of TIFFs: what only raw files have, and what says that there is more than Pillow shows.
 _DNG_VERSION, _NEW_SUBFILE, _SUB_DIRECTORIES = 50706, 254, 330
@@ -189,30 +189,32 @@ def open_picture(
 
 @contextmanager
 def _room_for(pixels: int) -> Iterator[None]:
-    """Let Pillow take pictures of so many pixels inside the block, if it took fewer.
+    """Let Pillow take pictures of so many pixels, and PNGs' long texts, inside the block.
 
-    Its limit is one for the whole process, which may be another program's, too; it looks at it when
-    it opens pictures and, of some formats, when it decodes them.
+    Its limits are those of the whole process, which may be another program's, too; it looks at them
+    when it opens pictures and, of some formats, when it decodes them.
     """
     global _usual
     with _lock:
         if not _rooms:
-            _usual = Image.MAX_IMAGE_PIXELS
+            _usual = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
         _rooms.append(pixels)
-        _set_limit()
+        _set_limits()
     try:
         yield
     finally:
         with _lock:
             _rooms.remove(pixels)
-            _set_limit()
+            _set_limits()
 
 
-def _set_limit() -> None:
-    """Give Pillow its usual limit, or the largest that is asked for now."""
+def _set_limits() -> None:
+    """Give Pillow its usual limits, or the largest that are asked for now."""
+    usual, text = _usual
     most = max(_rooms, default=0)
-    is_enough = _usual is None or most <= _usual  # above it, it warns
-    Image.MAX_IMAGE_PIXELS = _usual if is_enough else most
+    is_enough = usual is None or most <= usual  # above it, it warns
+    Image.MAX_IMAGE_PIXELS = usual if is_enough else most
+    PngImagePlugin.MAX_TEXT_CHUNK = max(text, MAX_TEXT) if _rooms else text
 
 
 def _check_readable(path: Path) -> None:
