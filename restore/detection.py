@@ -12,7 +12,7 @@ import numpy as np
 from restore.cases import read_photos
 from restore.degradations import load_damage
 from restore.draw import draw_mask, make_grid, shrink
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.image import Mask, Pixels, Plane
 from restore.masks import grow_mask, mask_from_chances
 
@@ -141,6 +141,7 @@ def score_detector(
     thresholds: Sequence[float] = THRESHOLDS,
     *,
     sheet_rows: int = 0,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Detection:
     """Score a detector on damaged photos, and on the same photos as they were.
 
@@ -149,6 +150,7 @@ def score_detector(
         cases: taken one at a time.
         thresholds: each is scored, to the pixel and with `TOLERANCE`.
         sheet_rows: how many of the first cases go onto the contact sheet.
+        warn: is called with a sentence about each case that memory does not suffice for.
 
     Raises:
         RestoreError: no photo could be read.
@@ -157,9 +159,17 @@ def score_detector(
     rows: list[tuple[str, list[Pixels]]] = []
     for case in cases:
         start = time.perf_counter()
-        rated = rater.rate(case.damaged)
-        found.seconds += time.perf_counter() - start
-        _add(found, case, rated, rater.rate(case.clean), thresholds)
+        try:
+            rated = rater.rate(case.damaged)
+            seconds = time.perf_counter() - start
+            clean = rater.rate(case.clean)
+        except UsageError:  # which each case would have
+            raise
+        except RestoreError as error:
+            warn(f"Left out: {case.name}: {error}")
+            continue
+        found.seconds += seconds
+        _add(found, case, rated, clean, thresholds)
         if len(rows) < sheet_rows:
             rows.append((case.name, _draw_row(case, rated)))
     if not found.photos:

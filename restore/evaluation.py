@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from restore.cases import Case, Results
+from restore.device import sentence_on_memory
 from restore.draw import draw_mask, make_grid, shrink
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.fidelity import FidelityPool
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Mask, Pixels, to_tensor
@@ -148,7 +149,7 @@ def evaluate(
         peers: what other programs have made of the cases; nobody knows in what time.
         tell: is called with every score as soon as there is one.
         warn: is called with a sentence about each case that is left out, as a peer has no result
-            for it, and where FID and KID can't be measured in the end.
+            for it or memory does not suffice, and where FID and KID can't be measured in the end.
 
     Raises:
         UsageError: an unknown baseline.
@@ -184,8 +185,16 @@ def _evaluate(
             continue
         if len(rows) >= sheet_rows and not knows_lpips():
             methods.pop(ANOTHER, None)  # nothing would show it
-        filled |= {name: fill(method, case) for name, method in methods.items()}
-        for score in score_case(case, filled):
+        try:
+            with sentence_on_memory():
+                filled |= {name: fill(method, case) for name, method in methods.items()}
+                found = score_case(case, filled)
+        except UsageError:  # which each case would have
+            raise
+        except RestoreError as error:
+            warn(f"Left out: {case.name}: {error}")
+            continue
+        for score in found:
             scores.append(score)
             tell(score)
         if pool is not None:

@@ -330,7 +330,8 @@ def _alone(pictures: Pictures, read: Read, reader: Reader) -> dict[str, float]:
         if (right := _right(pictures, read, reader)) is not None:
             values["right"] = float(right.float().mean())
     side = max(pictures.pixels.shape[1:3])
-    values |= _diversity(pictures.some(round(COMPARED * min(1.0, (COMPARED_SIDE / side) ** 2))))
+    count = round(COMPARED * min(1.0, (COMPARED_SIDE / side) ** 2))
+    values |= _diversity(pictures.some(max(2, count)))
     spreads = [mean_distance(pictures.of(label)[:IN_LABEL]) for label in set(pictures.labels)]
     if known := [spread for spread in spreads if not isnan(spread)]:
         values["spread"] = fmean(known)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from restore.errors import UsageError
-from restore.image import Plane
+from restore.image import Plane, compose
 
 Rng = np.random.Generator
 
@@ -65,7 +65,7 @@ def make_rng(seed: int, name: str) -> Rng:
     Raises:
         UsageError: see `read_seed`.
     """
-    return np.random.default_rng([read_seed(seed), *os.fsencode(name)])
+    return np.random.default_rng([read_seed(seed), *os.fsencode(compose(name))])
 
 
 def draw_count(rng: Rng, bounds: tuple[int, int]) -> int:

@@ -67,6 +67,21 @@ def test_a_detector_is_scored_at_each_threshold(write_picture, chain, tmp_path) 
     assert (tmp_path / "sheet.png").is_file()
 
 
+def test_a_photo_that_memory_does_not_suffice_for_is_left_out(write_picture, tmp_path) -> None:
+    class Short(Oracle):
+        def rate(self, photo: np.ndarray) -> np.ndarray:
+            if len(photo) < 80:
+                raise RestoreError("There is not enough memory.")
+            return super().rate(photo)
+
+    for name, height in (("a.png", 80), ("b.png", 79)):
+        write_picture(f"photos/{name}", np.full((height, 90, 3), 90, np.uint8))
+    told: list[str] = []
+    oracle = Short(np.full((80, 90, 3), 90, np.uint8))
+    found = score_detector(oracle, read_damaged(tmp_path / "photos"), warn=told.append)
+    assert found.photos == 1 and told == ["Left out: b.png: There is not enough memory."]
+
+
 def test_photos_are_damaged_by_seed_and_place(write_picture, tmp_path) -> None:
     for name in ("a.png", "b.png"):
         write_picture(f"photos/{name}")

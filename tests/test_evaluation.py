@@ -142,6 +142,20 @@ def test_baselines_stand_beside_ours_and_progress_is_told(case: Case) -> None:
     assert result.sheet is None
 
 
+def test_a_case_that_memory_does_not_suffice_for_is_left_out(case: Case) -> None:
+    class Short(Painter):
+        def fix(self, photo: Pixels, mask: Mask, *, seed: int = 0) -> Pixels:
+            if len(photo) < 128:
+                raise MemoryError
+            return super().fix(photo, mask, seed=seed)
+
+    small = Case("small", "a", case.clean[:100], case.mask[:100])
+    told: list[str] = []
+    found = evaluate(Short(9), [small, case], (), seeds=1, warn=told.append)
+    assert [score.name for score in found.scores] == ["cat"]
+    assert len(told) == 1 and "Left out: small: There is not enough memory" in told[0]
+
+
 def test_an_unknown_baseline_is_named(case: Case) -> None:
     with pytest.raises(UsageError, match="Did you mean 'telea'"):
         evaluate(Painter(0), [case], ["tellea"])

@@ -37,6 +37,11 @@ def test_smooth_noise_has_the_grain_that_was_asked_for() -> None:
     assert abs(float(fine.mean())) < 0.1 and 0.5 < float(fine.std()) < 1.2
 
 
+def test_a_name_with_an_accent_has_one_seed_on_all_systems() -> None:
+    composed, apart = (make_rng(3, name).random() for name in ("caf\u00e9.jpg", "cafe\u0301.jpg"))
+    assert composed == apart
+
+
 def test_no_seed_draws_as_another() -> None:
     with pytest.raises(UsageError, match="from 0 to 4294967295"):
         make_rng(1 + 97 * 2**32, "b")

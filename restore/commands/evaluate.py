@@ -218,7 +218,9 @@ def _score_detector(
     from restore.detector import Detector
 
     detector = Detector.load(model, device=device)
-    return score_detector(detector, read_damaged(data, degrade, **reading), sheet_rows=rows)
+    return score_detector(
+        detector, read_damaged(data, degrade, **reading), sheet_rows=rows, warn=say
+    )
 
 
 def _score_restorer(

@@ -21,9 +21,9 @@ from restore.image import (
     drop_extension,
     read_pixels,
 )
-from restore.listing import PASSED_OVER
+from restore.listing import PASSED_OVER, REPORT
 
-LEFT_OUT = "Left out, of a format that isn't read or a linked folder"
+LEFT_OUT = "Left out, of a format that isn't read, a linked folder or one of results"
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
 
 
@@ -216,8 +216,12 @@ _PREVIEW = re.compile(r"[0-9]{8}\.png")
 def _walk(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the photos below a folder, and what is left out: other formats, linked folders.
 
-    What can't be looked into there is no quiet gap; previews of training runs are no photos.
+    What can't be looked into there is no quiet gap; previews of training runs are no photos, and
+    folders with results of `restore fix` are left out, too.
     """
+
+    def relative(path: Path) -> str:
+        return shown(path.relative_to(folder).as_posix())
 
     def refuse(error: OSError) -> None:
         raise RestoreError(
@@ -226,22 +230,27 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
         )
 
     photos: list[Path] = []
-    links: list[str] = []
+    others: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
         here = Path(parent)
+        if here != folder and any(REPORT.fullmatch(name) for name in names):
+            others.append(f"{relative(here)}/")
+            folders.clear()
+            continue
         linked = (here / name for name in sorted(folders) if (here / name).is_symlink())
-        links += [f"{shown(path.relative_to(folder).as_posix())}/" for path in linked]
+        others += [f"{relative(path)}/" for path in linked]
         previews = here.name == PREVIEWS and (here.parent / RECIPE).is_file()
         photos += [
             here / name
             for name in names
             if _is_picture(name) and not (previews and _PREVIEW.fullmatch(name))
         ]
-    photos = sorted(path for path in photos if path.is_file())
+    # In one order on all systems: seeds go by it.
+    photos = sorted((path for path in photos if path.is_file()), key=Path.as_posix)
     read = [path for path in photos if _is_photo(path.name)]
     unread = [path for path in photos if not _is_photo(path.name)]
-    return read, [shown(path.relative_to(folder).as_posix()) for path in unread] + links
+    return read, [relative(path) for path in unread] + others
 
 
 def _is_photo(name: str) -> bool:

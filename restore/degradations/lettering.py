@@ -28,7 +28,9 @@ def write(
     canvas: Canvas, text: str, foot: tuple[int, int], height: float, font: int, bold: bool
 ) -> None:
     """Write a line of text into a canvas (H, W) uint8, 255 on 0; its foot begins at (x, y)."""
-    thickness = max(2, round(height / 8)) if bold else 1  # OpenCV 5 takes 2 and more as bold
+    # OpenCV 5 takes 2 and more as bold; before, a letter is drawn by lines of so many pixels.
+    thin = 1 if cv2.getVersionMajor() >= 5 else max(1, round(height / 16))
+    thickness = max(2, round(height / 8)) if bold else thin
     cv2.putText(canvas, text, foot, font, height / _HEIGHT, 255, thickness, cv2.LINE_AA)
 
 

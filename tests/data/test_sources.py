@@ -128,8 +128,20 @@ def test_pictures_of_other_formats_are_told(
     said: list[str] = []
     assert list_photos(tmp_path, said.append) == [tmp_path / "c.png"]
     assert said == [
-        "Left out, of a format that isn't read or a linked folder: 3, the first is a.gif."
+        "Left out, of a format that isn't read, a linked folder or one of results: 3, the first is "
+        "a.gif."
     ]
+
+
+def test_results_of_an_earlier_run_are_no_photos(
+    tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    write_photo(tmp_path / "a.png")
+    write_photo(tmp_path / "trip-fixed/deep/a.png")
+    (tmp_path / "trip-fixed/report.jsonl").touch()
+    found = find_photos(tmp_path)
+    assert (list(found.photos), found.unread) == (["a.png"], ["trip-fixed/"])
+    assert list(find_photos(tmp_path / "trip-fixed").photos) == ["deep/a.png"]
 
 
 def test_previews_of_runs_are_no_photos(tmp_path: Path, write_photo: Callable[..., Path]) -> None:
