@@ -88,7 +88,6 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
         RestoreError: as that.
     """
     check_alpha(photo.alpha, photo.pixels.shape)
-    seen = photo.alpha
     if mask is not None:
         mask, share = see_hole(mask, photo.alpha)
         if not share:
@@ -98,24 +97,37 @@ def fix_photo(fixer: Fixer, photo: Photo, mask: Mask | None = None, seed: int = 
                 f"The hole is {share:.1%} of the photo, and at most {LARGEST_HOLE:.0%} can be "
                 "filled."
             )
-        if seen is not None and not fixer.mends:
-            seen = np.where(mask == 1, np.uint8(0), seen)  # what goes shall not shine through
-    pixels = _take_pixels(fixer, photo)
-    shown = pixels if photo.alpha is None or photo.alpha.all() else cover_hidden(pixels, seen)
+    shown = _show(_take_pixels(fixer, photo), photo.alpha, None if fixer.mends else mask)
     unknown = mask if mask is None else find_unknown(mask, photo.alpha)
     fixed = fixer.fix(shown, unknown, seed=seed)
     if fixed is shown:
         return photo
-    factor = len(fixed) // len(pixels)
-    known = fixed if photo.alpha is None and photo.deep is None else None
-    like = photo if factor == 1 else enlarge(photo, factor, known)
-    if like.alpha is not None and not like.alpha.all():
-        stays = like.alpha == 0 if mask is None else mask == 0
-        fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
-    result = replace_pixels(like, fixed)
+    result = _put_back(fixer, photo, fixed, mask)
     if fixer.mends and photo.format == "JPEG":
         result = replace(result, encoding=encode_finely(photo.encoding))
     return result
+
+
+def _show(pixels: AnyPixels, alpha: Pixels | None, hole: Mask | None) -> AnyPixels:
+    """Return pixels (H, W, 3) with what is invisible in the colours of what is around it.
+
+    `hole`: what goes, (H, W) {0, 1}, and shall not shine through either.
+    """
+    if alpha is None or alpha.all():
+        return pixels
+    return cover_hidden(pixels, alpha if hole is None else np.where(hole == 1, np.uint8(0), alpha))
+
+
+def _put_back(fixer: Fixer, photo: Photo, fixed: AnyPixels, mask: Mask | None) -> Photo:
+    """Return the photo, as large as what was made of it, with that but for what is invisible."""
+    factor = len(fixed) // len(photo.pixels)
+    # Where pixels are all there is, they need not be enlarged apart.
+    ready = fixed if photo.alpha is None and photo.deep is None else None
+    like = photo if factor == 1 else enlarge(photo, factor, ready)
+    if like.alpha is not None and not like.alpha.all():
+        stays = like.alpha == 0 if mask is None else mask == 0
+        fixed = np.where(stays[..., None], _take_pixels(fixer, like), fixed)
+    return replace_pixels(like, fixed)
 
 
 def fix_with(

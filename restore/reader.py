@@ -121,13 +121,13 @@ def load_reader(
     if str(name) == SQUEEZE:
         return SqueezeReader(load_squeeze(place), place)
     if not str(name).endswith(".safetensors"):
-        known = dict.fromkeys((SQUEEZE, *classifier_names()))
-        look_up(known, str(name), "network to compare by")
+        names = dict.fromkeys((SQUEEZE, *classifier_names()))
+        look_up(names, str(name), "network to compare by")
     path = classifier_path(name)
     check_task(path, "classify")
     header, network = load_network(path, CLASSIFIERS)
-    labels = header.labels or tuple(map(str, range(network.classes)))
-    return ClassifierReader(header.name, tuple(labels), to_device(network, place), place)
+    known = tuple(header.labels or map(str, range(network.classes)))
+    return ClassifierReader(header.name, known, to_device(network, place), place)
 
 
 def load_squeeze(device: torch.device) -> Lpips:

@@ -107,25 +107,19 @@ class Restorer:
             raise UsageError(f"'strength' goes from 0 to 1, not {strength!r}.")
         settings, generator = load_network(path, RESTORERS)
         wishes = {"tta": tta, "upscale": upscale > 1, "keep_fading": keep_fading}
-        wishes |= {"strength": strength < 1}
-        asked = [name for name, wish in wishes.items() if wish]
-        if asked and settings.task != "mend":
-            raise UsageError(
-                f"{settings.name} fills holes, and {asked[0]} is for what mends photos."
-            )
+        _check_wishes(settings, wishes | {"strength": strength < 1})
         if natural:
             generator = _mix(path, settings, generator, natural)
         faithful = settings.task == "mend" and not natural and not is_natural(path)
-        ways = len(MIRRORED) if tta else 2 if faithful else 1
         return cls(
             settings.name,
             settings,
             to_device(generator, place),
             place,
-            ways,
-            upscale,
-            keep_fading,
-            float(strength),
+            ways=len(MIRRORED) if tta else 2 if faithful else 1,
+            upscale=upscale,
+            keep_fading=keep_fading,
+            strength=float(strength),
         )
 
     def fix(
@@ -265,6 +259,13 @@ class Restorer:
             return photo.copy()
         mended = yield from self._mend(photo, seed, keep_fading=True)
         return np.where(mask[..., None] == 1, mended, photo)
+
+
+def _check_wishes(settings: Header, wishes: dict[str, bool]) -> None:
+    """Refuse what only mending has, by name and whether it is asked for, of what fills holes."""
+    asked = [name for name, wish in wishes.items() if wish]
+    if asked and settings.task != "mend":
+        raise UsageError(f"{settings.name} fills holes, and {asked[0]} is for what mends photos.")
 
 
 def _mix(
