@@ -153,7 +153,7 @@ def score_detector(
         warn: is called with a sentence about each case that memory does not suffice for.
 
     Raises:
-        RestoreError: no photo could be read.
+        RestoreError: no photo could be scored.
     """
     found = Detection()
     rows: list[tuple[str, list[Pixels]]] = []
@@ -173,7 +173,7 @@ def score_detector(
         if len(rows) < sheet_rows:
             rows.append((case.name, _draw_row(case, rated)))
     if not found.photos:
-        raise RestoreError("None of the photos could be read, so there is nothing to score.")
+        raise RestoreError("None of the photos could be scored.")
     if rows:
         labels, pictures = zip(*rows, strict=True)
         found.sheet = make_grid(pictures, ("damaged", "where", "found"), labels)

@@ -107,5 +107,5 @@ def test_photos_that_can_not_be_read_are_told_and_left_out(write_picture, tmp_pa
     told: list[str] = []
     assert len(list(read_damaged(tmp_path / "photos", warn=told.append))) == 1
     assert len(told) == 1 and "b.png" in told[0]
-    with pytest.raises(RestoreError, match="nothing to score"):
+    with pytest.raises(RestoreError, match="could be scored"):
         score_detector(Oracle(np.zeros((1, 1, 3))), [])

@@ -117,16 +117,15 @@ def paint(
     )
     page = open_page(photo, out, options, model=model, device=device, port=port, warn=say)
     click.echo(to_printable(f"{photo} is at {page.url} (Ctrl-C ends it)"))
-    try:
-        with page, _heard_signals():
-            if not no_browser:  # beside, as some stay where they are until they are closed
-                Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
-            _serve(page, photo)
-    except _EndedError as ended:
-        with page.work, suppress(RestoreError):  # what is being filled is finished, and counts
-            if page.unsaved:
-                page.save_photo()
-        return 128 + ended.number
+    with _heard_signals():
+        try:
+            with page:
+                if not no_browser:  # beside, as some stay where they are until they are closed
+                    Thread(target=webbrowser.open, args=[page.url], daemon=True).start()
+                _serve(page, photo)
+        except _EndedError as ended:
+            _save_unasked(page)
+            return 128 + ended.number
     with page.work:  # what is being filled or written is finished
         if page.unsaved:
             say(f"What has been changed in {photo} since it was last saved is lost.")
@@ -145,6 +144,19 @@ def _serve(page: "PaintServer", photo: Path) -> None:
             page.serve_forever()
 
 
+def _save_unasked(page: "PaintServer") -> None:
+    """Save what is not saved, where nobody may be there any more to do so."""
+    with page.work:  # what is being filled is finished, and counts
+        if not page.unsaved:
+            return
+        try:
+            told = f"Saved as {page.save_photo()}"
+        except RestoreError as error:
+            told = str(error)
+    with suppress(OSError):  # of a terminal that is gone
+        say(told)
+
+
 class _EndedError(BaseException):
     """A signal has ended the program, and nobody can be asked any more."""
 
@@ -154,9 +166,14 @@ class _EndedError(BaseException):
 
 @contextmanager
 def _heard_signals() -> Iterator[None]:
-    """Raise `_EndedError` at SIGTERM, and where the terminal is closed or a connection breaks."""
+    """Raise `_EndedError` at SIGTERM, and where the terminal is closed or a connection breaks.
+
+    Once: of a terminal that is closed both its shell and the system tell.
+    """
 
     def hear(number: int, _: FrameType | None) -> None:
+        for other in old:
+            signal.signal(other, signal.SIG_IGN)
         raise _EndedError(number)
 
     known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]  # Windows has one

@@ -90,7 +90,9 @@ class PhotoSet:
     place: str  # as the user named it
     photos: Mapping[str, Example]  # by relative path with "/", in its order
     unpaired: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)  # of other formats; linked folders, with "/"
+    unread: list[str] = field(
+        default_factory=list
+    )  # of other formats; folders that are links or of results, with "/"
 
 
 def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:
@@ -114,7 +116,7 @@ def list_photos(folder: Path, warn: Callable[[str], None] = warnings.warn) -> li
 
     Args:
         folder: of any depth.
-        warn: is told of pictures of formats that aren't read, and of linked folders.
+        warn: is told of pictures of formats that aren't read, and of linked folders and results.
 
     Raises:
         RestoreError: no such folder, or no photo in it.
@@ -250,7 +252,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
     photos = sorted((path for path in photos if path.is_file()), key=Path.as_posix)
     read = [path for path in photos if _is_photo(path.name)]
     unread = [path for path in photos if not _is_photo(path.name)]
-    return read, [relative(path) for path in unread] + others
+    return read, [relative(path) for path in unread] + sorted(others)
 
 
 def _is_photo(name: str) -> bool:

@@ -112,8 +112,10 @@ class RestorerStep(AdversarialStep[Batch]):
         """
         with torch.no_grad():
             base = self.generator.make_base(batch.damaged, batch.mask)
-            if count := round(self.recipe.sketch * len(base)):
+            if count := self._count_sketches(len(base), noise):
                 base[:count] = self._sketch(batch.clean[:count], batch.mask[:count], noise)
+                # Before 2.11, PyTorch would take the weights that it has cast for learning, too.
+                torch.clear_autocast_cache()
             if not self.recipe.hint:
                 return base
             factor = (2, 4)[noise.one_of(2)]
@@ -128,12 +130,20 @@ class RestorerStep(AdversarialStep[Batch]):
                 base[hinted] = torch.lerp(clean, coarse, mask)
             return base
 
+    def _count_sketches(self, photos: int, noise: Noise) -> int:
+        """Return how many photos of a batch are sketched, on average the share `sketch`."""
+        wanted = self.recipe.sketch * photos
+        if not wanted:
+            return 0  # and nothing is drawn
+        return int(wanted) + (noise.one_of(1000) < 1000 * (wanted % 1))
+
     def _sketch(self, clean: Tensor, mask: Tensor, noise: Noise) -> Tensor:
         """Return photos (N, 3, S, S) whose hole shows the network's own fill at a smaller size."""
         side, step = clean.shape[-1], self.generator.multiple_of
         small = max(step, round(SKETCHED[noise.one_of(len(SKETCHED))] * side / step) * step)
-        known = F.adaptive_avg_pool2d(1 - mask, small)
-        shrunk = F.adaptive_avg_pool2d(clean * (1 - mask), small) / known.clamp_min(1e-6)
+        known = F.interpolate(1 - mask, (small, small), mode="area")
+        shrunk = F.interpolate(clean * (1 - mask), (small, small), mode="area")
+        shrunk = shrunk / known.clamp_min(1e-6)
         hole = (known < 0.5).float()
         drawn = noise.normal(*self.generator.noise_shape(len(clean), small, small))
         fill = self.generator(shrunk * (1 - hole), hole, drawn)

@@ -17,6 +17,16 @@ export function show(bitmap, canvas) {
   bitmap.close?.(); // a canvas has none
 }
 
+// Tell whether there was room to show it.
+export function showIfRoom(bitmap, canvas) {
+  try {
+    show(bitmap, canvas);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // A canvas with what a mask marks, white, as it is painted.
 export function paintedFrom(mask, width, height) {
   const canvas = new OffscreenCanvas(width, height);

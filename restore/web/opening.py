@@ -66,6 +66,7 @@ def open_page(
     (job,) = plan_jobs([photo], out, options)
     for name in filter(None, (model, options.find)):
         checkpoint_path(name)  # an unknown name shall be told before torch is imported
+    source = hash_file(photo)  # as it is read now
     # The mask may be all or nothing here.
     opened = open_photo(job, replace(options, mask=None, mask_is="hole"))
     size = opened.photo.size
@@ -92,7 +93,7 @@ def open_page(
     return PaintServer(
         Retouching(restorer, opened.photo, options.seed),
         name=photo.name,
-        save=_Saver(opened, options),
+        save=_Saver(opened, options, source),
         save_mask=_MaskSaver(photo, job.results[0], options),
         painted=painted if painted is not None and painted.any() else None,
         port=port,
@@ -110,9 +111,8 @@ def _find_damage(photo: Photo, options: FixOptions, device: str) -> Mask:
 class _Saver:
     """Writes a photo to its result; what it has written itself, and nobody since, it replaces."""
 
-    def __init__(self, opened: Opened, options: FixOptions) -> None:
-        self.opened, self.options = opened, options
-        self.source = hash_file(opened.job.photo)
+    def __init__(self, opened: Opened, options: FixOptions, source: str | None) -> None:
+        self.opened, self.options, self.source = opened, options, source
         self.digest: str | None = None  # of what was written
 
     def __call__(self, photo: Photo) -> str:

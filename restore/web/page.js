@@ -1,7 +1,7 @@
 // The page of `restore paint`: what is painted goes to the server as a mask, pixels come back.
 // The photo stays with the server; what is shown here is never sent.
 
-import { checkReading, paintedFrom, resize, show } from "./canvases.js";
+import { checkReading, paintedFrom, resize, show, showIfRoom } from "./canvases.js";
 import { nameOf } from "./keys.js";
 import { Outlines } from "./outlines.js";
 import { Changed, Lost, accept, ask, look, maskOf, pictureOf } from "./server.js";
@@ -64,8 +64,9 @@ function focus(button) {
 async function recover(step) {
   try {
     begun ? await load(step) : tell(await start());
-  } catch {
-    tell("restore does not answer; is it still running in the terminal?", true);
+  } catch (error) {
+    const sentence = "restore does not answer; is it still running in the terminal?";
+    tell(error instanceof Lost ? sentence : error.message, true);
   }
 }
 
@@ -96,12 +97,11 @@ async function load(step) {
   }
   viewport.show(state.width, state.height);
   show(seen.picture, photo);
-  if (first) show(first, before);
-  original ||= first !== null;
+  if (first) original = showIfRoom(first, before);
   unsaved = state.unsaved;
   const change = { fill: 1, redo: 1, undo: -1 }[step];
   if (change && state.fills === steps.fills.length + change) steps[step]();
-  steps.recount(state.fills, state.undone);
+  steps.recount(state.fills, steps.isPainted && !steps.next ? 0 : state.undone);
   accept(seen.answer);
   repaint();
 }
@@ -112,10 +112,8 @@ function fill() {
   if (!steps.isPainted) return;
   work("Filling …", async () => {
     const started = performance.now();
-    const answer = await ask("fill", await maskOf(paint));
-    if (!original) show(photo, before); // before its first fill it is the photo as it was
-    original = true;
-    await showPatch(answer);
+    original ||= showIfRoom(photo, before); // before its first fill it is the photo as it was
+    await showPatch(await ask("fill", await maskOf(paint)));
     steps.fill();
     repaint();
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -206,7 +204,7 @@ function update() {
   find("again").disabled = busy || steps.last !== "fill";
   find("undo").disabled = busy || !steps.last;
   find("redo").disabled = busy || !steps.next;
-  find("compare").disabled = !filled;
+  find("compare").disabled = !filled || !original;
   find("save").disabled = busy || !(filled || unsaved);
   find("mask").disabled = busy || !(filled || steps.isPainted);
 }

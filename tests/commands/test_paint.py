@@ -95,9 +95,17 @@ def test_what_is_not_saved_when_the_terminal_is_closed_is_saved(
         page.retouching.fill(HOLE)
         signal.raise_signal(number)
 
+    save = PaintServer.save_photo
+
+    def save_late(page: PaintServer) -> str:
+        signal.raise_signal(number)  # the shell and the system both tell of a closed terminal
+        return save(page)
+
     monkeypatch.setattr(PaintServer, "serve_forever", serve)
+    monkeypatch.setattr(PaintServer, "save_photo", save_late)
     try:
-        assert run("paint", photo, "--no-browser").code == 128 + number
+        ran = run("paint", photo, "--no-browser")
+        assert ran.code == 128 + number and "restore: Saved as " in ran.err
         assert signal.getsignal(number) == signal.SIG_DFL
     finally:
         signal.signal(number, before)
