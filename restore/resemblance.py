@@ -15,7 +15,7 @@ from torch import Tensor
 
 from restore.data import open_held_out, read_square
 from restore.distances import NEIGHBOURS, frechet_distance, kernel_distance, overlap
-from restore.draw import make_grid, to_rgb, write_sheet
+from restore.draw import make_grid, to_rgb
 from restore.errors import RestoreError, UsageError
 from restore.fidelity import FidelityPool
 from restore.image import Pixels
@@ -96,6 +96,7 @@ class Resemblance:
         real: those of the same scores that are measured without a comparison, of the real pictures.
         labels: for each label "right", and "spread" as a ratio to that of the real pictures.
         classes: how many the reader tells apart; 0 if none.
+        sheet: a grid of drawn pictures above real ones, (H, W, 3) uint8.
     """
 
     model: str
@@ -106,6 +107,7 @@ class Resemblance:
     real: dict[str, float]
     labels: dict[str, dict[str, float]] = field(default_factory=dict)
     classes: int = 0
+    sheet: Pixels | None = field(default=None, repr=False)
 
 
 def score(
@@ -118,7 +120,6 @@ def score(
     count: int = 1000,
     seed: int = 0,
     fidelity: bool = False,
-    sheet: Path | None = None,
     device: str = "auto",
     warn: Callable[[str], None] = warnings.warn,
 ) -> Resemblance:
@@ -132,7 +133,7 @@ def score(
             classifier of the labels, or else "squeeze".
         limit: only the first so many pictures.
         last: only the last so many pictures, before `limit`.
-        count: see `compare`, as for seed, fidelity and sheet.
+        count: see `compare`, as for seed and fidelity.
         device: see `restore.device.pick_device`.
         warn: is called with a sentence for each picture that can't be read, and where the scores
             may mislead.
@@ -151,7 +152,6 @@ def score(
         count=count,
         seed=seed,
         fidelity=fidelity,
-        sheet=sheet,
         warn=warn,
     )
     if features is None and found.real.get("right", 1) < READ_WELL:
@@ -211,7 +211,6 @@ def compare(
     count: int = 1000,
     seed: int = 0,
     fidelity: bool = False,
-    sheet: Path | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Resemblance:
     """Draw `count` pictures, of each class in turn, and score them beside real ones.
@@ -223,12 +222,11 @@ def compare(
         count: how many to draw; Fréchet distances can be compared for one count only.
         seed: of the noise.
         fidelity: measure FID and KID too.
-        sheet: where a grid of drawn pictures above real ones goes, as a PNG.
         warn: is called with a sentence where FID and KID can't be measured in the end.
 
     Raises:
         UsageError: there are fewer than five pictures, drawn or real.
-        RestoreError: what measures FID is not installed, or the sheet can't be written.
+        RestoreError: what measures FID is not installed.
     """
     pool = FidelityPool(sampler.device) if fidelity else None
     if min(count, len(real)) < LEAST:
@@ -244,8 +242,6 @@ def compare(
     ours, theirs = _alone(drawn, reads[0], reader), _alone(real, reads[1], reader)
     if pool is not None:
         values |= _measure_fidelity(pool, drawn, real, warn)
-    if sheet is not None:
-        write_sheet(sheet, draw_sheet(drawn, real))
     return Resemblance(
         sampler.name,
         reader.name,
@@ -255,6 +251,7 @@ def compare(
         real=theirs,
         labels=_by_label(drawn, reads[0], real, reader),
         classes=len(reader.labels),
+        sheet=draw_sheet(drawn, real),
     )
 
 

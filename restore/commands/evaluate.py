@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from restore.cases import Case
     from restore.detection import Detection
     from restore.evaluation import Evaluation
+    from restore.resemblance import Resemblance
 
 SHEET_ROWS = 8
 EXAMPLES = """\b
@@ -168,24 +169,15 @@ def evaluate(
         inputs = [Path(path) for path in (data, mask, damaged) if path]
         check_sheet(sheet, *inputs, overwrite=overwrite)
     reading: dict[str, Any] = {"seed": seed, "limit": limit, "last": last, "warn": say}
+    rows = SHEET_ROWS if sheet else 0
+    scored: Detection | Evaluation | Resemblance
     if task == "generate":
         from restore.resemblance import score
 
-        drawn = score(
-            model,
-            data,
-            features,
-            count=count or DRAWN,
-            fidelity=fid,
-            sheet=sheet,
-            device=device,
-            **reading,
-        )
-        show_resemblance(drawn, as_json)
-        return
-    rows = SHEET_ROWS if sheet else 0
-    scored: Detection | Evaluation
-    if task == "detect":
+        drawn = count or DRAWN
+        scored = score(model, data, features, count=drawn, fidelity=fid, device=device, **reading)
+        show_resemblance(scored, as_json)
+    elif task == "detect":
         scored = _score_detector(model, data, degrade or "", rows, device, reading)
         show_detection(scored, as_json)
     else:

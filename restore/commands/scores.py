@@ -75,7 +75,8 @@ def show_means(found: "Evaluation", group: str, as_json: bool) -> None:
 def show_resemblance(found: "Resemblance", as_json: bool) -> None:
     """Print what a sampler scored, as tables or as one JSON object."""
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        told = {name: value for name, value in asdict(found).items() if name != "sheet"}
+        click.echo(json.dumps(told))
         return
     for line in to_lines(_measures(found)):
         click.echo(line)
