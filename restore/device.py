@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from traceback import clear_frames
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import torch
@@ -22,10 +22,36 @@ Network = TypeVar("Network", bound=nn.Module)
 UNKNOWN_MEMORY = 2**30  # bytes
 KEPT, KEPT_BEFORE = 256 * 2**20, 32 * 2**20  # bytes; the most that older C libraries take
 
-# Of both versions of cgroups: how a process's group is told, where it lies, its limit, its use.
+
+class Groups(NamedTuple):
+    """A version of cgroups, which limit the memory of containers.
+
+    Attributes:
+        line: of what names a process's groups, up to the group's path; a pattern.
+        folder: that its groups lie in.
+        limit, used: files in the folder of a group, each with a number of bytes.
+    """
+
+    line: str
+    folder: str
+    limit: str
+    used: str
+
+    def left_in(self, group: Path) -> int:
+        """Return how many bytes a group's limit leaves, with what it can give up at need.
+
+        Raises:
+            OSError: no such file.
+            ValueError: "max", as there is no limit.
+        """
+        room = int((group / self.limit).read_text()) - int((group / self.used).read_text())
+        cache = _CACHE.search((group / "memory.stat").read_text())
+        return max(0, room + int(cache[1] if cache else 0))
+
+
 GROUPS = (
-    ("0:", "", "memory.max", "memory.current"),
-    (r"\d+:memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    Groups("0:", "", "memory.max", "memory.current"),
+    Groups(r"\d+:memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
 )
 _CACHE = re.compile(r"^(?:total_)?inactive_file (\d+)$", re.M)  # files' content, given up at need
 # What PyTorch and oneDNN say on Linux, Windows and a Mac where it is a mere RuntimeError.
@@ -191,13 +217,11 @@ def _left_in_groups(groups: Path, root: Path) -> int:
         root: the folder of all groups; inside a container it may be the process's own.
     """
     left = sys.maxsize
-    for name, folder, limit, used in GROUPS:
+    for version in GROUPS:
         with suppress(OSError):
-            found = re.search(rf"^{name}:(.+)$", groups.read_text(), re.M)
-            group = root / folder / (found[1] if found else "").strip("/")
+            found = re.search(rf"^{version.line}:(.+)$", groups.read_text(), re.M)
+            group = root / version.folder / (found[1] if found else "").strip("/")
             for place in (group, *group.parents):
-                with suppress(OSError, ValueError):  # no such file; "max", where there is no limit
-                    room = int((place / limit).read_text()) - int((place / used).read_text())
-                    cache = _CACHE.search((place / "memory.stat").read_text())
-                    left = min(left, max(0, room + int(cache[1] if cache else 0)))
+                with suppress(OSError, ValueError):
+                    left = min(left, version.left_in(place))
     return left
