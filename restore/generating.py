@@ -66,6 +66,19 @@ class Request:
     traverse: int | None = None
     reconstruct: Path | None = None
 
+    @property
+    def length(self) -> int:
+        """How many pictures there are, of each label where several are given."""
+        if self.reconstruct is not None:
+            return 1
+        counts = (self.per_label, self.interpolate, self.count, DEFAULT_COUNT)
+        return next(count for count in counts if count is not None)
+
+    @property
+    def is_strip(self) -> bool:
+        """Whether the pictures follow each other in one row."""
+        return self.interpolate is not None or self.traverse is not None
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -76,6 +89,9 @@ class Drawn:
     pictures: int
     seeds: tuple[int, ...]
     labels: tuple[str, ...]  # of its pictures, each once; none where the sampler knows no classes
+
+
+Written = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
 
 
 class Sample(NamedTuple):
@@ -125,10 +141,10 @@ def generate(
     sampler = Sampler.load(path, device=device)
     rows = _make_rows(sampler, request)
     if not is_file:
-        found = _write_folder(target, rows, request.per_label is not None, old)
+        written = _write_folder(target, rows, request.per_label is not None, old)
     else:
-        found = [_write_file(target, rows, request, sampler.generator.size, overwrite)]
-    return [Drawn(file, sampler.name, n, request.seeds, labels) for file, n, labels in found]
+        written = [_write_file(target, rows, request, sampler.generator.size, overwrite)]
+    return [Drawn(file, sampler.name, n, request.seeds, labels) for file, n, labels in written]
 
 
 def _check_request(request: Request, out: str | None) -> None:
@@ -175,9 +191,6 @@ def _is_file(out: str | None) -> bool:
     return extension in FILES
 
 
-# What is drawn ---------------------------------------------------------------------------------
-
-
 def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
     labels: list[str | None] = [*_find_labels(sampler, request.labels)]
     if request.per_label is not None:
@@ -197,9 +210,8 @@ def _find_labels(sampler: "Sampler", given: Iterable[str]) -> list[str]:
 
 def _make_row(sampler: "Sampler", request: Request, label: str | None) -> Row:
     """Return a row that is drawn when it is asked for."""
-    counts = (request.per_label, request.interpolate, request.count, DEFAULT_COUNT)
-    count = 1 if request.reconstruct else next(n for n in counts if n is not None)
-    if request.interpolate or request.traverse is not None or request.reconstruct:
+    count = request.length
+    if request.is_strip or request.reconstruct is not None:
         return Row(label, count, _draw_other(sampler, count, label, request))
     first = 0
     if request.per_label is not None and label is not None:  # no two labels share noise then
@@ -244,17 +256,11 @@ def _draw_other(
         yield Sample(each, sampler.label_of(0, label))
 
 
-# One file --------------------------------------------------------------------------------------
-
-Found = tuple[Path, int, tuple[str, ...]]  # a file, its pictures, their labels
-
-
 def _write_file(
     target: Path, rows: list[Row], request: Request, size: int, overwrite: bool
-) -> Found:
-    is_strip = request.interpolate is not None or request.traverse is not None
+) -> Written:
     is_animation = target.suffix.lower() == ".gif"
-    high, wide = _shape_of([row.length for row in rows], is_strip)
+    high, wide = _shape_of([row.length for row in rows], request.is_strip)
     cell = size if is_animation else size + GAP
     longest = 0 if is_animation else max(high, wide) * cell
     if high * wide * cell**2 > MAX_PIXELS or longest > LONGEST_PNG:
@@ -267,7 +273,7 @@ def _write_file(
     if is_animation:
         data = encode_gif(_frames(drawn))
     else:
-        data = encode_png(_lay_out(rows, drawn, is_strip))
+        data = encode_png(_lay_out(rows, drawn, request.is_strip))
     write_bytes(target, data, overwrite=overwrite)
     samples = [sample for row in drawn for sample in row]
     return target, len(samples), _labels_of(samples)
@@ -300,9 +306,6 @@ def _lay_out(rows: list[Row], drawn: list[list[Sample]], is_strip: bool) -> Pixe
 
 def _labels_of(samples: Iterable[Sample]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(s.label for s in samples if s.label is not None))
-
-
-# A folder --------------------------------------------------------------------------------------
 
 
 def _old_samples(folder: Path, overwrite: bool) -> list[Path]:
@@ -352,18 +355,18 @@ def _encode_sample(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]) -> list[Found]:
+def _write_folder(target: Path, rows: list[Row], by_class: bool, old: list[Path]) -> list[Written]:
     names = _file_names(rows, by_class)
-    found: list[Found] = []
+    written: list[Written] = []
     with staged(target) as part:
         for row in rows:
             for sample in row.samples:
                 name = next(names)
                 (part / name).parent.mkdir(exist_ok=True)
                 write_bytes(part / name, _encode_sample(sample.pixels))
-                found.append((target / name, 1, _labels_of([sample])))
+                written.append((target / name, 1, _labels_of([sample])))
         replace_all(target, old, part)
-    return found
+    return written
 
 
 def _file_names(rows: list[Row], by_class: bool) -> Iterator[Path]:

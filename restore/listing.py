@@ -122,6 +122,7 @@ def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
         listing.files.extend(
             relative(here / name) for name in files if not name.startswith(PASSED_OVER)
         )
+    # In one order on all systems, as seeds go by it.
     for part in (listing.files, listing.links, listing.results, listing.failures):
         part.sort()
     return listing

@@ -21,7 +21,7 @@ from restore.image import (
     drop_extension,
     read_pixels,
 )
-from restore.listing import PASSED_OVER, REPORT
+from restore.listing import PASSED_OVER, list_files
 
 LEFT_OUT = "Left out, of a format that isn't read, a linked folder or one of results"
 MAX_BYTES = 2**30  # of a photo in a zip: what unpacks to more is a bomb
@@ -221,38 +221,23 @@ def _walk(folder: Path) -> tuple[list[Path], list[str]]:
     What can't be looked into there is no quiet gap; previews of training runs are no photos, and
     folders with results of `restore fix` are left out, too.
     """
-
-    def relative(path: Path) -> str:
-        return shown(path.relative_to(folder).as_posix())
-
-    def refuse(error: OSError) -> None:
+    listing = list_files(folder, [])
+    if listing.failures:
+        _, sentence = listing.failures[0]
         raise RestoreError(
-            f"Can't look into {error.filename}: {error.strerror}; change its permissions, or name "
-            "folders without it."
+            f"{sentence.removesuffix('.')}; change its permissions, or name folders without it."
         )
+    names = [name for name in listing.files if _is_picture(name) and (folder / name).is_file()]
+    names = [name for name in names if not _is_preview(folder / name)]
+    unread = [shown(name) for name in names if not _is_photo(name)]
+    others = sorted(f"{shown(name)}/" for name in (*listing.links, *listing.results))
+    return [folder / name for name in names if _is_photo(name)], unread + others
 
-    photos: list[Path] = []
-    others: list[str] = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
-        here = Path(parent)
-        if here != folder and any(REPORT.fullmatch(name) for name in names):
-            others.append(f"{relative(here)}/")
-            folders.clear()
-            continue
-        linked = (here / name for name in sorted(folders) if (here / name).is_symlink())
-        others += [f"{relative(path)}/" for path in linked]
-        previews = here.name == PREVIEWS and (here.parent / RECIPE).is_file()
-        photos += [
-            here / name
-            for name in names
-            if _is_picture(name) and not (previews and _PREVIEW.fullmatch(name))
-        ]
-    # In one order on all systems: seeds go by it.
-    photos = sorted((path for path in photos if path.is_file()), key=Path.as_posix)
-    read = [path for path in photos if _is_photo(path.name)]
-    unread = [path for path in photos if not _is_photo(path.name)]
-    return read, [relative(path) for path in unread] + sorted(others)
+
+def _is_preview(path: Path) -> bool:
+    """Tell whether a picture is a preview of a training run."""
+    named = path.parent.name == PREVIEWS and _PREVIEW.fullmatch(path.name)
+    return bool(named) and (path.parent.parent / RECIPE).is_file()
 
 
 def _is_photo(name: str) -> bool:

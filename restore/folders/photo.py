@@ -34,6 +34,12 @@ from restore.masks import grow_mask, hole_share, mask_from_alpha, mask_from_boxe
 if TYPE_CHECKING:
     from restore.restorer import Restorer
 
+# Of masks: what else they may mean, and what of them counts.
+ALPHA_HINT = "; where its transparent part is the hole, use --mask-is alpha"
+COUNTS = {
+    "hole": " (what has half of red, green or blue, and is not transparent, counts)",
+    "known": " (what has less than half of red, green and blue counts)",
+}
 SUSPECT_HOLE = 0.6  # share of the photo: above it black and white may be the wrong way round
 MUCH_DAMAGE = 0.2  # share of the photo: more is seldom found in old ones, so it should be looked at
 
@@ -177,23 +183,25 @@ def open_photo(job: Job, options: FixOptions) -> Opened:
     photo = read_image(job.photo, max_pixels=options.max_pixels)
     if options.extension is not None:
         photo = replace(photo, extension="")  # also of a PNG that goes by the name of photo.jpg
-    sentences: tuple[str, ...] = (photo.warning,) if photo.warning else ()
+    own = (photo.warning,) if photo.warning else ()
     if options.is_whole and job.mask is None:
-        sentences += (*_check_picture(job.photo, photo), *_check_results(job, photo, options))
-        return Opened(job, photo, None, sentences)
+        told = (*own, *_check_picture(job.photo, photo), *_check_results(job, photo, options))
+        return Opened(job, photo, None, told)
     hole = _read_hole(job, photo, options)
     if options.mask_is == "alpha" and job.mask_of(options) is None:
         share, photo = hole_share(hole), _show_all(photo, hole)
     else:
         hole, share = see_hole(hole, photo.alpha)
-    copied = not hole.any() and all(format_of(r, photo) == photo.format for r in job.results)
-    copied = copied and not options.mend
-    if copied:
-        sentences = ()  # it stays whatever it is
-    sentences += _check_share(job.photo, share, options)
-    if not copied:
-        sentences += _check_results(job, photo, options)
-    return Opened(job, photo, hole, sentences, share)
+    told = _check_share(job.photo, share, options)
+    if not _is_copied(job, photo, hole, options):  # else it stays whatever it is
+        told = (*own, *told, *_check_results(job, photo, options))
+    return Opened(job, photo, hole, told, share)
+
+
+def _is_copied(job: Job, photo: Photo, hole: Mask, options: FixOptions) -> bool:
+    """Tell whether all results are the photo's own file."""
+    stays = not options.mend and not hole.any()
+    return stays and all(format_of(result, photo) == photo.format for result in job.results)
 
 
 def _show_all(photo: Photo, hole: Mask) -> Photo:
@@ -340,24 +348,30 @@ def _check_bytes(path: Path, most: int) -> None:
 
 def _check_share(path: Path, share: float, options: FixOptions) -> tuple[str, ...]:
     """Refuse a mask that leaves nothing to go by, and return a warning of one that looks wrong."""
+    if share == 0:
+        return (_tell_empty(path, options),)
+    if share <= SUSPECT_HOLE:
+        return ()
     widened = f", widened by {options.grow} pixels," if options.grow else ""
     marks = f"The boxes{widened} mark" if options.boxes else f"The mask{widened} marks"
-    marked = f"{marks} {share:.1%} of {path} as hole"
-    other = None if options.boxes else {"hole": "known", "known": "hole"}.get(options.mask_is)
-    clear = "where its transparent part is the hole, use --mask-is alpha"
-    turned = f"; if its white and black are the wrong way round, use --mask-is {other}; {clear}"
-    hint = turned if other else ""
+    marked, hint = f"{marks} {share:.1%} of {path} as hole", _hint_at_meaning(options)
     if share > LARGEST_HOLE:
         raise UsageError(f"{marked}, and at most {LARGEST_HOLE:.0%} can be filled{hint}.")
-    if share > SUSPECT_HOLE:
-        return (f"{marked}{hint}.",)
-    if share > 0:
-        return ()
+    return (f"{marked}{hint}.",)
+
+
+def _hint_at_meaning(options: FixOptions) -> str:
+    """Return what else a mask may mean; "" where it can mean nothing else."""
+    if options.boxes or options.mask_is == "alpha":
+        return ""
+    other = "known" if options.mask_is == "hole" else "hole"
+    return f"; if its white and black are the wrong way round, use --mask-is {other}{ALPHA_HINT}"
+
+
+def _tell_empty(path: Path, options: FixOptions) -> str:
+    """Return a sentence on a mask that marks nothing."""
     if options.boxes:
-        return (f"Nothing that is visible of {path} is in the boxes, so nothing is filled.",)
-    counts = {
-        "hole": " (what has half of red, green or blue, and is not transparent, counts)",
-        "known": " (what has less than half of red, green and blue counts)",
-    }.get(options.mask_is, "")
-    end = f"; {clear}" if other else ""
-    return (f"The mask marks nothing in {path}{counts}, so nothing is filled{end}.",)
+        return f"Nothing that is visible of {path} is in the boxes, so nothing is filled."
+    end = "" if options.mask_is == "alpha" else ALPHA_HINT
+    counts = COUNTS.get(options.mask_is, "")
+    return f"The mask marks nothing in {path}{counts}, so nothing is filled{end}."

@@ -69,11 +69,12 @@ def train(
     check_name(run)
     team = Team(device)
     tell = say if team.is_first else _be_quiet
-    if team.is_first and not list_states(run / "state"):
+    goes_on = bool(list_states(run / "state"))
+    if team.is_first and not goes_on:
         refuse_losses(recipe, run)
     kind = find_task(recipe)
-    goes_on = bool(list_states(run / "state"))
-    check_fit(kind(recipe, team, None, _be_quiet), team, None if goes_on else start)
+    trial = kind(recipe, team, None, _be_quiet)  # tells of wrong names before photos are looked at
+    check_fit(trial, team, None if goes_on else start)
     task = kind(recipe, team, kind.gather(recipe, source, run, tell), tell)
     training = Training(task, run, team)
     memory = tell_of_memory(run, recipe.stages, team.size)
@@ -213,7 +214,8 @@ class Training:
         """Train until all steps are done or someone wants it to stop, then save."""
         with self.progress:
             self._run_steps()
-            while self._recover(self.watch.look()):
+            while trouble := self.watch.look():
+                self._go_back(trouble)
                 self._run_steps()
             early = self.number < self.recipe.steps
             if early and self.watch.seems_lost and list_states(self.run / "state"):
@@ -236,8 +238,8 @@ class Training:
                 save_due, self.stopping = self.team.any(
                     self.team.is_first and now - saved > self.recipe.save_seconds, self.asked
                 )
-                if self.watch.due or save_due:
-                    self._recover(self.watch.look())
+                if (self.watch.due or save_due) and (trouble := self.watch.look()):
+                    self._go_back(trouble)
                 if now - previewed > self.recipe.preview_seconds:
                     self.show()
                     previewed = now
@@ -272,13 +274,12 @@ class Training:
                     self.progress.waited(time.monotonic() - started)
                     yield batch.to(self.team.device), started
 
-    def _recover(self, trouble: Trouble | None) -> bool:
+    def _go_back(self, trouble: Trouble) -> None:
         """Go back to the last state, once in a run; photos and noise after it will be others.
 
-        Returns whether it did; without trouble it does not.
+        Raises:
+            RestoreError: it has gone back before, or there is no state.
         """
-        if trouble is None:
-            return False
         states = list_states(self.run / "state")
         if self.falls or not states:
             again = " again" if self.falls else ""
@@ -293,7 +294,6 @@ class Training:
         self.images, self.falls = images, self.falls + 1
         self.progress.forget()
         self.progress.say(f"At step {self.number} again, since {trouble.reason}.")
-        return True
 
     def _advise(self, trouble: Trouble) -> str:
         """Return options that halve the rates which may have been too high."""

@@ -199,33 +199,37 @@ class AdversarialStep(Step[B]):
         if not isinstance(adversarial, Adversarial) or outputs.fake_logits is None:
             return {}
         assert outputs.real_logits is not None
-        game = adversarial.discriminator(outputs)
-        loss = game
-        for name in due:
-            other = self.recipe.losses[name]
+        game = loss = adversarial.discriminator(outputs)
+        for other in (self.recipe.losses[name] for name in due):
             if isinstance(other, Played) and other is not adversarial:
                 loss = loss + other.weight * other.every * other.discriminator(outputs)
-        penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
-        for weight, gradient in zip(
-            self.discriminator_weights, self._derive_for_discriminator(loss), strict=True
-        ):
+        gradients = self._derive_for_discriminator(loss)
+        for weight, gradient in zip(self.discriminator_weights, gradients, strict=True):
             weight.grad = gradient
         norm = nn.utils.clip_grad_norm_(self.discriminator_weights, self.recipe.clip)
-        if penalties:
-            # Not clipped: a lazy one is rare and so much the longer, and would lose all its weight.
-            steep = self._derive_for_discriminator(self.weigh(penalties))
-            for weight, gradient in zip(self.discriminator_weights, steep, strict=True):
-                if gradient is not None:
-                    weight.grad = gradient if weight.grad is None else weight.grad + gradient
-            # Logged, as it may be infinite where the penalty itself is not.
-            found = [gradient for gradient in steep if gradient is not None]
-            penalties["penalty_gradient"] = nn.utils.get_total_norm(found)
+        penalties = self._add_penalties(outputs, due)
         # How far it tells them apart; where the boundary lies depends on the game.
         logits = {
             "real_logit": outputs.real_logits.mean(),
             "fake_logit": outputs.fake_logits.mean(),
         }
         return {"discriminator": game, "discriminator_gradient": norm, **logits, **penalties}
+
+    def _add_penalties(self, outputs: Outputs, due: list[str]) -> dict[str, Tensor]:
+        """Add the gradients of the penalties that are due; return these, and the gradients' length.
+
+        They are not clipped: a lazy one is rare and so much the longer, and would lose its weight.
+        The length is logged, as it may be infinite where the penalty itself is not.
+        """
+        penalties = {n: self.recipe.losses[n](outputs) for n in due if self.is_penalty(n)}
+        if not penalties:
+            return {}
+        steep = self._derive_for_discriminator(self.weigh(penalties))
+        for weight, gradient in zip(self.discriminator_weights, steep, strict=True):
+            if gradient is not None:
+                weight.grad = gradient if weight.grad is None else weight.grad + gradient
+        found = [gradient for gradient in steep if gradient is not None]
+        return penalties | {"penalty_gradient": nn.utils.get_total_norm(found)}
 
     def _derive_for_discriminator(self, loss: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of a loss by the discriminator's weights, the mean of the team's.

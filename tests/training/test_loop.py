@@ -257,7 +257,7 @@ def test_a_run_that_dies_goes_back_once_then_stops(
         return logs
 
     monkeypatch.setattr(RestorerStep, "update", update)
-    with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN; start .* --set"):
+    with pytest.raises(RestoreError, match=r"step 26: a loss became .* NaN again; start .* --set"):
         train(recipe, photos, tmp_path, device="cpu")
     assert not dying
     assert list_states(tmp_path / "state")[-1].name == "00000025"
