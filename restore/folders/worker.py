@@ -10,11 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from restore.assets import checkpoint_path, natural_path
 from restore.errors import UsageError, sentence_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from restore.folders.crew import Crew
 
 News = Entry | str  # or a sentence that warns
-TOLD = ("mask", "seconds", "sentence", "hole")  # of an entry, without which a result is the same
+TOLD = {"mask", "seconds", "sentence", "hole"}  # of an entry, without which a result is the same
 
 
 def fix_jobs(
@@ -130,13 +130,8 @@ class Worker:
             zip(job.results, told, strict=True), start=self.tree.options.seed
         ):
             now = self._describe(job, result, seed, hashes)
-            same = [
-                entry
-                for entry in entries
-                if now.out_sha256  # or it may have been gone before it was told of
-                and entry == replace(now, **{name: getattr(entry, name) for name in TOLD})
-            ]
-            if not same:
+            same = [entry for entry in entries if _is_same(entry, now)]
+            if not same or now.out_sha256 is None:  # it may have been gone before it was told of
                 return []
             kept.append(replace(same[-1], status="kept"))
         return kept
@@ -148,7 +143,7 @@ class Worker:
         fixed: Photo,
         seed: int,
         start: float,
-        hashes: dict[str, str | None],
+        hashes: "Hashes",
     ) -> Entry:
         """Write a result and return the entry for the report."""
         job = opened.job
@@ -206,47 +201,60 @@ class Worker:
 
     def fail(self, name: str, job: Job | None, error: Exception, seconds: float) -> Entry:
         """Return the entry for a photo that can't be fixed."""
-        path, options = self.tree.folder / name, self.tree.options
-        mask = job.mask_of(options) if job else None
-        return Entry(
-            photo=name,
-            mask=str(mask) if mask else None,
+        mask = job.mask_of(self.tree.options) if job else None
+        photo = self.tree.folder / name
+        return self._make_entry(
+            name,
+            mask,
+            Hashes(hash_file(photo), hash_file(mask) if mask else None),
             out=None,
             status="failed",
             sentence=sentence_of(error),
             seconds=round(seconds, 3),
-            seed=options.seed,
-            settings=options.settings,
-            model=self.fixer.name,
-            model_sha256=self.model_sha256,
-            photo_sha256=hash_file(path),
-            mask_sha256=hash_file(mask) if mask else None,
+            seed=self.tree.options.seed,
             out_sha256=None,
         )
 
-    def _hash_inputs(self, job: Job) -> dict[str, str | None]:
-        """Return the SHA-256 of the photo and its mask as they are now, as parts of an entry."""
+    def _hash_inputs(self, job: Job) -> "Hashes":
         mask = job.mask_of(self.tree.options)
-        return {
-            "photo_sha256": hash_file(job.photo),
-            "mask_sha256": hash_file(mask) if mask else None,
-        }
+        return Hashes(hash_file(job.photo), hash_file(mask) if mask else None)
 
-    def _describe(self, job: Job, result: Path, seed: int, hashes: dict[str, str | None]) -> Entry:
+    def _describe(self, job: Job, result: Path, seed: int, hashes: "Hashes") -> Entry:
         """Return the entry for a result as it is now, of inputs of these hashes."""
-        mask = job.mask_of(self.tree.options)
-        return Entry(
-            photo=self.tree.name_of(job.photo),
-            mask=str(mask) if mask else None,
+        return self._make_entry(
+            self.tree.name_of(job.photo),
+            job.mask_of(self.tree.options),
+            hashes,
             out=self._name(result),
             status="done",
             sentence=None,
             seconds=0.0,
             seed=seed,
+            out_sha256=hash_file(result),
+        )
+
+    def _make_entry(self, name: str, mask: Path | None, hashes: "Hashes", **facts: Any) -> Entry:
+        """Return an entry with what all entries of a run have in common."""
+        return Entry(
+            photo=name,
+            mask=str(mask) if mask else None,
             settings=self.tree.options.settings,
             model=self.fixer.name,
             model_sha256=self.model_sha256,
-            photo_sha256=hashes["photo_sha256"],
-            mask_sha256=hashes["mask_sha256"],
-            out_sha256=hash_file(result),
+            photo_sha256=hashes.photo,
+            mask_sha256=hashes.mask,
+            **facts,
         )
+
+
+class Hashes(NamedTuple):
+    """SHA-256 of the files of a photo and of its mask, as they were before they were read."""
+
+    photo: str | None
+    mask: str | None
+
+
+def _is_same(one: Entry, other: Entry) -> bool:
+    """Tell whether two entries are of the same result, whatever was told of it."""
+    names = {each.name for each in fields(Entry)} - TOLD
+    return all(getattr(one, name) == getattr(other, name) for name in names)

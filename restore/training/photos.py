@@ -81,12 +81,12 @@ def check_begins_with_photo(recipe: RestorerRecipe) -> None:
     Raises:
         UsageError: it is one that fills holes, or has some photos shown at low resolution.
     """
-    begins = recipe.generator.arguments.get("base") == "damaged"
-    if recipe.task != "mend" or not begins or recipe.hint or recipe.sketch:
+    begins = recipe.generator.arguments.get("base") == "damaged" and not recipe.hint
+    if recipe.task != "mend" or not begins:
         raise UsageError(
             f"The recipe {recipe.name} can't learn from photos that are damaged as a whole; take "
-            f"--recipe mend, or one of your own with task=mend, generator.arguments.base=damaged, "
-            f"hint=0 and sketch=0."
+            f"--recipe mend, or one of your own with task=mend, generator.arguments.base=damaged "
+            f"and hint=0."
         )
 
 

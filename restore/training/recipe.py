@@ -280,7 +280,6 @@ class RestorerRecipe(PhotoRecipe):
 
     task: Literal["inpaint", "mend"] = "inpaint"
     hint: float = Field(0.0, ge=0, le=1)  # share of photos shown at low resolution in the hole
-    sketch: float = Field(0.0, ge=0, le=1)  # share of photos whose hole shows a smaller fill
     mask: str = "mixed"  # preset of holes
     degrade: str = ""  # preset of degradations that spoil whole photos, instead of holes
     gray: float = Field(0.0, ge=0, le=1)  # share of such photos that are made black and white

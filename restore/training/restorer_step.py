@@ -18,8 +18,6 @@ from restore.training.recipe import RestorerRecipe
 from restore.training.step import AdversarialStep
 from restore.training.team import Noise, Team
 
-SKETCHED = (0.4, 0.5, 0.6)  # sizes of sketches, as large holes get them, beside the photo's
-
 
 class RestorerStep(AdversarialStep[Batch]):
     """The networks of a restorer, their optimisers, and how one batch updates them.
@@ -107,20 +105,14 @@ class RestorerStep(AdversarialStep[Batch]):
     def _make_base(self, batch: Batch, noise: Noise) -> Tensor:
         """Return the generator's base; by chance `hint`, a photo's hole shows it at low resolution.
 
-        In a share `sketch` of the photos it shows the network's own fill of the smaller photo. So
-        the network also learns to give a coarse fill detail, as large holes need it.
+        So the network also learns to give a coarse fill detail, as large holes need it.
         """
         with torch.no_grad():
             base = self.generator.make_base(batch.damaged, batch.mask)
-            if count := self._count_sketches(len(base), noise):
-                base[:count] = self._sketch(batch.clean[:count], batch.mask[:count], noise)
-                # Before 2.11, PyTorch would take the weights that it has cast for learning, too.
-                torch.clear_autocast_cache()
             if not self.recipe.hint:
                 return base
             factor = (2, 4)[noise.one_of(2)]
             hinted = noise.uniform(len(base)) < self.recipe.hint
-            hinted[:count] = False
             clean, mask = batch.clean[hinted], batch.mask[hinted]
             if len(clean):
                 small = F.avg_pool2d(clean, factor)
@@ -129,26 +121,6 @@ class RestorerStep(AdversarialStep[Batch]):
                 )
                 base[hinted] = torch.lerp(clean, coarse, mask)
             return base
-
-    def _count_sketches(self, photos: int, noise: Noise) -> int:
-        """Return how many photos of a batch are sketched, on average the share `sketch`."""
-        wanted = self.recipe.sketch * photos
-        if not wanted:
-            return 0  # and nothing is drawn
-        return int(wanted) + (noise.one_of(1000) < 1000 * (wanted % 1))
-
-    def _sketch(self, clean: Tensor, mask: Tensor, noise: Noise) -> Tensor:
-        """Return photos (N, 3, S, S) whose hole shows the network's own fill at a smaller size."""
-        side, step = clean.shape[-1], self.generator.multiple_of
-        small = max(step, round(SKETCHED[noise.one_of(len(SKETCHED))] * side / step) * step)
-        known = F.interpolate(1 - mask, (small, small), mode="area")
-        shrunk = F.interpolate(clean * (1 - mask), (small, small), mode="area")
-        shrunk = shrunk / known.clamp_min(1e-6)
-        hole = (known < 0.5).float()
-        drawn = noise.normal(*self.generator.noise_shape(len(clean), small, small))
-        fill = self.generator(shrunk * (1 - hole), hole, drawn)
-        large = F.interpolate(fill, size=(side, side), mode="bicubic", align_corners=False)
-        return torch.lerp(clean, large.clamp(0, 1), mask)
 
     def _draw_noise(self, batch: Batch, noise: Noise) -> Tensor:
         count, _, height, width = batch.clean.shape

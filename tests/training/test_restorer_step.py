@@ -94,54 +94,6 @@ def test_a_hint_shows_the_hole_at_low_resolution_and_nothing_else() -> None:
     assert any(torch.allclose(base[~known], shown[~known], atol=1e-5) for shown in coarse)
 
 
-def test_a_sketch_shows_the_hole_as_the_network_fills_it_and_nothing_else() -> None:
-    step = _make_step("sketch=0.5", lpips=_Witness())
-    seen: list[Tensor] = []
-
-    def keep(base: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
-        seen.append(base)
-        return step.generator.improve(base, mask, noise)
-
-    step.improve = keep
-    clean, mask = torch.rand(2, 3, 64, 64), torch.zeros(2, 1, 64, 64)
-    mask[..., 16:48, 16:48] = 1
-    clean = torch.where(mask == 1, clean, torch.tensor([0.2, 0.5, 0.8]).view(3, 1, 1))
-    bias = [p for name, p in step.generator.named_parameters() if name.endswith("bias")][-1]
-    with torch.no_grad():
-        bias += 0.05  # a fill that is told from the smooth one it begins with
-    plain = step.generator.make_base(clean * (1 - mask), mask)
-    step.update(Batch(clean, mask), 1, Noise(0, step.team))
-    (base,) = seen
-    known = (mask == 0).expand_as(clean)
-    torch.testing.assert_close(base[known], clean[known])
-    torch.testing.assert_close(base[1], plain[1])
-    inner = (..., slice(24, 40), slice(24, 40))
-    assert (base[0] - plain[0])[inner].abs().mean() > 0.01
-    assert (base[0] - clean[0])[inner].abs().mean() > 0.01
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_sketch_leaves_all_weights_to_be_learned(precision: str) -> None:
-    step = _make_step("sketch=1", f"precision={precision}")
-    mask = torch.zeros(2, 1, 32, 32)
-    mask[..., 8:24, 8:24] = 1
-    before = {name: value.clone() for name, value in step.generator.named_parameters()}
-    step.update(Batch(torch.rand(2, 3, 32, 32), mask), 1, Noise(0, step.team))
-    same = [n for n, value in step.generator.named_parameters() if torch.equal(value, before[n])]
-    plain = _make_step("sketch=0", f"precision={precision}")
-    before = {name: value.clone() for name, value in plain.generator.named_parameters()}
-    plain.update(Batch(torch.rand(2, 3, 32, 32), mask), 1, Noise(0, plain.team))
-    usual = [n for n, value in plain.generator.named_parameters() if torch.equal(value, before[n])]
-    assert same == usual
-
-
-def test_so_many_photos_are_sketched_as_the_share_says() -> None:
-    step = _make_step("sketch=0.3")
-    counts = [step._count_sketches(4, Noise((0, n), step.team)) for n in range(200)]
-    assert set(counts) == {1, 2} and 1.1 < sum(counts) / 200 < 1.3
-    assert _make_step("sketch=1")._count_sketches(4, Noise(0, step.team)) == 4
-
-
 @pytest.mark.parametrize("size", [32, 48])
 def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
     witness = _Witness()
