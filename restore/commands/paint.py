@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -26,6 +25,7 @@ from restore.commands.options import (
     threshold_option,
 )
 from restore.errors import RestoreError
+from restore.handlers import handled, list_endings
 
 if TYPE_CHECKING:
     from restore.web import PaintServer
@@ -170,19 +170,12 @@ def _heard_signals() -> Iterator[None]:
 
     Once: of a terminal that is closed both its shell and the system tell.
     """
+    numbers = [number for number in list_endings() if signal.getsignal(number) != signal.SIG_IGN]
 
-    def hear(number: int, _: FrameType | None) -> None:
-        for other in old:
+    def hear(number: int, _: object) -> None:
+        for other in numbers:
             signal.signal(other, signal.SIG_IGN)
         raise _EndedError(number)
 
-    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]  # Windows has one
-    numbers = [number for number in known if number is not None]
-    old = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
-    for number in old:
-        signal.signal(number, hear)
-    try:
+    with handled(numbers, hear):
         yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -90,9 +90,8 @@ class PhotoSet:
     place: str  # as the user named it
     photos: Mapping[str, Example]  # by relative path with "/", in its order
     unpaired: list[str] = field(default_factory=list)
-    unread: list[str] = field(
-        default_factory=list
-    )  # of other formats; folders that are links or of results, with "/"
+    # Of other formats; folders that are links or of results, with "/".
+    unread: list[str] = field(default_factory=list)
 
 
 def find_photos(source: Path | tuple[Path, Path]) -> PhotoSet:

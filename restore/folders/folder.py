@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from threading import Event, Thread, current_thread, main_thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from restore.errors import RestoreError, UsageError
@@ -15,6 +15,7 @@ from restore.folders.run import Warn, load_fixer, pick_model
 from restore.folders.tree import Plan
 from restore.folders.watch import watch_tree
 from restore.folders.worker import News, Worker, fix_jobs, make_worker
+from restore.handlers import handled
 from restore.image import part_prefix
 from restore.listing import ALL
 
@@ -123,10 +124,6 @@ def _fix_here(
 def _stop_on_interrupt() -> Iterator[Event]:
     """Let Ctrl-C set an event; a second one raises KeyboardInterrupt as usual."""
     stop = Event()
-    if current_thread() is not main_thread():  # only there can signals be handled
-        yield stop
-        return
-
     asked = False
 
     def handle(*_: object) -> None:
@@ -137,11 +134,8 @@ def _stop_on_interrupt() -> Iterator[Event]:
         # Not from here, as its lock may be held by what is interrupted: a wait between two looks.
         Thread(target=stop.set, daemon=True).start()
 
-    old = signal.signal(signal.SIGINT, handle)
-    try:
+    with handled([signal.SIGINT], handle):
         yield stop
-    finally:
-        signal.signal(signal.SIGINT, old)
 
 
 def _remove_unfinished(plan: Plan) -> None:

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import current_thread, main_thread
-from types import FrameType
+from typing import Any
 
 from restore.device import memory_errors
 from restore.errors import RestoreError
+from restore.handlers import handled, list_endings
 from restore.training.recipe import Stage
 from restore.training.state import list_states
 
@@ -23,35 +23,17 @@ def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
 
     The same signal a second later ends it as it would without us, as where a step never ends.
     """
-    if current_thread() is not main_thread():  # only there can signals be handled
-        yield
-        return
-    old = {number: signal.getsignal(number) for number in _list_signals()}
     asked: dict[int, float] = {}  # by signal: when
 
-    def hear(number: int, _: FrameType | None) -> None:
+    def hear(number: int, before: Any) -> None:
         now = time.monotonic()
         if now - asked.setdefault(number, now) > AGAIN:
-            signal.signal(number, old[signal.Signals(number)])
+            signal.signal(number, before)
             signal.raise_signal(number)
         ask()
 
-    for number in old:
-        signal.signal(number, hear)
-    try:
+    with handled([signal.SIGINT, *list_endings()], hear):
         yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-def _list_signals() -> list[signal.Signals]:
-    """Return the signals; that of a closed terminal only where it is not ignored, as by nohup."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    closed = getattr(signal, "SIGHUP", None)  # which Windows has not
-    if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
-        numbers.append(closed)
-    return numbers
 
 
 @contextmanager
