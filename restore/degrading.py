@@ -8,7 +8,16 @@ from pathlib import Path
 from restore.degradations import Degradation
 from restore.image import cover_hidden, encode_finely, read_image, tell_lost, write_image
 from restore.listing import ALL, Choice
-from restore.outputs import Failure, Job, check_folder_name, list_photos, part_alike, plan_outputs
+from restore.outputs import (
+    Failure,
+    Output,
+    check_folder_name,
+    choose_photos,
+    each,
+    part_alike,
+    plan_output,
+    plan_outputs,
+)
 from restore.seeded import make_rng
 
 
@@ -21,7 +30,7 @@ def degrade_photos(
     overwrite: bool = False,
     warn: Callable[[str], None] = warnings.warn,
     choice: Choice = ALL,
-) -> Iterator[Job | Failure]:
+) -> Iterator[Output | Failure]:
     """Spoil a photo or all photos of a folder; one that fails does not stop the others.
 
     Each photo has random numbers of its own, see `make_rng`. Files keep their format, colour mode
@@ -39,38 +48,36 @@ def degrade_photos(
         choice: which photos of a folder are taken.
 
     Yields:
-        A job for each result as soon as it is written, and a failure for each photo without one, as
-        one whose name differs from another's in upper and lower case alone, and each folder that
-        can't be looked into.
+        An output for each result as soon as it is written, and a failure for each photo without
+        one, as one whose name differs from another's in upper and lower case alone, and each folder
+        that can't be looked into.
 
     Raises:
         UsageError: a result exists, or would lie among the photos, or `out` may be meant as a file
             or a folder; then nothing has been written.
         RestoreError: no photo in the folder.
     """
-    photos: list[Path] | None = None
-    failures: list[Failure] = []
     if source.is_dir():
         check_folder_name(out, source)
-        found, failures = list_photos(source, warn, choice)
+        found, failures = choose_photos(source, warn, choice)
         photos, alike = part_alike(found)
-        failures += alike
-    jobs = plan_outputs(source, out, photos, overwrite=overwrite)
-    yield from failures
-    for job in jobs:
-        try:
-            photo = read_image(job.photo)
-            for sentence in filter(None, (photo.warning, tell_lost(job.out, photo))):
-                warn(sentence)
-            shown = cover_hidden(photo.pixels, photo.alpha)  # what is invisible shall not bleed
-            spoiled = degradation(shown, make_rng(seed, job.name))
-            if photo.gray:  # one channel: the mean of three has less noise
-                spoiled = spoiled[..., 1:2].repeat(3, axis=2)
-            job.out.parent.mkdir(parents=True, exist_ok=True)
-            if photo.format == "JPEG":  # whose compression would be damage that nobody asked for
-                photo = replace(photo, encoding=encode_finely(photo.encoding, colours=True))
-            write_image(job.out, spoiled, photo, overwrite=overwrite)
-        except Exception as error:  # even a mistake of ours must not stop the other photos
-            yield Failure(job.photo, error)
-        else:
-            yield job
+        outputs = plan_outputs(source, Path(out), photos, overwrite=overwrite)
+        yield from (*failures, *alike)
+    else:
+        outputs = [plan_output(source, out, overwrite=overwrite)]
+
+    def spoil(output: Output) -> Output:
+        photo = read_image(output.photo)
+        for sentence in filter(None, (photo.warning, tell_lost(output.out, photo))):
+            warn(sentence)
+        shown = cover_hidden(photo.pixels, photo.alpha)  # what is invisible shall not bleed
+        spoiled = degradation(shown, make_rng(seed, output.name))
+        if photo.gray:  # one channel: the mean of three has less noise
+            spoiled = spoiled[..., 1:2].repeat(3, axis=2)
+        output.out.parent.mkdir(parents=True, exist_ok=True)
+        if photo.format == "JPEG":  # whose compression would be damage that nobody asked for
+            photo = replace(photo, encoding=encode_finely(photo.encoding, colours=True))
+        write_image(output.out, spoiled, photo, overwrite=overwrite)
+        return output
+
+    yield from each(outputs, spoil)

@@ -55,6 +55,51 @@ class Choice:
 ALL = Choice()
 
 
+@dataclass(frozen=True)
+class PassedOver:
+    """What of a folder is not looked into, by relative paths, and patterns that chose nothing.
+
+    Attributes:
+        patterns: of a choice that match no photo or folder.
+        links: folders that are links and are not followed.
+        results: folders with the results of an earlier run.
+        twins: files of a format that isn't read, beside the same photo in one that is.
+    """
+
+    patterns: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence for the user on each kind."""
+        for names, what in (
+            (self.patterns, "Patterns of --only and --skip that match no photo"),
+            (self.links, "Linked folders, not followed"),
+            (self.results, "Folders of results, passed over"),
+            (self.twins, "Left out, as one of a format that is read lies beside it"),
+        ):
+            if names:
+                yield f"{what}: {len(names)}; the first is {names[0]}."
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The photos of a folder that are taken, by relative paths.
+
+    Attributes:
+        photos: those taken.
+        pictures: all that are photos, taken or not.
+        failures: folders that can't be read as a path and a sentence.
+        passed_over: what is not looked into.
+    """
+
+    photos: list[str]
+    pictures: list[str]
+    failures: list[tuple[str, str]]
+    passed_over: PassedOver
+
+
 def _matches(name: str, pattern: str) -> bool:
     pattern = compose(pattern).casefold().replace(os.sep, "/").removeprefix("./").rstrip("/")
     parts = compose(name).casefold().split("/")
@@ -79,18 +124,29 @@ class Listing:
     results: list[str]
     failures: list[tuple[str, str]]
 
-    @property
-    def others(self) -> list[str]:
-        """What is told of beside files."""
-        return [*self.links, *self.results, *(name for name, _ in self.failures)]
+    def choose(
+        self, folder: Path, choice: Choice = ALL, files: Sequence[str] | None = None
+    ) -> Chosen:
+        """Return the photos that a choice takes, and what is told of the others.
 
-    def without(self, choice: Choice) -> "Listing":
-        """Return it without what is told of folders that are skipped; files, masks too, stay."""
-        links, results = (
-            [p for p in part if not choice.skips(p)] for part in (self.links, self.results)
+        Args:
+            folder: that was listed.
+            choice: of folders that it skips nothing is told.
+            files: those that may be photos; None is all.
+        """
+        pictures = [
+            name for name in (self.files if files is None else files) if is_photo(folder / name)
+        ]
+        photos, twins = part_twins([name for name in pictures if choice.takes(name)])
+        others = (*self.links, *self.results, *(name for name, _ in self.failures))
+        passed_over = PassedOver(
+            patterns=tuple(choice.list_idle([*pictures, *others])),
+            links=tuple(name for name in self.links if not choice.skips(name)),
+            results=tuple(name for name in self.results if not choice.skips(name)),
+            twins=tuple(twins),
         )
         failures = [failure for failure in self.failures if not choice.skips(failure[0])]
-        return Listing(self.files, links, results, failures)
+        return Chosen(photos, pictures, failures, passed_over)
 
 
 def list_files(folder: Path, left_out: Sequence[Path]) -> Listing:
@@ -148,20 +204,6 @@ def _extension(name: str) -> str:
 
 def _key(name: str) -> str:
     return stem_of(name).casefold()
-
-
-def tell_passed_over(
-    links: Sequence[str], results: Sequence[str], twins: Sequence[str], patterns: Sequence[str] = ()
-) -> Iterator[str]:
-    """Yield a sentence for the user on each kind of what is not looked into."""
-    for names, what in (
-        (patterns, "Patterns of --only and --skip that match no photo"),
-        (links, "Linked folders, not followed"),
-        (results, "Folders of results, passed over"),
-        (twins, "Left out, as one of a format that is read lies beside it"),
-    ):
-        if names:
-            yield f"{what}: {len(names)}; the first is {names[0]}."
 
 
 def tell_none(folder: Path, choice: Choice = ALL) -> str:

@@ -37,7 +37,7 @@ from restore.masks import (
     mask_from_color,
     write_mask,
 )
-from restore.outputs import Failure, list_photos, plan_outputs
+from restore.outputs import Failure, choose_photos, each, plan_outputs
 from restore.seeded import make_rng
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Marker(ABC):
 
 
 @dataclass(frozen=True)
-class Damage(Marker):
+class Detected(Marker):
     """What a detector finds, but not in what is invisible."""
 
     detector: str | Path
@@ -236,13 +236,13 @@ def mark_photos(
         UsageError: a file exists or would lie among the photos; then nothing has been written.
         RestoreError: no photo in it.
     """
-    photos, failures = list_photos(folder, warn, choice)
+    photos, failures = choose_photos(folder, warn, choice)
     photos, doubles = _part_doubles(photos, warn)
     if resume:
         photos = _without_mask(folder, out, photos, warn)
     plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
-    jobs = plan(str(out))
-    shown: list[Path | None] = [None] * len(jobs)
+    outputs = plan(out)
+    shown: dict[Path, Path] = {}
     if previews is not None:
         there, here = real_path(previews), real_path(out)
         if there.is_relative_to(here) or here.is_relative_to(there):
@@ -250,25 +250,22 @@ def mark_photos(
                 f"Masks go into {out} and previews into {previews}; name two folders, neither of "
                 "them in the other."
             )
-        shown = [job.out for job in plan(str(previews))]
+        shown = {output.photo: output.out for output in plan(previews)}
     marker.prepare()  # what is wrong with it is told once, not for each photo
     yield from (*failures, *doubles)
-    for job, preview in zip(jobs, shown, strict=True):
-        try:
-            marked = mark_photo(
-                job.photo,
-                job.out,
-                marker,
-                preview=preview,
-                grow=grow,
-                overwrite=overwrite,
-                name=job.name,
-                max_pixels=max_pixels,
-            )
-        except Exception as error:  # even a mistake of ours must not stop the other photos
-            yield Failure(job.photo, error)
-        else:
-            yield marked
+    yield from each(
+        outputs,
+        lambda output: mark_photo(
+            output.photo,
+            output.out,
+            marker,
+            preview=shown.get(output.photo),
+            grow=grow,
+            overwrite=overwrite,
+            name=output.name,
+            max_pixels=max_pixels,
+        ),
+    )
 
 
 def _without_mask(

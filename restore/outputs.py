@@ -1,25 +1,20 @@
 """A photo or a folder of photos, and the file that each becomes: decided before the work begins."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from restore.errors import RestoreError, UsageError
 from restore.image import PICTURES, compose, extension_of, real_path, with_extension
-from restore.listing import (
-    ALL,
-    Choice,
-    is_photo,
-    list_files,
-    part_twins,
-    tell_none,
-    tell_passed_over,
-)
+from restore.listing import ALL, Choice, list_files, tell_none
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
-class Job:
+class Output:
     """A photo, its name, as a seed may be made with, and the file that it becomes."""
 
     photo: Path
@@ -35,7 +30,7 @@ class Failure:
     error: Exception
 
 
-def list_photos(
+def choose_photos(
     folder: Path, warn: Callable[[str], None], choice: Choice = ALL
 ) -> tuple[list[Path], list[Failure]]:
     """Return the photos in a folder and the folders in it, and what can't be looked into.
@@ -49,16 +44,12 @@ def list_photos(
     Raises:
         RestoreError: there are none.
     """
-    whole = list_files(folder, [])
-    listing = whole.without(choice)
-    pictures = [name for name in listing.files if is_photo(folder / name)]
-    names, twins = part_twins([name for name in pictures if choice.takes(name)])
-    photos = [folder / name for name in names]
-    failures = [Failure(folder / name, RestoreError(told)) for name, told in listing.failures]
+    found = list_files(folder, []).choose(folder, choice)
+    photos = [folder / name for name in found.photos]
+    failures = [Failure(folder / name, RestoreError(told)) for name, told in found.failures]
     if not photos and not failures:
         raise RestoreError(tell_none(folder, choice))
-    idle = choice.list_idle([*pictures, *whole.others])
-    for sentence in tell_passed_over(listing.links, listing.results, twins, idle):
+    for sentence in found.passed_over.notes():
         warn(sentence)
     return photos, failures
 
@@ -82,44 +73,67 @@ def part_alike(photos: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     return list(owners.values()), failures
 
 
+def plan_output(photo: Path, out: str, *, overwrite: bool = False) -> Output:
+    """Decide which file a photo becomes, and refuse to lose one.
+
+    Args:
+        photo: its file.
+        out: a file, or a folder, if it is one or ends with "/".
+        overwrite: whether a result that exists is replaced.
+
+    Raises:
+        UsageError: the result exists and may not be replaced, or `out` may be meant as a file or a
+            folder.
+    """
+    target = Path(out) / photo.name if is_folder_name(out, photo) else Path(out)
+    output = Output(photo, photo.name, target)
+    _refuse_loss(output, {real_path(photo)}, overwrite)
+    return output
+
+
 def plan_outputs(
-    source: Path,
-    out: str,
-    photos: Sequence[Path] | None = None,
+    folder: Path,
+    out: Path,
+    photos: Sequence[Path],
     *,
     extension: str | None = None,
     overwrite: bool = False,
-) -> list[Job]:
-    """Decide which file each photo becomes, and refuse what would lose one.
+) -> list[Output]:
+    """Decide which file each photo of a folder becomes, and refuse what would lose one.
 
     Args:
-        source: a photo, or a folder.
-        out: for a folder a folder, where results keep their relative paths; for a photo a file, or
-            a folder, if it is one or ends with "/".
-        photos: those in the folder; None for a photo.
-        extension: that results of a folder get, as ".png"; None keeps that of the photo.
+        folder: of the photos.
+        out: a folder, where results keep their relative paths.
+        photos: those in the folder.
+        extension: that results get, as ".png"; None keeps that of the photo.
         overwrite: whether results that exist are replaced.
 
     Raises:
         UsageError: a result exists and may not be replaced, or would lie among the photos, or two
-            would be one file; for a photo `out` may be meant as a file or a folder.
+            would be one file.
     """
-    target = Path(out)
-    if photos is None:
-        is_folder = is_folder_name(out, source)
-        jobs = [Job(source, source.name, target / source.name if is_folder else target)]
-    else:
-        _check_folders(source, target)
-        names = [photo.relative_to(source) for photo in photos]
-        jobs = [
-            Job(source / name, name.as_posix(), with_extension(target / name, extension))
-            for name in names
-        ]
-    inputs = {real_path(job.photo) for job in jobs}
-    for job in jobs:
-        _refuse_loss(job, inputs, overwrite)
-    _refuse_equals(jobs)
-    return jobs
+    _check_folders(folder, out)
+    names = [photo.relative_to(folder) for photo in photos]
+    outputs = [
+        Output(folder / name, name.as_posix(), with_extension(out / name, extension))
+        for name in names
+    ]
+    inputs = {real_path(photo) for photo in photos}
+    for output in outputs:
+        _refuse_loss(output, inputs, overwrite)
+    _refuse_equals(outputs)
+    return outputs
+
+
+def each(outputs: Iterable[Output], work: Callable[[Output], Done]) -> Iterator[Done | Failure]:
+    """Yield what `work` makes of each output; one that fails does not stop the others."""
+    for output in outputs:
+        try:
+            done = work(output)
+        except Exception as error:  # even a mistake of ours must not stop the other photos
+            yield Failure(output.photo, error)
+        else:
+            yield done
 
 
 def is_folder_name(out: str, photo: Path | None = None) -> bool:
@@ -162,23 +176,24 @@ def _check_folders(source: Path, target: Path) -> None:
         raise UsageError(f"{target} is a file; a folder of photos needs a folder for its results.")
 
 
-def _refuse_loss(job: Job, photos: set[Path], overwrite: bool) -> None:
-    if not os.path.lexists(job.out):
+def _refuse_loss(output: Output, photos: set[Path], overwrite: bool) -> None:
+    photo, out = output.photo, output.out
+    if not os.path.lexists(out):
         return
-    if job.out.exists() and job.photo.exists() and job.out.samefile(job.photo):
-        raise UsageError(f"{job.out} is the photo itself; name another --out.")
-    if real_path(job.out) in photos:
-        raise UsageError(f"{job.out} leads to a photo; name another --out.")
+    if out.exists() and photo.exists() and out.samefile(photo):
+        raise UsageError(f"{out} is the photo itself; name another --out.")
+    if real_path(out) in photos:
+        raise UsageError(f"{out} leads to a photo; name another --out.")
     if not overwrite:
-        raise UsageError(f"{job.out} exists; add --overwrite, or name another folder or file.")
+        raise UsageError(f"{out} exists; add --overwrite, or name another folder or file.")
 
 
-def _refuse_equals(jobs: list[Job]) -> None:
+def _refuse_equals(outputs: list[Output]) -> None:
     """Refuse two results of one name, also where a disk takes upper and lower case for the same."""
     photos: dict[str, Path] = {}
-    for job in jobs:
-        other = photos.setdefault(key_of(job.out), job.photo)
-        if other != job.photo:
+    for output in outputs:
+        other = photos.setdefault(key_of(output.out), output.photo)
+        if other != output.photo:
             raise UsageError(
-                f"{other} and {job.photo} would both become {job.out}; rename one of them."
+                f"{other} and {output.photo} would both become {output.out}; rename one of them."
             )

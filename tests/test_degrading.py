@@ -11,7 +11,7 @@ from restore.degradations.blur import GaussianBlur
 from restore.degradations.noise import GaussianNoise
 from restore.degrading import degrade_photos
 from restore.errors import RestoreError, UsageError
-from restore.outputs import Failure, Job
+from restore.outputs import Failure, Output
 from restore.seeded import make_rng
 
 NOISE = GaussianNoise(sigma=(20, 20))
@@ -21,7 +21,7 @@ def read(path: Path) -> np.ndarray:
     return np.array(Image.open(path))
 
 
-def degrade(source: Path, out: Path | str, **options) -> list[Job | Failure]:
+def degrade(source: Path, out: Path | str, **options) -> list[Output | Failure]:
     return list(degrade_photos(source, str(out), NOISE, **options))
 
 
@@ -51,7 +51,7 @@ def test_a_folder_that_can_not_be_looked_into_is_told(photos, tmp_path, monkeypa
 
     monkeypatch.setattr(os, "scandir", scan)
     failure, job = degrade(photos, tmp_path / "out")
-    assert isinstance(failure, Failure) and isinstance(job, Job)
+    assert isinstance(failure, Failure) and isinstance(job, Output)
     assert re.match(r"Can't look into .*sub: Permission denied", str(failure.error))
 
 
@@ -87,7 +87,7 @@ def test_a_bad_file_does_not_stop_the_others(photos, tmp_path) -> None:
     failure, job = degrade(photos, tmp_path / "out")
     assert isinstance(failure, Failure)
     assert failure.photo == photos / "a.png"
-    assert isinstance(job, Job)
+    assert isinstance(job, Output)
     assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["b.png"]
 
 
@@ -141,5 +141,5 @@ def test_what_is_invisible_does_not_bleed(tmp_path: Path) -> None:
     pixels[:30] = 0
     Image.fromarray(pixels).save(tmp_path / "a.png")
     (job,) = degrade_photos(tmp_path / "a.png", str(tmp_path / "b.png"), GaussianBlur(sigma=(3, 3)))
-    assert isinstance(job, Job)
+    assert isinstance(job, Output)
     assert read(tmp_path / "b.png")[30:, :, :3].min() >= 199

@@ -4,7 +4,7 @@ import pytest
 
 from restore.errors import RestoreError
 from restore.listing import ALL, Choice
-from restore.outputs import list_photos
+from restore.outputs import choose_photos
 
 NAMES = ("a.TIF", "a.jpg", "2019/b.tif", "2019/rejects/c.tif", "café/d.jpg")
 
@@ -32,12 +32,12 @@ def test_patterns_choose_photos(only: list[str], skip: list[str], taken: list[st
 
 def test_a_folder_of_which_nothing_is_left_is_told(write_picture, tmp_path) -> None:
     photo = write_picture("photos/a.png")
-    assert list_photos(photo.parent, print) == ([photo], [])
+    assert choose_photos(photo.parent, print) == ([photo], [])
     with pytest.raises(RestoreError, match=r"no photos in .*photos that --only and --skip leave"):
-        list_photos(photo.parent, print, Choice(only=("*.jpg",)))
+        choose_photos(photo.parent, print, Choice(only=("*.jpg",)))
     (tmp_path / "empty").mkdir()
     with pytest.raises(RestoreError, match=r"no photos in .*empty\.$"):
-        list_photos(tmp_path / "empty", print, ALL)
+        choose_photos(tmp_path / "empty", print, ALL)
 
 
 def test_what_a_pattern_misses_is_told_and_what_is_skipped_is_not(write_picture, tmp_path) -> None:
@@ -45,7 +45,7 @@ def test_what_a_pattern_misses_is_told_and_what_is_skipped_is_not(write_picture,
     write_picture("photos/old/b.png")
     (tmp_path / "photos/old/link").symlink_to(tmp_path)
     told: list[str] = []
-    list_photos(
+    choose_photos(
         tmp_path / "photos", told.append, Choice(skip=("old", "odl", "link"), only=("*.png",))
     )
     assert told == ["Patterns of --only and --skip that match no photo: 1; the first is odl."]

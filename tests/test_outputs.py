@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from restore.errors import UsageError
-from restore.outputs import Job, check_folder_name, is_folder_name, plan_outputs
+from restore.outputs import Output, check_folder_name, is_folder_name, plan_output, plan_outputs
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def photos(write_picture, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def plan(folder: Path, out: Path, **options) -> list[Job]:
-    return plan_outputs(folder, str(out), sorted(folder.rglob("*.*")), **options)
+def plan(folder: Path, out: Path, **options) -> list[Output]:
+    return plan_outputs(folder, out, sorted(folder.rglob("*.*")), **options)
 
 
 def test_photos_are_never_replaced(photos, tmp_path) -> None:
@@ -31,7 +31,7 @@ def test_photos_are_never_replaced(photos, tmp_path) -> None:
     (tmp_path / "link.png").symlink_to(photos / "a.png")
     for out in (photos / "a.png", photos, tmp_path / "link.png"):
         with pytest.raises(UsageError, match="is the photo itself"):
-            plan_outputs(photos / "a.png", str(out), overwrite=True)
+            plan_output(photos / "a.png", str(out), overwrite=True)
 
 
 def test_a_folder_needs_a_folder(photos, tmp_path) -> None:
@@ -48,7 +48,7 @@ def test_results_may_have_another_extension(photos, tmp_path) -> None:
 
 def test_a_name_that_may_be_meant_as_two_things_is_refused(photos, tmp_path) -> None:
     with pytest.raises(UsageError, match=r"write .*new/ or .*new\.png"):
-        plan_outputs(photos / "a.png", str(tmp_path / "new"))
+        plan_output(photos / "a.png", str(tmp_path / "new"))
     with pytest.raises(UsageError, match=r"looks like a picture, and .*photos is a folder"):
         check_folder_name("new.PNG", photos)
     (tmp_path / "there.png").mkdir()

@@ -143,11 +143,11 @@ def mask(
         _draw_for_size(out, size, holes, seed, boxes, grow, overwrite, **limits)
         return 0
     from restore.image import drop_extension
-    from restore.marking import Boxes, Color, Damage, Random, mark_photo, mark_photos
+    from restore.marking import Boxes, Color, Detected, Random, mark_photo, mark_photos
 
     if find:
         checkpoint_path(find)  # an unknown name shall be told before torch is imported
-        marker: Marker = Damage(find, threshold, device)
+        marker: Marker = Detected(find, threshold, device)
     elif color:
         marker = Color(color, TOLERANCE if tolerance is None else tolerance)
     elif holes is not None:

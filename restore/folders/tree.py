@@ -23,15 +23,7 @@ from restore.folders.plan import (
 from restore.folders.report import find_reports, read_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, drop_extension, real_path, stem_of, with_extension
-from restore.listing import (
-    ALL,
-    Choice,
-    is_photo,
-    list_files,
-    part_twins,
-    tell_none,
-    tell_passed_over,
-)
+from restore.listing import ALL, Choice, PassedOver, is_photo, list_files, tell_none
 from restore.outputs import key_of
 
 
@@ -79,10 +71,7 @@ class Plan:
             or with the result of another one, folders that can't be read.
         idle_masks: masks without a photo.
         skipped: a count of the files that are no photos.
-        links: folders that are links and are not followed.
-        results: folders with the results of an earlier run, which are passed over.
-        twins: files of a format that isn't read, beside the same photo in one that is.
-        patterns: which chose no photo.
+        passed_over: what is not looked into.
     """
 
     tree: Tree
@@ -90,10 +79,7 @@ class Plan:
     failures: tuple[tuple[str, str], ...]
     idle_masks: tuple[Path, ...]
     skipped: int
-    links: tuple[str, ...]
-    results: tuple[str, ...] = ()
-    twins: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
+    passed_over: PassedOver
 
     def notes(self) -> Iterator[str]:
         """Yield sentences for the user on what is odd about the plan."""
@@ -106,7 +92,7 @@ class Plan:
                 yield f"{what}: {len(problems)}; the first is {problems[0]}."
         if pattern := self._guess_pattern():
             yield f"Some look like masks of others; fill those with --mask-pattern '{pattern}'."
-        yield from tell_passed_over(self.links, self.results, self.twins, self.patterns)
+        yield from self.passed_over.notes()
 
     def _guess_pattern(self) -> str | None:
         """Return the pattern of what seem to be masks that nobody has told of."""
@@ -160,14 +146,12 @@ def part_of(plan: Plan) -> Plan:
 
 def pair_folder(tree: Tree) -> Plan:
     """Find photos and their masks, and name the results; nothing is refused."""
-    whole = list_files(tree.folder, _left_out(tree))
-    listing = whole.without(tree.choice)
+    listing = list_files(tree.folder, _left_out(tree))
     masks = _find_masks(tree, listing.files)
     files = _without_masks(tree, listing.files, masks)
-    pictures = [name for name in files if is_photo(tree.folder / name)]
-    photos, twins = part_twins([name for name in pictures if tree.choice.takes(name)])
-    jobs, failures = [], list(listing.failures)
-    for name in photos:
+    found = listing.choose(tree.folder, tree.choice, files)
+    jobs, failures = [], list(found.failures)
+    for name in found.photos:
         try:
             mask = _choose_mask(tree, name, masks)
         except UsageError as error:
@@ -176,20 +160,10 @@ def pair_folder(tree: Tree) -> Plan:
             out = with_extension(tree.out / name, tree.options.extension)
             results = number_results(out, tree.options.count)
             jobs.append(Job(tree.folder / name, results, mask))
-    owners = {stem_of(name) for name in pictures}
+    owners = {stem_of(name) for name in found.pictures}
     idle = sorted(path for owner, paths in masks.items() if owner not in owners for path in paths)
-    skipped = len(files) - len(pictures)
-    return Plan(
-        tree,
-        tuple(jobs),
-        tuple(failures),
-        tuple(idle),
-        skipped,
-        tuple(listing.links),
-        tuple(listing.results),
-        tuple(twins),
-        tuple(tree.choice.list_idle([*pictures, *whole.others])),
-    )
+    skipped = len(files) - len(found.pictures)
+    return Plan(tree, tuple(jobs), tuple(failures), tuple(idle), skipped, found.passed_over)
 
 
 # Masks -------------------------------------------------------------------------------------------
