@@ -35,7 +35,8 @@ BLANK = 127  # gray in the hole, so that no method sees what was there
 class Case:
     """A clean photo (H, W, 3) and a hole in it: mask (H, W) {0, 1}, 1 is the hole.
 
-    Or with `spoiled`, all of the photo as it is given to the methods, and a mask of zeros.
+    Or with `spoiled`, all of the photo as it is given to the methods, and a mask of where that was
+    damaged, or of zeros where nobody asks for the place.
     """
 
     name: str
@@ -214,21 +215,24 @@ def without_twins(cases: Iterable[Case], warn: Callable[[str], None]) -> Iterato
         yield case
 
 
-def write_case(folder: Path, case: Case, *, overwrite: bool = False) -> None:
-    """Write a case for other programs: FOLDER/photos/NAME.png, its hole gray, and FOLDER/masks/.
+def write_cases(folder: Path, cases: Iterable[Case], *, overwrite: bool = False) -> Iterator[Case]:
+    """Write each case for other programs as it is taken: FOLDER/photos/NAME.png and FOLDER/masks/.
 
-    White is the hole. What is spoiled as a whole has no mask.
+    The hole is gray in the photo, white in the mask. What is spoiled as a whole has no mask.
 
     Raises:
         UsageError: a file exists and shall not be replaced.
         RestoreError: it can't be written.
     """
-    name = Path(f"{case.key}.png")
-    for kind, pixels in (("photos", case.damaged), ("masks", case.mask * np.uint8(255))):
-        if kind == "photos" or case.mask.any():
-            path = folder / kind / name
+    for case in cases:
+        files = {"photos": case.damaged}
+        if case.mask.any():
+            files["masks"] = case.mask * np.uint8(255)
+        for kind, pixels in files.items():
+            path = folder / kind / f"{case.key}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, encode_png(pixels), overwrite=overwrite)
+        yield case
 
 
 class Results:

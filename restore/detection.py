@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from restore.cases import read_photos
+from restore.cases import Case, read_photos
 from restore.degradations import load_damage
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError, UsageError
@@ -36,6 +36,17 @@ class Agreement(NamedTuple):
     hit: int = 0  # damaged ones that are found
     damaged: int = 0
 
+    @classmethod
+    def of(cls, found: Mask, damaged: Mask, tolerance: int = 0) -> "Agreement":
+        """Return how far what was found agrees with what is damaged, both (H, W) {0, 1}.
+
+        With a tolerance a pixel also counts as right where one of the other mask lies within so
+        many pixels of it.
+        """
+        near_damage, near_found = grow_mask(damaged, tolerance), grow_mask(found, tolerance)
+        counts = (found & near_damage, found, damaged & near_found, damaged)
+        return cls(*(int(np.count_nonzero(mask)) for mask in counts))
+
     @property
     def precision(self) -> float:
         """Share of what was found that is damaged; 1 where nothing was found."""
@@ -55,27 +66,6 @@ class Agreement(NamedTuple):
     def plus(self, other: "Agreement") -> "Agreement":
         """Return the counts of both."""
         return Agreement(*(mine + its for mine, its in zip(self, other, strict=True)))
-
-
-def compare(found: Mask, damaged: Mask, tolerance: int = 0) -> Agreement:
-    """Return how far what was found agrees with what is damaged, both (H, W) {0, 1}.
-
-    With a tolerance a pixel also counts as right where one of the other mask lies within so many
-    pixels of it.
-    """
-    near_damage, near_found = grow_mask(damaged, tolerance), grow_mask(found, tolerance)
-    counts = (found & near_damage, found, damaged & near_found, damaged)
-    return Agreement(*(int(np.count_nonzero(mask)) for mask in counts))
-
-
-@dataclass(frozen=True)
-class DamagedCase:
-    """A clean photo, it damaged (H, W, 3), and where: mask (H, W) {0, 1}, 1 is the hole."""
-
-    name: str
-    clean: Pixels
-    damaged: Pixels
-    mask: Mask
 
 
 @dataclass
@@ -108,8 +98,10 @@ def read_damaged(
     limit: int | None = None,
     last: int | None = None,
     warn: Callable[[str], None] = warnings.warn,
-) -> Iterator[DamagedCase]:
+) -> Iterator[Case]:
     """Yield the photos of a folder damaged by a preset of degradations, by (seed, index).
+
+    The masks of the cases say where.
 
     Photos that can't be read are left out, with a warning.
 
@@ -132,12 +124,12 @@ def read_damaged(
         except RestoreError as error:
             warn(f"Left out: {name}, since it can't be damaged: {error}")
             continue
-        yield DamagedCase(name, clean, damaged, mask)
+        yield Case(name, Path(preset).stem, clean, mask, damaged)
 
 
 def score_detector(
     rater: Rater,
-    cases: Iterable[DamagedCase],
+    cases: Iterable[Case],
     thresholds: Sequence[float] = THRESHOLDS,
     *,
     sheet_rows: int = 0,
@@ -181,7 +173,7 @@ def score_detector(
 
 
 def _add(
-    total: Detection, case: DamagedCase, rated: Plane, clean: Plane, thresholds: Sequence[float]
+    total: Detection, case: Case, rated: Plane, clean: Plane, thresholds: Sequence[float]
 ) -> None:
     total.photos += 1
     total.pixels += clean.size
@@ -190,11 +182,11 @@ def _add(
         total.alarms[threshold] = total.alarms.get(threshold, 0) + int(alarm.sum())
         for tolerance in (0, TOLERANCE):
             before = total.agreements.get((threshold, tolerance), Agreement())
-            now = compare(mask, case.mask, tolerance)
+            now = Agreement.of(mask, case.mask, tolerance)
             total.agreements[threshold, tolerance] = before.plus(now)
 
 
-def _draw_row(case: DamagedCase, rated: Plane) -> list[Pixels]:
+def _draw_row(case: Case, rated: Plane) -> list[Pixels]:
     where = draw_mask(case.damaged, case.mask)
     found = (255 * rated).astype(np.uint8)[..., None].repeat(3, axis=2)
     return [shrink(picture, SHEET_SIDE) for picture in (case.damaged, where, found)]

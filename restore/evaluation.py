@@ -7,11 +7,10 @@ what one method got for one case; means are taken over the cases of a group.
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from math import isnan
 from statistics import fmean
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from restore.device import sentence_on_memory
 from restore.draw import draw_mask, make_grid, shrink
 from restore.errors import RestoreError, UsageError
 from restore.fidelity import FidelityPool
+from restore.fixing import Fixer
 from restore.hole_metrics import HOLE_METRICS
 from restore.image import Mask, Pixels, to_tensor
 from restore.masks import hole_share
@@ -33,13 +33,6 @@ SheetRow = tuple[str, list[Pixels]]
 RADIUS = 3  # pixels round the hole that OpenCV's methods look at
 EQUAL_PSNR = 100.0  # decibel; counts for equal pictures, so that means stay finite
 OURS, ANOTHER = "ours", "another seed"
-
-
-class Fixer(Protocol):
-    """What is evaluated: a `Restorer`, or anything that restores photos as one does."""
-
-    def fix(self, photo: Pixels, mask: Mask | None = None, *, seed: int = 0) -> Pixels:
-        """Return the photo (H, W, 3) with the hole of mask (H, W) filled, or mended as a whole."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +115,12 @@ BASELINES: dict[str, Method] = {
 }
 
 
-def evaluate(
+def score_restorer(
     fixer: Fixer,
     cases: Iterable[Case],
     baselines: Sequence[str] = ("telea", "ns"),
     *,
     seeds: int = 2,
-    whole: bool = False,
     sheet_rows: int = 0,
     fidelity: bool = False,
     peers: Sequence[Results] = (),
@@ -139,11 +131,11 @@ def evaluate(
 
     Args:
         fixer: a restorer.
-        cases: clean photos and what is wrong with them; taken one at a time.
+        cases: clean photos and what is wrong with them, spoiled ones for a restorer of whole
+            photos; taken one at a time.
         baselines: names in BASELINES.
         seeds: 2 measures how much two fills differ ("diversity"), 1 saves the time; of the cases
             that neither LPIPS nor a sheet would show it in, each is filled once.
-        whole: `fixer` mends photos as a whole, and the cases are spoiled ones.
         sheet_rows: how many of the first cases go onto the contact sheet.
         fidelity: measure FID and KID too, between all of `fixer`'s results and the clean photos.
         peers: what other programs have made of the cases; nobody knows in what time.
@@ -156,65 +148,64 @@ def evaluate(
         RestoreError: no case could be scored, or what measures FID and KID is not installed.
     """
     methods = {name: look_up(BASELINES, name, "baseline") for name in baselines}
-    methods |= fixer_methods(fixer, seeds, whole)
-    with ExitStack() as stack:
-        pool = (
-            stack.enter_context(FidelityPool(getattr(fixer, "device", None))) if fidelity else None
-        )
-        found = _evaluate(methods, cases, sheet_rows, tell, warn, pool, peers)
-        return replace(found, fidelity=pool.measure_or_warn(warn)) if pool else found
-
-
-def _evaluate(
-    methods: dict[str, Method],
-    cases: Iterable[Case],
-    sheet_rows: int,
-    tell: Callable[[Score], None],
-    warn: Callable[[str], None],
-    pool: FidelityPool | None,
-    peers: Sequence[Results],
-) -> Evaluation:
+    methods |= fixer_methods(fixer, seeds)
+    columns = [*(peer.name for peer in peers), *methods]
     scores: list[Score] = []
     rows: list[SheetRow] = []
-    columns = [*(peer.name for peer in peers), *methods]
-    for case in cases:
-        try:
-            filled = {peer.name: Filled(peer.read(case), None) for peer in peers}
-        except RestoreError as error:
-            warn(f"Left out: {error}")
-            continue
-        if len(rows) >= sheet_rows and not knows_lpips():
-            methods.pop(ANOTHER, None)  # nothing would show it
-        try:
-            with sentence_on_memory():
-                filled |= {name: fill(method, case) for name, method in methods.items()}
-                found = score_case(case, filled)
-        except UsageError:  # which each case would have
-            raise
-        except RestoreError as error:
-            warn(f"Left out: {case.name}: {error}")
-            continue
-        for score in found:
-            scores.append(score)
-            tell(score)
-        if pool is not None:
-            pool.add_restored(filled[OURS].pixels)
-            pool.add_clean(case.clean)
-        if len(rows) < sheet_rows:
-            rows.append(sheet_row(case, filled))
-    if not scores:
-        raise RestoreError("None of the photos could be scored.")
-    return Evaluation(scores, make_sheet(rows, columns) if rows else None)
+    with FidelityPool(getattr(fixer, "device", None)) if fidelity else nullcontext() as pool:
+        for case in cases:
+            is_shown = len(rows) < sheet_rows
+            if not (is_shown or knows_lpips()):
+                methods.pop(ANOTHER, None)  # nothing would show it
+            if (tried := _try_case(case, methods, peers, warn)) is None:
+                continue
+            filled, found = tried
+            scores += found
+            for score in found:
+                tell(score)
+            if pool is not None:
+                pool.add_restored(filled[OURS].pixels)
+                pool.add_clean(case.clean)
+            if is_shown:
+                rows.append(sheet_row(case, filled))
+        if not scores:
+            raise RestoreError("None of the photos could be scored.")
+        sheet = make_sheet(rows, columns) if rows else None
+        return Evaluation(scores, sheet, pool.measure_or_warn(warn) if pool else {})
 
 
-def fixer_methods(fixer: Fixer, seeds: int = 1, whole: bool = False) -> dict[str, Method]:
-    """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1.
+def _try_case(
+    case: Case,
+    methods: Mapping[str, Method],
+    peers: Sequence[Results],
+    warn: Callable[[str], None],
+) -> tuple[dict[str, Filled], list[Score]] | None:
+    """Return what each made of a case, and scored; None, once that is told, if it is left out."""
+    try:
+        filled = {peer.name: Filled(peer.read(case), None) for peer in peers}
+    except RestoreError as error:
+        warn(f"Left out: {error}")
+        return None
+    try:
+        with sentence_on_memory():
+            filled |= {name: fill(method, case) for name, method in methods.items()}
+            return filled, score_case(case, filled)
+    except UsageError:  # which each case would have
+        raise
+    except RestoreError as error:
+        warn(f"Left out: {case.name}: {error}")
+        return None
 
-    `whole`: it mends photos as a whole and is given no mask.
-    """
+
+def fixer_methods(fixer: Fixer, seeds: int = 1) -> dict[str, Method]:
+    """Return a restorer as a method: OURS with seed 0 and, where wanted, ANOTHER with seed 1."""
 
     def method(seed: int) -> Method:
-        return lambda damaged, mask: fixer.fix(damaged, None if whole else mask, seed=seed)
+        def fix(damaged: Pixels, mask: Mask) -> Pixels:
+            hole = None if fixer.mends else mask
+            return np.asarray(fixer.fix(damaged, hole, seed=seed), np.uint8)
+
+        return fix
 
     return {OURS: method(0)} | ({ANOTHER: method(1)} if seeds > 1 else {})
 

@@ -92,7 +92,7 @@ def export_onnx(
     check_target(target, overwrite=overwrite)
     contract = contract_of(network)
     content = to_onnx(network, contract, describe(header, network, contract))
-    difference = compare(network, contract, content)
+    difference = largest_difference(network, contract, content)
     if difference is not None and not difference <= TOLERANCE:  # also where it is NaN
         raise RestoreError(
             f"As ONNX {header.name} differs from torch by {difference:.2g} (at most {TOLERANCE} is "
@@ -208,7 +208,7 @@ def find_dimensions(
     return dimensions
 
 
-def compare(network: nn.Module, contract: Contract, content: bytes) -> float | None:
+def largest_difference(network: nn.Module, contract: Contract, content: bytes) -> float | None:
     """Return the largest difference of an ONNX file to torch, None without ONNX Runtime."""
     if find_spec("onnxruntime") is None:
         return None

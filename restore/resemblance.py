@@ -110,7 +110,7 @@ class Resemblance:
     sheet: Pixels | None = field(default=None, repr=False)
 
 
-def score(
+def score_sampler(
     model: str,
     data: Path,
     features: str | None = None,
@@ -172,7 +172,7 @@ def read_real(
 ) -> Pictures:
     """Read real pictures as the sampler draws them: the square in the middle, its size and colours.
 
-    More than 10,000 are thinned out at even distances. Arguments as `score`.
+    More than 10,000 are thinned out at even distances. Arguments as `score_sampler`.
 
     Raises:
         RestoreError: there are no pictures.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from restore.degradations import load_chain
-from restore.detection import Agreement, compare, read_damaged, score_detector
+from restore.detection import Agreement, read_damaged, score_detector
 from restore.draw import write_sheet
 from restore.errors import RestoreError
 
@@ -32,24 +32,24 @@ def line(row: int) -> np.ndarray:
 
 
 def test_masks_are_compared_to_the_pixel_or_nearly() -> None:
-    assert compare(line(5), line(5)).f1 == 1
-    assert compare(line(6), line(5)).f1 == 0
-    assert compare(line(6), line(5), 1).f1 == 1
-    assert compare(line(7), line(5), 1).f1 == 0
-    half = compare(line(5) | line(15), line(5), 1)
+    assert Agreement.of(line(5), line(5)).f1 == 1
+    assert Agreement.of(line(6), line(5)).f1 == 0
+    assert Agreement.of(line(6), line(5), 1).f1 == 1
+    assert Agreement.of(line(7), line(5), 1).f1 == 0
+    half = Agreement.of(line(5) | line(15), line(5), 1)
     assert (half.precision, half.recall) == (0.5, 1)
     assert half.f1 == pytest.approx(2 / 3)
 
 
 def test_nothing_found_where_nothing_is_counts_as_right() -> None:
     none = np.zeros((4, 4), np.uint8)
-    assert compare(none, none) == Agreement()
+    assert Agreement.of(none, none) == Agreement()
     assert Agreement().f1 == 1
-    assert compare(none, np.ones_like(none)).f1 == 0
+    assert Agreement.of(none, np.ones_like(none)).f1 == 0
 
 
 def test_counts_add_up() -> None:
-    total = compare(line(5), line(5)).plus(compare(line(9), line(5)))
+    total = Agreement.of(line(5), line(5)).plus(Agreement.of(line(9), line(5)))
     assert total == Agreement(30, 60, 30, 60)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.errors import RestoreError, UsageError
-from restore.export import compare, contract_of, export_onnx, find_dimensions, to_onnx
+from restore.export import contract_of, export_onnx, find_dimensions, largest_difference, to_onnx
 from restore.nets import DETECTORS, RESTORERS, SAMPLERS, SamplerGenerator
 from restore.restorer import Restorer
 from restore.sampler import Sampler
@@ -98,7 +98,7 @@ def test_a_file_that_is_off_is_not_written(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, difference: float
 ) -> None:
     monkeypatch.setattr("restore.export.to_onnx", lambda *_: b"onnx")
-    monkeypatch.setattr("restore.export.compare", lambda *_: difference)
+    monkeypatch.setattr("restore.export.largest_difference", lambda *_: difference)
     with pytest.raises(RestoreError, match="differs from torch"):
         export_onnx(checkpoint, tmp_path / "off.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -107,11 +107,11 @@ def test_a_file_that_is_off_is_not_written(
 def test_the_comparison_notices_other_weights(checkpoint: Path, exported: Path) -> None:
     generator = Restorer.load(checkpoint, device="cpu").generator
     contract, content = contract_of(generator), exported.read_bytes()
-    assert compare(generator, contract, content) < 1e-4
+    assert largest_difference(generator, contract, content) < 1e-4
     generator.head.bias += 0.01
-    assert compare(generator, contract, content) == pytest.approx(0.01, rel=0.1)
+    assert largest_difference(generator, contract, content) == pytest.approx(0.01, rel=0.1)
     generator.head.bias += math.nan
-    assert math.isnan(compare(generator, contract, content))
+    assert math.isnan(largest_difference(generator, contract, content))
 
 
 def test_without_its_packages_it_says_what_to_install(
@@ -148,7 +148,7 @@ def test_a_sampler_takes_noise_and_labels(tmp_path: Path) -> None:
     dimensions = find_dimensions(network, contract.draw_inputs)
     assert [list(axes) for axes in dimensions.values()] == [[0], [0]]
     content = to_onnx(network, contract, {"name": "drawer"})
-    assert compare(network, contract, content) < 1e-5
+    assert largest_difference(network, contract, content) < 1e-5
     assert [port.name for port in onnx.load_from_string(content).graph.input] == ["noise", "label"]
 
 
@@ -191,4 +191,4 @@ def test_every_network_of_the_tables_can_be_exported(kind: str) -> None:
         if weight.ndim == 4 and not weight.any():
             nn.init.normal_(weight, std=0.02)
     contract = contract_of(network)
-    assert compare(network, contract, to_onnx(network, contract, {})) < 1e-3
+    assert largest_difference(network, contract, to_onnx(network, contract, {})) < 1e-3

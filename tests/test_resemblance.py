@@ -20,7 +20,7 @@ from restore.resemblance import (
     draw_sheet,
     mean_distance,
     read_real,
-    score,
+    score_sampler,
 )
 from restore.sampler import Sampler
 
@@ -270,10 +270,10 @@ def test_more_pictures_than_can_be_compared_are_thinned_out(
 def test_a_sampler_is_scored_from_files(make_sampler, tmp_path: Path) -> None:
     model = make_sampler("digits", DIGITS, channels=1)
     write_idx(tmp_path / "set", "t10k", Sampler.load(model, device="cpu").draw(16), [*range(8)] * 2)
-    found = score(str(model), tmp_path / "set", "mnist", count=16, device="cpu")
+    found = score_sampler(str(model), tmp_path / "set", "mnist", count=16, device="cpu")
     assert (found.features, found.real_pictures, found.classes) == ("mnist", 16, 10)
     with pytest.raises(RestoreError, match="nothing at"):
-        score(str(model), tmp_path / "absent", "mnist", device="cpu")
+        score_sampler(str(model), tmp_path / "absent", "mnist", device="cpu")
 
 
 def test_a_classifier_of_other_pictures_is_told(
@@ -286,5 +286,5 @@ def test_a_classifier_of_other_pictures_is_told(
     for name, moved in (("right", 0), ("wrong", 1)):
         labels = [(number + moved) % 8 for number in [*range(8)] * 2]
         write_idx(tmp_path / name, "t10k", pictures, labels)
-        score(str(model), tmp_path / name, count=16, device="cpu", warn=told.append)
+        score_sampler(str(model), tmp_path / name, count=16, device="cpu", warn=told.append)
     assert len(told) == 1 and "reads only 0%" in told[0] and "--features squeeze" in told[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -28,6 +28,21 @@ Examples:
   restore evaluate faces faces/ --last 400 --sheet sheet.png
 """
 DRAWN = 1000  # pictures of a sampler
+
+
+class Kind(NamedTuple):
+    """What models of a task do, and which options are for them."""
+
+    does: str
+    takes: set[str]
+
+
+KINDS = {
+    "generate": Kind("draws pictures and restores none", {"count", "features", "fid"}),
+    "detect": Kind("finds damage", {"degrade"}),
+    "mend": Kind("mends whole photos", {"degrade", "damaged", "cases", "also", "fid"}),
+    "inpaint": Kind("fills holes", {"mask", "biharmonic", "cases", "also", "fid"}),
+}
 
 
 class Peer(click.ParamType):
@@ -154,10 +169,11 @@ def evaluate(
         "biharmonic": biharmonic,
         "cases": cases,
         "also": also,
+        "count": count,
+        "features": features,
+        "fid": fid,
     }
-    _check_request(model, task, given, count or features)
-    if fid and task == "detect":
-        raise UsageError(f"{model} finds damage and makes no pictures; leave out --fid.")
+    _check_request(model, task, given)
     from restore.assets import preset_names
 
     masks = None if mask in preset_names() else mask
@@ -168,33 +184,32 @@ def evaluate(
 
         inputs = [Path(path) for path in (data, mask, damaged) if path]
         check_sheet(sheet, *inputs, overwrite=overwrite)
-    reading: dict[str, Any] = {"seed": seed, "limit": limit, "last": last, "warn": say}
+    reading: dict[str, Any] = {"limit": limit, "last": last, "warn": say}
     rows = SHEET_ROWS if sheet else 0
     scored: Detection | Evaluation | Resemblance
     if task == "generate":
-        from restore.resemblance import score
+        from restore.resemblance import score_sampler
 
-        drawn = count or DRAWN
-        scored = score(model, data, features, count=drawn, fidelity=fid, device=device, **reading)
+        drawing: dict[str, Any] = {"count": count or DRAWN, "seed": seed}
+        scored = score_sampler(
+            model, data, features, fidelity=fid, device=device, **drawing, **reading
+        )
         show_resemblance(scored, as_json)
     elif task == "detect":
-        scored = _score_detector(model, data, degrade or "", rows, device, reading)
+        scored = _score_detector(model, device, data, degrade or "", rows, seed=seed, **reading)
         show_detection(scored, as_json)
     else:
-        fillers = ["telea", "ns", *["biharmonic"] * biharmonic]
         scored = _score_restorer(
             model,
-            data,
-            mask,
-            damaged or degrade,
-            fillers,
             device,
-            reading,
+            _read_cases(data, mask, degrade, damaged, seed, reading),
+            ["telea", "ns", *["biharmonic"] * biharmonic] if mask else ["damaged"],
+            also,
+            cases,
+            overwrite,
+            seeds=2 if mask else 1,
             sheet_rows=rows,
             fidelity=fid,
-            peers=also,
-            out=cases,
-            overwrite=overwrite,
         )
         show_means(scored, "hole" if mask else "damage", as_json)
     if sheet is not None:
@@ -204,7 +219,7 @@ def evaluate(
 
 
 def _score_detector(
-    model: str, data: Path, degrade: str, rows: int, device: str, reading: dict[str, Any]
+    model: str, device: str, data: Path, degrade: str, rows: int, **reading: Any
 ) -> "Detection":
     from restore.detection import read_damaged, score_detector
     from restore.detector import Detector
@@ -215,61 +230,48 @@ def _score_detector(
     )
 
 
-def _score_restorer(
-    model: str,
+def _read_cases(
     data: Path,
     mask: str | None,
-    damage: str | Path | None,
-    fillers: list[str],
-    device: str,
+    degrade: str | None,
+    damaged: Path | None,
+    seed: int,
     reading: dict[str, Any],
-    *,
-    peers: tuple[tuple[str, Path], ...],
+) -> "Iterator[Case]":
+    from restore.cases import read_cases, read_paired_cases, read_spoiled_cases
+
+    if damaged is not None:
+        return read_paired_cases(data, damaged, **reading)
+    if degrade:
+        return read_spoiled_cases(data, degrade, seed=seed, **reading)
+    return read_cases(data, mask or "", seed=seed, **reading)
+
+
+def _score_restorer(
+    model: str,
+    device: str,
+    cases: "Iterator[Case]",
+    baselines: list[str],
+    also: tuple[tuple[str, Path], ...],
     out: Path | None,
     overwrite: bool,
     **wishes: Any,
 ) -> "Evaluation":
-    from restore.cases import (
-        Results,
-        read_cases,
-        read_paired_cases,
-        read_spoiled_cases,
-        without_twins,
-        write_case,
-    )
-    from restore.evaluation import ANOTHER, BASELINES, OURS
-    from restore.evaluation import evaluate as run_evaluation
+    """Score a restorer on cases, which go to `out` for other programs, beside theirs in `also`."""
+    from restore.cases import Results, without_twins, write_cases
+    from restore.evaluation import ANOTHER, BASELINES, OURS, score_restorer
     from restore.restorer import Restorer
 
-    for name, _ in peers:
+    for name, _ in also:
         if name in {*BASELINES, OURS, ANOTHER}:
             raise UsageError(f"'{name}' stands in the table already; name it otherwise.")
-    results = [Results(name, folder) for name, folder in peers]
+    results = [Results(name, folder) for name, folder in also]
     restorer = Restorer.load(model, device=device)
-    if damage is None:
-        cases, baselines = read_cases(data, mask or "", **reading), fillers
-    elif isinstance(damage, Path):
-        undrawn = {name: value for name, value in reading.items() if name != "seed"}
-        cases, baselines = read_paired_cases(data, damage, **undrawn), ["damaged"]
-    else:
-        cases, baselines = read_spoiled_cases(data, damage, **reading), ["damaged"]
-
-    def written() -> "Iterator[Case]":
-        for case in without_twins(cases, say) if out or results else cases:
-            if out is not None:
-                write_case(out, case, overwrite=overwrite)
-            yield case
-
-    return run_evaluation(
-        restorer,
-        written(),
-        baselines,
-        peers=results,
-        whole=damage is not None,
-        seeds=1 if damage else 2,
-        warn=say,
-        **wishes,
-    )
+    if out or results:
+        cases = without_twins(cases, say)
+    if out:
+        cases = write_cases(out, cases, overwrite=overwrite)
+    return score_restorer(restorer, cases, baselines, peers=results, warn=say, **wishes)
 
 
 def _check_folders(
@@ -297,34 +299,24 @@ def _check_folders(
         raise UsageError(f"--also names {', '.join(sorted(twice))} twice.")
 
 
-def _check_request(model: str, task: str, given: dict[str, object], drawing: object) -> None:
+def _check_request(model: str, task: str, given: dict[str, object]) -> None:
     """Refuse what is for another kind of model, and ask for what this one needs."""
     if task == "classify":
         raise UsageError(
             f"{model} is a classifier and has no scores; compare samplers by it, with --features."
         )
-    if task == "generate":
-        for option in given:
-            if given[option]:
-                raise UsageError(f"{model} draws pictures and restores none; leave out --{option}.")
-    elif drawing:
-        raise UsageError(f"{model} draws no pictures; --count and --features are for samplers.")
-    elif task == "detect" and any(given[name] for name in given if name != "degrade"):
-        raise UsageError(
-            f"{model} finds damage; leave out --mask, --damaged, --biharmonic, --cases and --also."
-        )
-    elif task == "detect" and not given["degrade"]:
+    kind = KINDS[task]
+    wrong = [f"--{name}" for name, value in given.items() if value and name not in kind.takes]
+    if wrong:
+        raise UsageError(f"{model} {kind.does}; leave out {' and '.join(wrong)}.")
+    if task == "detect" and not given["degrade"]:
         raise UsageError(f"{model} finds damage; say how to damage photos: --degrade scratched.")
-    elif task == "mend" and (given["mask"] or given["biharmonic"]):
-        raise UsageError(f"{model} mends whole photos; leave out --mask and --biharmonic.")
-    elif task == "mend" and bool(given["degrade"]) == bool(given["damaged"]):
+    if task == "mend" and bool(given["degrade"]) == bool(given["damaged"]):
         raise UsageError(
             f"{model} mends whole photos; say how to spoil them, --degrade PRESET, or where the "
             "damaged ones are, --damaged FOLDER."
         )
-    elif task == "inpaint" and (given["degrade"] or given["damaged"]):
-        raise UsageError(f"{model} fills holes; leave out --degrade and --damaged.")
-    elif task == "inpaint" and not given["mask"]:
+    if task == "inpaint" and not given["mask"]:
         raise UsageError(
             f"{model} fills holes; say which to score with: --mask PRESET, or a folder of masks."
         )

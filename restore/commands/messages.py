@@ -69,12 +69,12 @@ def report(error: Exception, photo: Path | None = None) -> int:
     """
     if os.environ.get(DEBUG):
         raise error
-    sentence = sentence_of(error)
+    sentence = _sentence_of(error)
     say(sentence if photo is None or str(photo) in sentence else f"{photo}: {sentence}")
     return error.exit_code if isinstance(error, RestoreError | click.ClickException) else 1
 
 
-def sentence_of(error: Exception) -> str:
+def _sentence_of(error: Exception) -> str:
     """Return the one sentence, on one line, that tells a user what went wrong."""
     if isinstance(error, click.ClickException):
         text = f"{_ended(error.format_message())}{_help_for(error)}"

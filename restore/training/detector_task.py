@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from restore.checkpoint import build_network
 from restore.data import Batch, Damaging, Report
 from restore.degradations import load_damage
-from restore.detection import TOLERANCE, Agreement, compare
+from restore.detection import TOLERANCE, Agreement
 from restore.device import autocast
 from restore.draw import make_grid
 from restore.image import to_pixels
@@ -118,6 +118,6 @@ def score(found: Tensor, mask: Tensor) -> dict[str, float]:
     for name, tolerance in (("held_out_f1", 0), (f"held_out_f1_within_{TOLERANCE}", TOLERANCE)):
         total = Agreement()
         for pair in pairs:
-            total = total.plus(compare(*pair, tolerance))
+            total = total.plus(Agreement.of(*pair, tolerance))
         scores[name] = round(total.f1, 4)
     return scores

@@ -220,9 +220,8 @@ def test_a_mender_is_scored_on_photos_that_were_damaged(run, photos: Path, tmp_p
 def test_what_a_mender_needs_is_told(run, photos: Path) -> None:
     ran = run("evaluate", "mend", photos)
     assert ran.code == 2 and "--degrade PRESET" in ran.sentence
-    for words in (["--mask", "wide"], ["--degrade", "noisy", "--biharmonic"]):
-        ran = run("evaluate", "mend", photos, *words)
-        assert ran.code == 2 and "leave out --mask and --biharmonic" in ran.sentence
+    ran = run("evaluate", "mend", photos, "--mask", "wide", "--biharmonic")
+    assert ran.code == 2 and ran.sentence.endswith("leave out --mask and --biharmonic.")
     ran = run("evaluate", "mend", photos, "--degrade", "nosy")
     assert ran.code == 2 and "Did you mean 'noisy'" in ran.sentence
 
@@ -256,7 +255,7 @@ def test_a_detector_is_scored_on_damaged_photos(run, tmp_path: Path) -> None:
         ([], "--degrade scratched"),
         (["--mask", "wide"], "leave out --mask"),
         (["--degrade", "scratched", "--fid"], "leave out --fid"),
-        (["--degrade", "scratched", "--count", "9"], "for samplers"),
+        (["--degrade", "scratched", "--count", "9"], "leave out --count"),
         (["--degrade", "noisy"], "nowhere in particular"),
     ],
 )
@@ -355,7 +354,7 @@ def test_what_makes_no_sense_for_a_restorer(run, tiny_checkpoint: Path, photos: 
     ran = run("evaluate", tiny_checkpoint, photos, "--degrade", "noisy")
     assert ran.code == 2 and "leave out --degrade" in ran.sentence
     ran = run("evaluate", tiny_checkpoint, photos, "--mask", "wide", "--count", 9)
-    assert ran.code == 2 and "for samplers" in ran.sentence
+    assert ran.code == 2 and "leave out --count" in ran.sentence
 
 
 def test_the_last_photos_alone(run, tiny_checkpoint: Path, photos: Path) -> None:

@@ -13,7 +13,7 @@ from restore.nets import RESTORERS
 def no_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes long is done at once."""
     monkeypatch.setattr("restore.export.to_onnx", lambda *_: bytes(1_500_000))
-    monkeypatch.setattr("restore.export.compare", lambda *_: 3e-7)
+    monkeypatch.setattr("restore.export.largest_difference", lambda *_: 3e-7)
 
 
 def test_it_tells_where_the_file_went(
@@ -30,7 +30,7 @@ def test_it_tells_where_the_file_went(
 def test_it_says_when_nothing_was_compared(
     run, no_onnx, tiny_checkpoint: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("restore.export.compare", lambda *_: None)
+    monkeypatch.setattr("restore.export.largest_difference", lambda *_: None)
     ran = run("export", tiny_checkpoint, "--out", tmp_path / "a.onnx")
     assert ran.code == 0
     assert "not compared" in ran.err and ran.err.count("\n") == 1
