@@ -285,6 +285,7 @@ def fix(
 
     options = FixOptions(
         mask=mask,
+        mask_pattern=mask_pattern,
         mask_is=mask_is,
         boxes=boxes,
         mend=mend,
@@ -312,7 +313,7 @@ def fix(
             raise UsageError("--dry-run only lists; leave out --resume, --watch and --json.")
         part = Shard.parse("1/1" if shard is None else shard)
         choice = Choice(only, skip)
-        tree = Tree(photos[0], Path(out), options, mask_pattern, resume, part, choice)
+        tree = Tree(photos[0], Path(out), options, resume, part, choice)
         plan = plan_folder(tree, may_be_empty=watch)
         if dry_run:
             return show_plan(plan)

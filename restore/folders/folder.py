@@ -68,7 +68,7 @@ def fix_folder(
 
         check_device_name(device)
         check_ray()
-    model = pick_model(model, tree.options, tree.pattern)
+    model = pick_model(model, tree.options)
     # Of a cluster the workers load their own; here only its name is needed.
     fixer = load_fixer(model, tree.options, device if ray is None else "cpu")
     try:

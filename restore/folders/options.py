@@ -47,6 +47,8 @@ class FixOptions:
         keep_fading: whether photos that are mended and look faded stay so.
         quality: of results that are lossy, see `restore.image.write_image`.
         extension: that results get instead of the photo's, as ".png"; None keeps that.
+        mask_pattern: for a folder of photos, how masks are called in that of `mask` or beside the
+            photo, with "{stem}" for its name without extension; None is "{stem}" in that of `mask`.
     """
 
     mask: Path | None = None
@@ -69,11 +71,13 @@ class FixOptions:
     keep_fading: bool = False
     quality: int | None = None
     extension: str | None = None
+    mask_pattern: str | None = None
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing here says what the hole is; a photo may still have a mask of its own."""
-        return self.mask is None and self.mask_is != "alpha" and not self.boxes
+        """Whether photos are mended as a whole: nothing says what the hole is."""
+        given = (self.mask, self.mask_pattern) != (None, None) or self.boxes
+        return not given and self.mask_is != "alpha"
 
     @property
     def repairs(self) -> bool:
@@ -93,7 +97,8 @@ class FixOptions:
     @property
     def settings(self) -> dict[str, object]:
         """What a result depends on beside photo, mask, seed and restorer."""
-        apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes", "extension"}
+        apart = {"mask", "mask_pattern", "seed", "count", "overwrite", "extension"}
+        apart |= {"max_pixels", "max_bytes"}
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         return found | {"grow": self.margin, "boxes": [list(box) for box in self.boxes]}
 

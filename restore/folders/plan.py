@@ -148,7 +148,7 @@ def identity_of(path: Path) -> object:
     return status.st_dev, status.st_ino
 
 
-def check_mask(options: FixOptions, pattern: str | None = None) -> None:
+def check_mask(options: FixOptions) -> None:
     """Refuse a request that says twice what the hole is, or something of it where there is none.
 
     Raises:
@@ -157,7 +157,8 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             results than there are seeds; a format that isn't written.
         RestoreError: the mask doesn't exist.
     """
-    mask, whole = options.mask, is_whole(options, pattern)
+    mask, whole = options.mask, options.is_whole
+    masked = (mask, options.mask_pattern, options.mask_is) != (None, None, "hole")
     if options.extension is not None:
         format_named(f"photo{options.extension}")
     if options.seed + options.count > SEEDS:
@@ -165,12 +166,12 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             f"Seeds count up from --seed for each of --count results, to {SEEDS - 1} at most; "
             "begin lower."
         )
-    if options.find is not None and not (whole and options.mask_is == "hole"):
+    if options.find is not None and (masked or options.boxes):
         raise UsageError(
             "With --find damage is found, not given; leave out --mask, --mask-pattern, --mask-is "
             "and --box."
         )
-    if options.boxes and (mask is not None or pattern is not None or options.mask_is != "hole"):
+    if options.boxes and masked:
         raise UsageError("--box says what to fill; leave out --mask, --mask-pattern and --mask-is.")
     if options.threshold is not None and options.find is None:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
@@ -198,8 +199,3 @@ def check_mask(options: FixOptions, pattern: str | None = None) -> None:
             f"{MENDING_FLAGS} are for photos that are mended as a whole; leave out the mask, or "
             "add --mend to fill what it marks and then mend the whole."
         )
-
-
-def is_whole(options: FixOptions, pattern: str | None = None) -> bool:
-    """Tell whether photos are mended as a whole: nothing marks a hole."""
-    return options.is_whole and pattern is None

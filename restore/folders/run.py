@@ -9,7 +9,7 @@ from restore.assets import checkpoint_names, checkpoint_path
 from restore.errors import UsageError
 from restore.folders.options import MENDING_FLAGS, FixOptions
 from restore.folders.photo import Record, fix_job
-from restore.folders.plan import check_mask, identity_of, is_whole, plan_jobs
+from restore.folders.plan import check_mask, identity_of, plan_jobs
 from restore.outputs import Failure
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def fix_photos(
         RestoreError: there is no such mask, or the checkpoint can't be loaded.
     """
     check_mask(options)
+    if options.mask_pattern is not None:
+        raise UsageError("--mask-pattern finds the masks of a folder of photos; name that.")
     if options.mask is not None and options.mask.is_dir():
         raise UsageError(
             f"The mask {options.mask} is a folder, which is for a folder of photos; name that "
@@ -74,7 +76,7 @@ def _without_mask(photos: Sequence[Path], mask: Path | None, warn: Warn) -> Sequ
     return others
 
 
-def pick_model(model: str | None, options: FixOptions, pattern: str | None = None) -> str:
+def pick_model(model: str | None, options: FixOptions) -> str:
     """Return the checkpoint to load; for None the shipped one that does what is asked for.
 
     Raises:
@@ -83,7 +85,7 @@ def pick_model(model: str | None, options: FixOptions, pattern: str | None = Non
     """
     if options.repairs:
         return _pick_filler(model, options)
-    if not is_whole(options, pattern):
+    if not options.is_whole:
         return model or "inpaint"
     if model is None:
         if not _can_mend():

@@ -14,7 +14,6 @@ from restore.folders.plan import (
     check_mask,
     claim_results,
     identity_of,
-    is_whole,
     nearest_place,
     number_results,
     refuse_losses,
@@ -35,8 +34,6 @@ class Tree:
         folder: is searched with all folders in it; links to folders are not followed.
         out: where results go, under the photos' relative paths and names.
         options: how to fix; `options.mask` is one mask for all, or a folder of masks, or None.
-        pattern: how a mask is called, in the folder of masks or beside the photo, with "{stem}" for
-            the photo's name without extension; None is "{stem}" in the folder of masks.
         resume: whether results of an earlier run are kept, and only the others made.
         shard: the part of the photos that is fixed here.
         choice: which photos are taken.
@@ -45,7 +42,6 @@ class Tree:
     folder: Path
     out: Path
     options: FixOptions
-    pattern: str | None = None
     resume: bool = False
     shard: Shard = WHOLE
     choice: Choice = ALL
@@ -96,7 +92,7 @@ class Plan:
 
     def _guess_pattern(self) -> str | None:
         """Return the pattern of what seem to be masks that nobody has told of."""
-        if not is_whole(self.tree.options, self.tree.pattern) or self.tree.options.find:
+        if not self.tree.options.is_whole or self.tree.options.find:
             return None
         return _guess_masks(self.tree.name_of(job.photo) for job in self.jobs)
 
@@ -171,11 +167,11 @@ def pair_folder(tree: Tree) -> Plan:
 
 def _masks_place(tree: Tree) -> tuple[Path | None, str]:
     """Return the folder that photos find their masks in, None where they don't, and the pattern."""
-    mask = tree.options.mask
+    mask, pattern = tree.options.mask, tree.options.mask_pattern
     if mask is not None and mask.is_dir():
         same = real_path(mask) == real_path(tree.folder)
-        return (tree.folder if same else mask), tree.pattern or STEM
-    return (None, STEM) if tree.pattern is None else (tree.folder, tree.pattern)
+        return (tree.folder if same else mask), pattern or STEM
+    return (None, STEM) if pattern is None else (tree.folder, pattern)
 
 
 def _find_masks(tree: Tree, names: Sequence[str]) -> dict[str, list[Path]]:
@@ -257,14 +253,14 @@ def _masks_of(plan: Plan) -> list[Path]:
 
 
 def _check_tree(tree: Tree) -> None:
-    check_mask(tree.options, tree.pattern)
+    check_mask(tree.options)
     if tree.options.adapt:
         raise UsageError(
             f"{tree.folder} is a folder, and --adapt takes photos; name them, as in "
             f"{tree.folder}/*.jpg, with --out FOLDER/."
         )
-    folder, out, pattern = real_path(tree.folder), real_path(tree.out), tree.pattern
-    mask = tree.options.mask
+    folder, out = real_path(tree.folder), real_path(tree.out)
+    mask, pattern = tree.options.mask, tree.options.mask_pattern
     if folder == out:
         raise UsageError(f"Photos are not written over; name another --out than {tree.folder}.")
     if mask is not None and mask.is_dir() and real_path(mask) == out:

@@ -193,7 +193,8 @@ def test_resume_makes_anew_what_would_come_out_differently(
 
 
 def test_every_option_counts_for_resume_but_those_that_change_no_result() -> None:
-    apart = {"mask", "seed", "count", "overwrite", "max_pixels", "max_bytes", "extension"}
+    apart = {"mask", "mask_pattern", "seed", "count", "overwrite", "extension"}
+    apart |= {"max_pixels", "max_bytes"}
     assert {*FixOptions().settings} == {field.name for field in fields(FixOptions)} - apart
 
 

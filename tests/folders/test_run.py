@@ -79,6 +79,7 @@ def test_what_another_format_loses_is_told(
         (FixOptions(), UsageError, "'mend', which is not installed.*--mask MASK"),
         (FixOptions(Path("nowhere.png")), RestoreError, "no mask nowhere.png"),
         (FixOptions(Path(os.sep)), UsageError, "is a folder"),
+        (FixOptions(mask_pattern="{stem}-m"), UsageError, "masks of a folder of photos"),
     ],
 )
 def test_a_request_without_a_usable_mask_is_refused_at_once(

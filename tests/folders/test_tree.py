@@ -13,10 +13,9 @@ PHOTOS, MASKS, OUT = Path("photos"), Path("masks"), Path("out")
 
 def plan(mask: Path | None = MASKS, pattern: str | None = None, **options):
     """Plan photos/ into out/, or another tree where the options say so."""
-    where = {key: options.pop(key) for key in ("folder", "out", "resume") if key in options}
-    tree = Tree(**{"folder": PHOTOS, "out": OUT} | where, pattern=pattern, options=FixOptions())
-    fixing = FixOptions(mask, **options)
-    return plan_folder(Tree(tree.folder, tree.out, fixing, tree.pattern, tree.resume))
+    folder, out = options.pop("folder", PHOTOS), options.pop("out", OUT)
+    resume = options.pop("resume", False)
+    return plan_folder(Tree(folder, out, FixOptions(mask, mask_pattern=pattern, **options), resume))
 
 
 def pairs(found) -> dict[str, str | None]:
