@@ -184,6 +184,32 @@ def mark_photo(
     return Marked(photo, mask, preview, hole_share(marked))
 
 
+def mark_size(
+    size: tuple[int, int], mask: Path, marker: Marker, *, grow: int = 0, overwrite: bool = False
+) -> float:
+    """Write a mask of a size (height, width) for no photo in particular.
+
+    Args:
+        size: in pixels.
+        mask: the file that is written; white marks the hole.
+        marker: says what is marked, whatever the photo shows.
+        grow: pixels by which the mask is widened.
+        overwrite: whether a file that exists is replaced.
+
+    Returns:
+        The share of the pixels that are marked, 0 to 1.
+
+    Raises:
+        UsageError: the file exists, or its format isn't written.
+        RestoreError: it can't be written.
+    """
+    blank = Photo(np.broadcast_to(np.uint8(0), (*size, 3)))  # takes no memory
+    marked = grow_mask(marker.mark(blank, None), grow)
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    write_mask(mask, marked, overwrite=overwrite)
+    return hole_share(marked)
+
+
 def _check_targets(photo: Path, mask: Path, preview: Path | None, *, overwrite: bool) -> None:
     """Refuse what can't be written, or would replace something, before work begins."""
     for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):

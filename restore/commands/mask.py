@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,7 +23,6 @@ from restore.errors import RestoreError, UsageError
 
 if TYPE_CHECKING:
     from restore.marking import Marked, Marker
-    from restore.masks import Preset
     from restore.outputs import Failure
 
 EXAMPLES = """\b
@@ -124,9 +123,6 @@ def mask(
     For a FOLDER, each photo gets a mask in --out FOLDER, ready for 'restore fix FOLDER --mask';
     --preview is then a folder, too.
     """
-    from restore.assets import checkpoint_path
-    from restore.masks import TOLERANCE, load_preset
-
     _check_kinds(preset, boxes, color, find)
     _check_parts(color, tolerance, find, threshold)
     for does, given in zip(NEEDS_PHOTO, (find, color, preview), strict=True):
@@ -137,54 +133,90 @@ def mask(
     if resume and (photo is None or not photo.is_dir()):
         raise UsageError("--resume goes on with the masks of a folder of photos; name that.")
     check_choice(only, skip, photo)
-    holes = load_preset(preset) if preset else None
+    marker = _make_marker(preset, seed, boxes, color, tolerance, find, threshold, device)
+    writing: dict[str, Any] = {"grow": grow, "overwrite": overwrite}
     limits = read_limits(max_megapixels)
     if photo is None:
-        _draw_for_size(out, size, holes, seed, boxes, grow, overwrite, **limits)
-        return 0
-    from restore.image import drop_extension
-    from restore.marking import Boxes, Color, Detected, Random, mark_photo, mark_photos
+        return _mark_size(out, size, marker, writing, **limits)
+    if not photo.is_dir():
+        return _mark_photo(photo, out, preview, marker, **writing, **limits)
+    from restore.listing import Choice
+
+    wishes = {"resume": resume, "choice": Choice(only, skip)}
+    return _mark_folder(photo, out, preview, marker, **wishes, **writing, **limits)
+
+
+def _make_marker(
+    preset: str | None,
+    seed: int,
+    boxes: tuple[tuple[int, int, int, int], ...],
+    color: str | None,
+    tolerance: int | None,
+    find: str | None,
+    threshold: float | None,
+    device: str,
+) -> "Marker":
+    """Return what marks as the one option says that is given."""
+    from restore.assets import checkpoint_path
+    from restore.marking import Boxes, Color, Detected, Random
+    from restore.masks import TOLERANCE, load_preset
 
     if find:
         checkpoint_path(find)  # an unknown name shall be told before torch is imported
-        marker: Marker = Detected(find, threshold, device)
-    elif color:
-        marker = Color(color, TOLERANCE if tolerance is None else tolerance)
-    elif holes is not None:
-        marker = Random(holes, seed)
-    else:
-        marker = Boxes(boxes)
-    if not photo.is_dir():
-        target = _place(photo, out) or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
-        shown = _place(photo, preview)
-        if not photo.exists():
-            raise RestoreError(f"There is no file {photo}.")
-        marked = mark_photo(
-            photo, target, marker, preview=shown, grow=grow, overwrite=overwrite, **limits
-        )
-        _tell_mask(marked.mask, marked.hole)
-        _tell_preview(shown)
-        return 0
+        return Detected(find, threshold, device)
+    if color:
+        return Color(color, TOLERANCE if tolerance is None else tolerance)
+    return Random(load_preset(preset), seed) if preset else Boxes(boxes)
+
+
+def _mark_size(
+    out: str | None,
+    size: tuple[int, int] | None,
+    marker: "Marker",
+    writing: dict[str, Any],
+    max_pixels: int | None = None,
+) -> int:
+    """Write a mask for no photo in particular."""
+    from restore.image import MAX_PIXELS
+    from restore.marking import mark_size
+
     if out is None:
-        raise UsageError(f"The masks of {photo} go into a folder; name it with --out.")
-    from restore.listing import Choice
+        raise UsageError("A mask without a photo has no name of its own; name it with --out.")
+    if out.endswith(("/", os.sep)):
+        raise UsageError(f"A mask without a photo has no name of its own; name a file in {out}.")
+    shape = _size_of(size, max_pixels or MAX_PIXELS)
+    _tell_mask(Path(out), mark_size(shape, Path(out), marker, **writing))
+    return 0
+
+
+def _mark_photo(
+    photo: Path, out: str | None, preview: str | None, marker: "Marker", **wishes: Any
+) -> int:
+    from restore.image import drop_extension
+    from restore.marking import mark_photo
+
+    target = _place(photo, out) or photo.with_name(f"{drop_extension(photo.name)}-mask.png")
+    shown = _place(photo, preview)
+    if not photo.exists():
+        raise RestoreError(f"There is no file {photo}.")
+    marked = mark_photo(photo, target, marker, preview=shown, **wishes)
+    _tell_mask(marked.mask, marked.hole)
+    _tell_preview(shown)
+    return 0
+
+
+def _mark_folder(
+    folder: Path, out: str | None, preview: str | None, marker: "Marker", **wishes: Any
+) -> int:
+    from restore.marking import mark_photos
     from restore.outputs import check_folder_name
 
+    if out is None:
+        raise UsageError(f"The masks of {folder} go into a folder; name it with --out.")
     for named in filter(None, (out, preview)):
-        check_folder_name(named, photo)
+        check_folder_name(named, folder)
     previews = None if preview is None else Path(preview)
-    results = mark_photos(
-        photo,
-        Path(out),
-        marker,
-        previews=previews,
-        grow=grow,
-        overwrite=overwrite,
-        resume=resume,
-        warn=say,
-        choice=Choice(only, skip),
-        **limits,
-    )
+    results = mark_photos(folder, Path(out), marker, previews=previews, warn=say, **wishes)
     failed = [_tell(result) for result in results]
     if not all(failed):
         _tell_preview(previews)
@@ -231,37 +263,6 @@ def _size_of(size: tuple[int, int] | None, max_pixels: int) -> tuple[int, int]:
             "with --max-megapixels."
         )
     return height, width
-
-
-def _draw_for_size(
-    out: str | None,
-    size: tuple[int, int] | None,
-    holes: "Preset | None",
-    seed: int,
-    boxes: tuple[tuple[int, int, int, int], ...],
-    grow: int,
-    overwrite: bool,
-    max_pixels: int | None = None,
-) -> None:
-    """Write a mask for no photo in particular."""
-    import numpy as np
-
-    from restore.image import MAX_PIXELS
-    from restore.masks import grow_mask, hole_share, mask_from_boxes, write_mask
-
-    if out is None:
-        raise UsageError("A mask without a photo has no name of its own; name it with --out.")
-    if out.endswith(("/", os.sep)):
-        raise UsageError(f"A mask without a photo has no name of its own; name a file in {out}.")
-    height, width = _size_of(size, max_pixels or MAX_PIXELS)
-    if holes is None:
-        drawn = mask_from_boxes((height, width), boxes)
-    else:
-        drawn = holes.draw(height, width, np.random.default_rng(seed))
-    drawn = grow_mask(drawn, grow)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    write_mask(out, drawn, overwrite=overwrite)
-    _tell_mask(Path(out), hole_share(drawn))
 
 
 def _tell(result: "Marked | Failure") -> bool:
