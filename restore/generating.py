@@ -24,6 +24,7 @@ from restore.image import (
     check_target,
     encode_gif,
     encode_png,
+    real_path,
     write_bytes,
 )
 from restore.staging import replace_all, staged
@@ -135,7 +136,7 @@ def generate(
     old = [] if is_file else _old_samples(target, overwrite)
     if is_file:
         check_target(target, overwrite=overwrite)
-        _check_input(request, target)
+    _check_input(request, [target] if is_file else old)
     from restore.sampler import Sampler
 
     sampler = Sampler.load(path, device=device)
@@ -169,16 +170,14 @@ def _check_request(request: Request, out: str | None) -> None:
         raise UsageError("Several seeds are for --interpolate; else give one.")
     if request.per_label is not None and _is_file(out):
         raise UsageError("--per-label writes a folder for each class; name it with --out FOLDER.")
-    if request.reconstruct is not None and len(request.labels) > 1:
-        raise UsageError("--reconstruct takes one --label, that of the picture.")
     if request.reconstruct is not None and (request.truncation != 1 or request.seeds != (0,)):
         raise UsageError("--reconstruct finds its noise; leave out --seed and --truncation.")
 
 
-def _check_input(request: Request, target: Path) -> None:
+def _check_input(request: Request, replaced: list[Path]) -> None:
     given = request.reconstruct
-    if given is not None and given.exists() and target.exists() and target.samefile(given):
-        raise UsageError(f"{target} is the picture itself; name another --out.")
+    if given and any(real_path(given).is_relative_to(real_path(path)) for path in replaced):
+        raise UsageError(f"{given} is the picture itself, and would be lost; name another --out.")
 
 
 def _is_file(out: str | None) -> bool:
@@ -193,6 +192,8 @@ def _is_file(out: str | None) -> bool:
 
 def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
     labels: list[str | None] = [*_find_labels(sampler, request.labels)]
+    if request.reconstruct is not None and len(labels) > 1:
+        raise UsageError("--reconstruct takes one --label, that of the picture.")
     if request.per_label is not None:
         labels = labels or [*sampler.labels]
         if not labels:
