@@ -102,7 +102,7 @@ class TotalVariation(Loss):
     """Mean absolute difference of neighbours in the hole and at its rim (Rudin et al., 1992)."""
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        """Return the mean across plus the mean down, in [0, 1], of pairs that touch the hole."""
+        """Return the mean across plus the mean down of pairs that touch the hole."""
         restored, mask = outputs.restored, outputs.mask
         across = hole_mean(restored.diff(dim=3).abs(), F.max_pool2d(mask, (1, 2), 1))
         down = hole_mean(restored.diff(dim=2).abs(), F.max_pool2d(mask, (2, 1), 1))

@@ -141,7 +141,8 @@ class DcganDiscriminator(Judge):
         width: feature channels at full size, doubling with every halving of it, up to `widest`.
         blocks: what a level is made of.
         norm: of the features; a gradient penalty wants "none".
-        spectral: divide every weight by its largest singular value.
+        spectral: divide the weights by their largest singular value, but for those that only tell
+            it the label or guess one.
         dropout: share of the feature maps left out in training.
         shuffle: see the picture at half its size, 2 × 2 pixels as channels, unless `growing`.
         deviation: join how much the pictures of a batch differ (arXiv:1710.10196, section 3).
@@ -167,7 +168,7 @@ class DcganDiscriminator(Judge):
         widths = level_widths(size, width, widest)
         inner = widths[0]
         super().__init__(classes, head, inner, spectral)
-        self.size, self.deviation = size, deviation
+        self.deviation = deviation
         self.shuffle = shuffle and not growing
         widths = widths[:-1] if self.shuffle else widths
         wrap = wrap_if(spectral)

@@ -24,18 +24,19 @@ class Judge(Discriminator):
             with the features (Miyato and Koyama, eq. 6, arXiv:1802.05637); "auxiliary": they are
             not told but guessed, see `classify` (Odena et al., section 3, arXiv:1610.09585).
         inner: length of the last features.
-        spectral: divide every weight by its largest singular value.
+        spectral: divide the weights by their largest singular value, but for those that only tell
+            it the label or guess one.
     """
 
     def __init__(self, classes: int, head: Head, inner: int, spectral: bool) -> None:
         super().__init__()
-        self.classes, self.head = classes, head if classes else "none"
-        self.joined = PLANES if self.head == "join" else 0
+        way = head if classes else "none"
+        self.joined = PLANES if way == "join" else 0
         wrap = wrap_if(spectral)
         self.verdict = wrap(nn.Linear(inner, 1))
-        self.planes = nn.Embedding(classes, PLANES) if self.head == "join" else None
-        self.project = wrap(nn.Embedding(classes, inner)) if self.head == "projection" else None
-        self.guess = nn.Linear(inner, classes) if self.head == "auxiliary" else None
+        self.planes = nn.Embedding(classes, PLANES) if way == "join" else None
+        self.project = wrap(nn.Embedding(classes, inner)) if way == "projection" else None
+        self.guess = nn.Linear(inner, classes) if way == "auxiliary" else None
 
     @abstractmethod
     def find_features(self, image: Tensor, label: Tensor | None) -> list[Tensor]:

@@ -60,7 +60,8 @@ class MlpDiscriminator(Judge):
         size, channels: of the pictures.
         classes, head: see `Judge`.
         widths: of the hidden layers.
-        spectral: divide every weight by its largest singular value.
+        spectral: divide the weights by their largest singular value, but for those that only tell
+            it the label or guess one.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ class StyleGenerator(SamplerGenerator):
 
     StyleGAN 2 (Karras et al., section 2 and figure 7, arXiv:1912.04958): mapping network, modulated
     convolutions, grain in each layer, pictures of all levels summed. Truncation pulls a style
-    towards the mean style (Karras et al., appendix B, arXiv:1812.04948).
+    towards the mean style (Karras et al., appendix B, arXiv:1812.04948), that of its label.
 
     Args:
         size, channels, classes: see `SamplerGenerator`; labels are joined to the noise, embedded.
@@ -108,7 +108,7 @@ class StyleGenerator(SamplerGenerator):
         self.embedding = nn.Embedding(classes, latent) if classes else None
         lengths = (2 * latent if classes else latent, *[latent] * mapping)
         self.mapping = nn.ModuleList(_make_linear(a, b) for a, b in pairwise(lengths))
-        self.register_buffer("mean_style", torch.zeros(latent))
+        self.register_buffer("mean_style", torch.zeros(max(1, classes), latent))
         self.mean_style: Tensor
         self.constant = nn.Parameter(torch.randn(widths[0], first_side(size), first_side(size)))
         layers = [StyledLayer(widths[0], widths[0], latent, False)]
@@ -144,7 +144,8 @@ class StyleGenerator(SamplerGenerator):
         self, noise: Tensor, label: Tensor | None = None, truncation: float = 1.0
     ) -> Tensor:
         """Draw pictures (N, channels, size, size) in [0, 1] from noise of `noise_shape`."""
-        style = torch.lerp(self.mean_style, self.find_style(noise, label), truncation)
+        mean = self.mean_style if self.embedding is None else self.mean_style[label]
+        style = torch.lerp(mean, self.find_style(noise, label), truncation)
         return self._draw([style] * self.layers, noise)
 
     def mix(
@@ -165,17 +166,25 @@ class StyleGenerator(SamplerGenerator):
         return self._draw([first] * cut + [second] * (self.layers - cut), noise)
 
     def find_style(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return the style (N, latent) of noise; in training the mean style follows."""
+        """Return the style (N, latent) of noise; in training the mean styles follow."""
         style = noise[:, : self.latent]
         if self.embedding is not None:
             style = torch.cat([style, self.embedding(label)], dim=1)
         style = style * style.square().mean(1, keepdim=True).add(1e-8).rsqrt()
         for layer in self.mapping:
             style = F.leaky_relu(layer(style), SLOPE) * GAIN
+        style = style.float()
         if self.training:
-            with torch.no_grad():
-                self.mean_style.lerp_(style.float().mean(0), 1 - MEAN_KEEP)
-        return style.float()
+            self._move_means(style.detach(), label)
+        return style
+
+    def _move_means(self, style: Tensor, label: Tensor | None) -> None:
+        """Let the mean style of each label that there is, or the only one, follow."""
+        places = style.new_zeros(len(style), dtype=torch.long) if label is None else label
+        chosen = F.one_hot(places, len(self.mean_style)).to(style.dtype)  # (N, classes)
+        counts = chosen.sum(0)[:, None]
+        means = chosen.T @ style / counts.clamp(min=1)
+        self.mean_style.lerp_(means, (1 - MEAN_KEEP) * (counts > 0))
 
     def _cells(self) -> list[int]:
         """Return how many numbers of grain each layer takes."""

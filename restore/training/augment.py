@@ -44,4 +44,6 @@ class Augment:
 
     def move(self, image: Tensor) -> Tensor:
         """Return only shifted pictures (N, C, H, W), as the mask has to be; zeros come in."""
-        return transform.translate(image, self.shift, mode="nearest", align_corners=True)
+        # In half precision a shift is no whole number of pixels any more.
+        with torch.autocast(image.device.type, enabled=False):
+            return transform.translate(image, self.shift, mode="nearest", align_corners=True)

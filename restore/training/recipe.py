@@ -129,13 +129,15 @@ class Recipe(Settings):
     def _check_slope(self) -> None:
         """Refuse a critic whose slope nothing bounds."""
         assert self.discriminator is not None, "which is checked before"
-        spectral = self.discriminator.arguments.get(
+        arguments = self.discriminator.arguments
+        # A norm divides by what it finds, and its slope is no longer that of the weights.
+        spectral = arguments.get("norm", "none") == "none" and arguments.get(
             "spectral", self.discriminator.kind in PATCH_KINDS
         )
         penalties = [
             name for name, loss in self.losses.items() if loss.weight and isinstance(loss, Penalty)
         ]
-        if penalties and self.discriminator.arguments.get("norm") == "batch":
+        if penalties and arguments.get("norm") == "batch":
             raise ValueError(
                 f"'{penalties[0]}' bounds the slope of each picture, and batch norm mixes those of "
                 "a batch; add --set discriminator.arguments.norm=none"
@@ -144,7 +146,7 @@ class Recipe(Settings):
         if kind == "wasserstein" and not penalties and not spectral:
             raise ValueError(
                 "'wasserstein' needs the loss 'gradient_penalty', 'r1' or 'r2', or a discriminator "
-                "with 'spectral'; without, its critic grows without end"
+                "with 'spectral' and no 'norm'; without, its critic grows without end"
             )
 
     @property

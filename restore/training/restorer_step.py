@@ -119,6 +119,7 @@ class RestorerStep(AdversarialStep[Batch]):
                 coarse = F.interpolate(
                     small, scale_factor=factor, mode="bicubic", align_corners=False
                 )
+                base = base.clone()  # it may be the batch's own
                 base[hinted] = torch.lerp(clean, coarse, mask)
             return base
 

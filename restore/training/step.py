@@ -153,6 +153,7 @@ class AdversarialStep(Step[B]):
             outputs = self.run_networks(batch, noise, taught, learns=False)
             self.set_discriminator_gradients(outputs, due)
             self.move_discriminator()
+            del outputs  # whose graph would live on beside the next
         outputs = self.run_networks(last, noise, due, learns=True)
         logs = self.set_discriminator_gradients(outputs, due)
         logs |= self.move_generator(outputs, due)

@@ -194,6 +194,28 @@ def test_styles_differ_as_much_as_their_noise_and_so_do_the_scales_of_the_layers
         assert 0.5 < values.std(0).mean() < 2
 
 
+def test_truncation_leaves_the_label() -> None:
+    generator = _make("style", classes=2)
+    assert isinstance(generator, StyleGenerator)
+    noise, labels = _noise(generator, 8), torch.tensor([0] * 4 + [1] * 4)
+    generator.train()
+    with torch.no_grad():
+        for _ in range(999):
+            generator.find_style(noise, labels)
+        styles = generator.eval().find_style(noise, labels)
+    means = torch.stack([styles[:4].mean(0), styles[4:].mean(0)])
+    assert torch.allclose(generator.mean_style, means, atol=0.1)
+    kept = generator.mean_style.clone()
+    generator.train().find_style(noise[:4], labels[:4] * 0)
+    assert torch.equal(generator.mean_style[1], kept[1])  # of which there was none
+    grain = noise.clone()
+    grain[:, generator.latent :] = 0
+    with torch.no_grad():
+        same = generator.eval()(grain, labels, truncation=0.0)
+    assert torch.allclose(same[0], same[3], atol=1e-6)
+    assert not torch.allclose(same[0], same[4], atol=1e-3)
+
+
 def test_mixed_styles_share_the_coarse_layers() -> None:
     generator = _make("style")
     assert isinstance(generator, StyleGenerator)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from restore.training.augment import Augment
@@ -38,6 +39,15 @@ def test_nothing_is_cut_off_where_values_lie_beyond_0_and_1() -> None:
     assert (inner != 0).all()
     gray = torch.rand(2, 1, 32, 32)
     assert change(gray).shape == gray.shape
+
+
+@pytest.mark.parametrize("size", [96, 256])
+def test_half_precision_shifts_by_the_same_pixels(size: int) -> None:
+    change = Augment(8, size, Noise(0, Team("cpu")))
+    photo = torch.rand(8, 3, size, size)
+    with torch.autocast("cpu", torch.bfloat16):
+        moved = change.move(photo)
+    assert torch.equal(moved, change.move(photo))
 
 
 def test_equal_noise_gives_equal_changes() -> None:

@@ -56,6 +56,13 @@ def test_a_critic_that_is_spectral_by_default_needs_no_penalty() -> None:
     assert load_recipe("inpaint", ["losses.adversarial.kind=wasserstein"]).discriminator
 
 
+def test_a_norm_unbounds_a_spectral_critic() -> None:
+    spectral = ["losses.adversarial.kind=wasserstein", "discriminator.arguments.spectral=true"]
+    with pytest.raises(UsageError, match="no 'norm'"):
+        load_recipe("dcgan", [*spectral, "discriminator.arguments.norm=batch"])
+    assert load_recipe("dcgan", [*spectral, "discriminator.arguments.norm=none"]).discriminator
+
+
 @pytest.mark.parametrize(("decay", "quarter"), [("linear", 0.25), ("cosine", 0.5 - 0.5**1.5)])
 def test_the_rate_rises_stays_and_falls(decay: str, quarter: float) -> None:
     changes = ["steps=100", "warmup=9", "cooldown=0.4", f"decay={decay}"]

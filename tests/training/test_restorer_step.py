@@ -94,6 +94,14 @@ def test_a_hint_shows_the_hole_at_low_resolution_and_nothing_else() -> None:
     assert any(torch.allclose(base[~known], shown[~known], atol=1e-5) for shown in coarse)
 
 
+def test_a_hint_is_not_left_in_the_batch() -> None:
+    step = _make_step("hint=1", "generator.arguments.base=damaged")
+    batch = Batch(*(torch.rand(2, n, 32, 32).round() for n in (3, 1, 3)))
+    before = batch.damaged.clone()
+    step.update(batch, 1, Noise(0, step.team))
+    assert torch.equal(batch.damaged, before)
+
+
 @pytest.mark.parametrize("size", [32, 48])
 def test_lpips_never_knows_where_its_grid_lies(size: int) -> None:
     witness = _Witness()
