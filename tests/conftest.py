@@ -170,6 +170,32 @@ def write_picture(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def two_photos(write_picture: Callable[..., Path], tmp_path: Path) -> Path:
+    """A folder with two equal photos, one of them deeper."""
+    write_picture("photos/a.png")
+    write_picture("photos/sub/b.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def make_album(
+    write_picture: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Write photos/NAME and masks/NAME.png, and go to the folder that holds both."""
+
+    def make(*names: str, masks: bool = True) -> None:
+        hole = np.zeros((40, 60), np.uint8)
+        hole[10:20, 20:40] = 255
+        for name in names:
+            write_picture(f"photos/{name}")
+            if masks:
+                write_picture(str(Path("masks", name).with_suffix(".png")), hole)
+        monkeypatch.chdir(tmp_path)
+
+    return make
+
+
+@pytest.fixture
 def mask_file(write_picture: Callable[..., Path]) -> Path:
     """A mask for a photo of 40 × 60: white marks rows 10 to 20 and columns 20 to 40."""
     mask = np.zeros((40, 60), np.uint8)

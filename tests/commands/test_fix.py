@@ -276,17 +276,6 @@ def test_ctrl_c_leaves_nothing_half_done(write_picture, mask_file, tiny_checkpoi
         Image.open(result).load()
 
 
-@pytest.fixture
-def bright_detector(monkeypatch) -> None:
-    """A detector that takes what is white for damage stands in for every checkpoint."""
-
-    class Bright:
-        def find(self, photo: np.ndarray, *, threshold: float | None, grow: int) -> np.ndarray:
-            return (photo.min(axis=2) >= 255 * (threshold or 1)).view(np.uint8)
-
-    monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
-
-
 @pytest.mark.parametrize(
     ("installed", "model", "upscale"),
     [([], "inpaint", 1), (["mend"], "inpaint+mend", 1), (["mend"], "inpaint+mend", 2)],

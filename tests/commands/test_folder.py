@@ -12,14 +12,9 @@ from restore.folders import LOOK_SECONDS
 
 
 @pytest.fixture
-def album(write_picture, tmp_path, monkeypatch, fake_restorer) -> Path:
+def album(make_album, tmp_path, fake_restorer) -> Path:
     """A folder photos/ with two photos and masks/ with theirs, in the working folder."""
-    hole = np.zeros((40, 60), np.uint8)
-    hole[10:20, 20:40] = 255
-    for name in ("a.png", "sub/b.png"):
-        write_picture(f"photos/{name}")
-        write_picture(f"masks/{name}", hole)
-    monkeypatch.chdir(tmp_path)
+    make_album("a.png", "sub/b.png")
     return tmp_path
 
 

@@ -124,18 +124,6 @@ def test_what_mask_draws_fix_fills(run, write_picture, fake_restorer, tmp_path) 
     assert (fixed == 0).all(axis=2).sum() == 160
 
 
-@pytest.fixture
-def bright_detector(monkeypatch) -> None:
-    """A detector that takes what is white for damage stands in for every checkpoint."""
-
-    class Bright:
-        def find(self, photo: np.ndarray, *, threshold: float | None, grow: int) -> np.ndarray:
-            return (photo.min(axis=2) >= 255 * (threshold or 0.5)).view(np.uint8)
-
-    monkeypatch.setattr("restore.assets.checkpoint_path", lambda name: name)
-    monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
-
-
 def test_damage_is_found_and_shown(run, write_picture, bright_detector, tmp_path) -> None:
     pixels = np.full((40, 60, 3), 90, np.uint8)
     pixels[20] = 200
