@@ -8,10 +8,10 @@ from torch import nn
 
 from restore.checkpoint import build_network
 from restore.data import Batch, Report
-from restore.errors import RestoreError
+from restore.errors import RestoreError, UsageError
 from restore.losses import Penalty, Perceptual
 from restore.lpips import load_lpips
-from restore.nets import RESTORERS
+from restore.nets import RESTORERS, Discriminator
 from restore.training.augment import is_augmented
 from restore.training.photo_task import HELD_OUT, PhotoTask
 from restore.training.photos import (
@@ -40,6 +40,8 @@ class RestorerTask(PhotoTask):
         torch.manual_seed(recipe.seed)
         generator = build_network(RESTORERS, recipe.generator).to(team.device)
         discriminator = build_discriminator(recipe, team.device)
+        if discriminator is not None:
+            _check_sizes(discriminator, recipe, team.device)
         lpips = load_lpips()
         weighted = [loss for loss in recipe.losses.values() if loss.weight]
         if lpips is None and any(isinstance(loss, Perceptual) for loss in weighted):
@@ -83,6 +85,24 @@ class RestorerTask(PhotoTask):
         size = probe.clean.shape[-1]
         drawn = noise.normal(*self.step.generator.noise_shape(1, size, size))
         self.step.generator(probe.damaged[:1], probe.mask[:1], drawn)
+
+
+def _check_sizes(
+    discriminator: Discriminator, recipe: RestorerRecipe, device: torch.device
+) -> None:
+    """Refuse photos that a discriminator of so many layers or scales can't take."""
+    assert recipe.discriminator is not None
+    for side in sorted({stage.size for stage in recipe.stages}):
+        photo = torch.zeros(1, 3, side, side, device=device)
+        try:
+            with torch.no_grad():
+                discriminator.eval()(photo, photo[:, :1])
+        except RuntimeError:
+            raise UsageError(
+                f"The discriminator '{recipe.discriminator.kind}' takes no photos of {side} × "
+                f"{side} pixels; give it fewer scales or strides, or the stages larger photos."
+            ) from None
+    discriminator.train()
 
 
 def _check_kind(recipe: RestorerRecipe, source: Source) -> None:

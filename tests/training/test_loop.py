@@ -131,6 +131,12 @@ def test_a_recipe_that_fills_holes_learns_nothing_from_spoiled_photos(
         train(recipe, photos, tmp_path, device="cpu")
 
 
+def test_photos_that_a_discriminator_can_not_take_are_told(photos: Path, tmp_path: Path) -> None:
+    deep = ("discriminator.kind=multi-scale", "discriminator.arguments.scales=6")
+    with pytest.raises(UsageError, match=r"takes no photos of 32 × 32 pixels; give it fewer"):
+        train(load_recipe("inpaint", (*TINY, *deep)), photos, tmp_path / "run", device="cpu")
+
+
 def test_fine_tuning_starts_from_given_weights(photos: Path, done: Path, tmp_path: Path) -> None:
     still = ("optimizer.lr=1e-12", "optimizer.discriminator_lr=1e-12", "seed=2")
     recipe = load_recipe("inpaint", (*TINY, "steps=1", *still))
