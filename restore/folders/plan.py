@@ -8,6 +8,7 @@ from restore.errors import RestoreError, UsageError
 from restore.folders.options import MENDING_FLAGS, FixOptions
 from restore.folders.photo import Job
 from restore.image import drop_extension, format_named, with_extension
+from restore.masks import read_box
 from restore.outputs import is_folder_name, key_of
 from restore.seeded import SEEDS
 
@@ -173,6 +174,8 @@ def check_mask(options: FixOptions) -> None:
         )
     if options.boxes and masked:
         raise UsageError("--box says what to fill; leave out --mask, --mask-pattern and --mask-is.")
+    for box in options.boxes:
+        read_box(box)
     if options.threshold is not None and options.find is None:
         raise UsageError("--threshold is how sure --find has to be; add --find scratches.")
     if whole:

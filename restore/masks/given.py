@@ -220,7 +220,7 @@ def mask_from_boxes(size: tuple[int, int], boxes: Iterable[tuple[int, int, int, 
     """
     _check_size(size)
     mask = np.zeros(size, np.uint8)
-    for x, y, width, height in map(_read_box, boxes):
+    for x, y, width, height in map(read_box, boxes):
         left, top = (
             at + side if at < 0 else at for at, side in zip((x, y), size[::-1], strict=True)
         )
@@ -239,11 +239,21 @@ def _check_size(size: tuple[int, int]) -> None:
         raise UsageError(f"The size of a photo is (height, width), not {tuple(size)}.")
 
 
-def _read_box(box: Sequence[int]) -> tuple[int, int, int, int]:
+def read_box(box: Sequence[int]) -> tuple[int, int, int, int]:
+    """Return a box as plain integers, also of NumPy's: x, y, width, height.
+
+    Raises:
+        UsageError: it is no box, or one without pixels in any photo.
+    """
     try:
         x, y, width, height = map(index, box)
     except (TypeError, ValueError):
         raise UsageError(f"A box is four whole numbers, not {box!r}.") from None
+    if width < 1 or height < 1:
+        raise UsageError(
+            f"The box {x},{y},{width},{height} (X,Y,WIDTH,HEIGHT) has no pixels; its width and "
+            "height are 1 or more."
+        )
     return x, y, width, height
 
 
@@ -258,14 +268,24 @@ def mask_from_color(pixels: Pixels, color: str, tolerance: int = TOLERANCE) -> M
     Raises:
         UsageError: no such colour.
     """
-    try:
-        wanted = ImageColor.getrgb(color)[:3]
-    except ValueError:
-        raise UsageError(f"'{color}' is no colour; write it as #ff0000 or by name.") from None
+    wanted = read_color(color)
     low, high = (
         np.clip(np.add(wanted, d), 0, 255).astype(np.uint8) for d in (-tolerance, tolerance)
     )
     return (np.asarray(cv2.inRange(pixels, low, high)) > 0).view(np.uint8)
+
+
+def read_color(color: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255, of "#ff0000", "red" or any colour of CSS.
+
+    Raises:
+        UsageError: no such colour.
+    """
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(color)
+    except ValueError:
+        raise UsageError(f"'{color}' is no colour; write it as #ff0000 or by name.") from None
+    return red, green, blue
 
 
 def mask_from_chances(chances: NDArray[np.float32], threshold: float) -> Mask:

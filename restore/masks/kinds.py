@@ -62,11 +62,27 @@ class Boxes(Kind):
         return mask
 
 
+class FreeBoxes(Boxes):
+    """Those of a free form: of a preset that names some of their settings, the others are these."""
+
+    count: Count = (0, 4)
+    side: Length = (0.05, 0.8)
+
+
+class FreeStrokes(Strokes):
+    """Those of a free form, likewise."""
+
+    count: Count = (1, 8)
+    pieces: Count = (4, 18)
+    length: Length = (0.02, 0.35)
+    width: Length = (0.04, 0.2)
+
+
 class FreeForm(Kind):
     """Boxes and long brush strokes together, over most of the picture, much as CoModGAN's."""
 
-    boxes: Boxes = Boxes(count=(0, 4), side=(0.05, 0.8))
-    strokes: Strokes = Strokes(count=(1, 8), pieces=(4, 18), length=(0.02, 0.35), width=(0.04, 0.2))
+    boxes: FreeBoxes = FreeBoxes()
+    strokes: FreeStrokes = FreeStrokes()
 
     def draw(self, height: int, width: int, rng: Rng) -> Mask:
         """Return a mask (H, W) uint8 {0, 1}, 1 is the hole."""

@@ -250,7 +250,7 @@ def test_boxes_may_count_from_the_right_and_the_bottom() -> None:
 
 @pytest.mark.parametrize("box", [(0, 0, 0, 3), (0, 0, 3, -2), (6, 0, 3, 3), (-9, 0, 3, 3)])
 def test_a_box_without_pixels_is_refused(box: tuple[int, int, int, int]) -> None:
-    with pytest.raises(UsageError, match="has no pixels in a photo of 6 x 5"):
+    with pytest.raises(UsageError, match="has no pixels"):
         mask_from_boxes((5, 6), [box])
 
 

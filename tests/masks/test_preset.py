@@ -7,7 +7,7 @@ from PIL import Image
 
 from restore.assets import masks_folder, preset_names
 from restore.errors import RestoreError, UsageError
-from restore.masks import Boxes, Part, Preset, Strokes, hole_share, load_preset
+from restore.masks import Boxes, FreeForm, Part, Preset, Strokes, hole_share, load_preset
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -43,6 +43,16 @@ def test_training_masks_are_mostly_5_to_60_percent() -> None:
     assert shares.max() <= 0.75
     assert ((shares > 0.05) & (shares < 0.6)).mean() > 0.8
     assert shares.std() > 0.12  # small ones and large ones
+
+
+def test_of_a_free_form_only_what_is_named_differs(tmp_path: Path) -> None:
+    path = tmp_path / "few.toml"
+    path.write_text('[[parts]]\nkind = "free-form"\nstrokes = {count = [1, 3]}')
+    (part,) = load_preset(path).parts
+    assert isinstance(part.kind, FreeForm)
+    usual = FreeForm()
+    assert part.kind.strokes == usual.strokes.model_copy(update={"count": (1, 3)})
+    assert part.kind.boxes == usual.boxes and usual.strokes.pieces == (4, 18)
 
 
 def test_weights_decide_how_often_a_kind_is_drawn() -> None:
