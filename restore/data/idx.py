@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore.errors import RestoreError, UsageError
+from restore.listing import PASSED_OVER
 
 
 def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
@@ -22,7 +23,7 @@ def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
         UsageError: the place holds several sets.
     """
     if place.is_dir():
-        files = [p for p in sorted(place.iterdir(), reverse=True) if "idx3-ubyte" in p.name]
+        files = [p for p in sorted(place.iterdir(), reverse=True) if _is_idx(p)]
         found = {p.name.removesuffix(".gz"): p for p in files}  # not packed, where there are both
         named = {name: p for name, p in found.items() if {*re.split(r"\W", name)} & {*parts}}
         chosen = [*(named or found).values()]
@@ -32,7 +33,12 @@ def find_idx(place: Path, parts: tuple[str, ...] = ("train",)) -> Path | None:
                 "file of one."
             )
         return chosen[0] if chosen else None
-    return place if place.is_file() and "idx3-ubyte" in place.name else None
+    return place if place.is_file() and _is_idx(place) else None
+
+
+def _is_idx(path: Path) -> bool:
+    """Tell by the name; what macOS adds, as ._train-images-idx3-ubyte, is none."""
+    return "idx3-ubyte" in path.name and not path.name.startswith(PASSED_OVER)
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 from zipfile import BadZipFile, ZipFile
 
 from restore.assets import PREVIEWS, RECIPE
@@ -18,8 +17,9 @@ from restore.image import (
     HEIC,
     PICTURES,
     Pixels,
-    drop_extension,
+    compose,
     read_pixels,
+    stem_of,
 )
 from restore.listing import PASSED_OVER, list_files
 
@@ -185,16 +185,20 @@ def read_photo_bytes(photo: PhotoFile, name: str) -> bytes:
 
 
 def _find_at(place: Path) -> tuple[dict[str, PhotoFile], list[str]]:
-    """Return the photos at a place, and in a folder pictures of formats that aren't read."""
+    """Return the photos at a place, and pictures there of formats that aren't read."""
     found: dict[str, PhotoFile]
     unread: list[str] = []
     if place.is_dir():
         paths, unread = _walk(place)
         found = {path.relative_to(place).as_posix(): path for path in paths}
         for shard in [] if found else sorted(place.glob("*.tar")):
-            found |= {f"{shard.name}/{member.name}": member for member in _list_tar(shard)}
+            if not shard.name.startswith(PASSED_OVER):
+                members, others = _part(_list_tar(shard))
+                found |= {f"{shard.name}/{member.name}": member for member in members}
+                unread += [f"{shard.name}/{name}" for name in others]
     elif place.is_file():
-        members = _list_tar(place) if tarfile.is_tarfile(place) else _list_zip(place)
+        listed = _list_tar(place) if tarfile.is_tarfile(place) else _list_zip(place)
+        members, unread = _part(listed)
         found = {member.name: member for member in members}
     else:
         raise RestoreError(f"There is nothing at {place}; name a folder or a zip of photos.")
@@ -258,9 +262,7 @@ def _list_zip(place: Path) -> list[ZipMember]:
         raise RestoreError(
             f"{place} is not a zip that can be read ({error}); name a folder or a zip of photos."
         ) from None
-    return _mark_wrapped(
-        [ZipMember(place, m.filename, m.file_size) for m in members if _is_photo(m.filename)]
-    )
+    return [ZipMember(place, m.filename, m.file_size) for m in members if _is_picture(m.filename)]
 
 
 def _open_zip(place: Path) -> ZipFile:
@@ -276,23 +278,27 @@ def _keep_zip(place: Path, changed: int, process: int) -> ZipFile:
 def _list_tar(place: Path) -> list[TarMember]:
     try:
         with tarfile.open(place, "r:") as tar:
-            members = [m for m in tar if m.isreg() and not m.issparse() and _is_photo(m.name)]
+            members = [m for m in tar if m.isreg() and not m.issparse() and _is_picture(m.name)]
     except (tarfile.TarError, OSError) as error:
         raise RestoreError(
             f"{place} is not a tar that can be read in place ({error}); it has to be whole and "
             f"uncompressed."
         ) from None
-    return _mark_wrapped([TarMember(place, m.name, m.size, m.offset_data) for m in members])
+    return [TarMember(place, m.name, m.size, m.offset_data) for m in members]
 
 
-Member = TypeVar("Member", ZipMember, TarMember)
+def _part(
+    members: Sequence[ZipMember | TarMember],
+) -> tuple[list[ZipMember | TarMember], list[str]]:
+    """Part the photos of an archive from pictures of formats that aren't read.
 
-
-def _mark_wrapped(members: list[Member]) -> list[Member]:
-    """Return the photos of an archive, with a mark if they all lie in one first folder."""
-    paths = [PurePosixPath(member.name).parts for member in members]
+    The photos get a mark if they all lie in one first folder.
+    """
+    photos = [member for member in members if _is_photo(member.name)]
+    unread = [shown(member.name) for member in members if not _is_photo(member.name)]
+    paths = [PurePosixPath(member.name).parts for member in photos]
     wrapped = len({parts[0] for parts in paths}) == 1 and all(len(parts) > 1 for parts in paths)
-    return [replace(member, wrapped=True) for member in members] if wrapped else members
+    return [replace(photo, wrapped=wrapped) for photo in photos], unread
 
 
 def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:
@@ -319,7 +325,7 @@ def _match(
         for photos, inside in zip((damaged, clean), unwrap, strict=True)
     )
     found: dict[str, str] = {}
-    for key in (str, drop_extension):
+    for key in (compose, stem_of):  # a Mac may write é as e with an accent
         # Each is used once: of a.jpg and a.png one has to do.
         partners = {key(left[name]): name for name in sorted(left, reverse=True)}
         for name in sorted(right.keys() - found.keys()):

@@ -12,7 +12,8 @@ KAGGLE = ("t10k-images.idx3-ubyte", "train-images.idx3-ubyte")
 
 @pytest.mark.parametrize("names", [EMNIST, QMNIST, KAGGLE])
 def test_the_part_is_told_by_a_word_of_the_name(names: tuple[str, ...], tmp_path: Path) -> None:
-    for name in (*names, names[0].replace("images", "labels").replace("idx3", "idx1")):
+    beside = (names[0].replace("images", "labels").replace("idx3", "idx1"), f"._{names[1]}")
+    for name in (*names, *beside):
         (tmp_path / name).touch()
     assert find_idx(tmp_path) == tmp_path / names[1]
     assert find_idx(tmp_path, ("t10k", "test")) == tmp_path / names[0]

@@ -133,6 +133,33 @@ def test_pictures_of_other_formats_are_told(
     ]
 
 
+@pytest.mark.parametrize("kind", ["zipped", "tarred"])
+def test_pictures_of_other_formats_in_archives_are_told(
+    kind: str, folder: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    (folder / "deep/scan.CR2").write_bytes(b"something")
+    archive = request.getfixturevalue(kind)
+    found = find_photos(archive)
+    assert (list(found.photos), found.unread) == (NAMES, ["deep/scan.CR2"])
+    if kind == "tarred":
+        shards = tmp_path / "shards"
+        shards.mkdir()
+        archive.rename(shards / "0.tar")
+        (shards / "._0.tar").write_text("what macOS leaves behind")
+        found = find_photos(shards)
+        assert found.unread == ["0.tar/deep/scan.CR2"] and len(found.photos) == len(NAMES)
+
+
+def test_pairs_meet_however_their_accents_are_written(
+    tmp_path: Path, write_photo: Callable[..., Path]
+) -> None:
+    composed, parted = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    write_photo(tmp_path / f"damaged/{parted}.png")
+    write_photo(tmp_path / f"clean/{composed}.jpg")
+    (pair,) = find_photos((tmp_path / "damaged", tmp_path / "clean")).photos.values()
+    assert isinstance(pair, Pair)
+
+
 def test_results_of_an_earlier_run_are_no_photos(
     tmp_path: Path, write_photo: Callable[..., Path]
 ) -> None:
