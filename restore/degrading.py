@@ -6,7 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.degradations import Degradation
-from restore.image import cover_hidden, encode_finely, read_image, tell_lost, write_image
+from restore.image import (
+    check_held,
+    cover_hidden,
+    encode_finely,
+    read_image,
+    tell_lost,
+    write_image,
+)
 from restore.listing import ALL, Choice
 from restore.outputs import (
     Failure,
@@ -68,6 +75,7 @@ def degrade_photos(
 
     def spoil(output: Output) -> Output:
         photo = read_image(output.photo)
+        check_held(output.out, photo.pixels.shape, photo, photo.alpha)
         for sentence in filter(None, (photo.warning, tell_lost(output.out, photo))):
             warn(sentence)
         shown = cover_hidden(photo.pixels, photo.alpha)  # what is invisible shall not bleed

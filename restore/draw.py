@@ -66,6 +66,9 @@ def draw_mask(
 ) -> np.ndarray:
     """Return the photo with the hole (mask (H, W), 1 = hole) painted over, 1.0 = opaque."""
     painted, hole = pixels.copy(), mask > 0
+    if opacity == 1:
+        painted[hole] = color
+        return painted
     paint = opacity * np.array(color) + (1 - opacity) * pixels[hole]
     painted[hole] = paint.round().astype(np.uint8)
     return painted

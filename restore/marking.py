@@ -35,9 +35,12 @@ from restore.masks import (
     hole_share,
     mask_from_boxes,
     mask_from_color,
+    read_box,
+    read_color,
+    read_mask,
     write_mask,
 )
-from restore.outputs import Failure, choose_photos, each, plan_outputs
+from restore.outputs import Failure, Output, choose_photos, each, plan_outputs
 from restore.seeded import make_rng
 
 if TYPE_CHECKING:
@@ -107,6 +110,10 @@ class Color(Marker):
     color: str
     tolerance: int = TOLERANCE
 
+    def __post_init__(self) -> None:
+        """Refuse what is no colour, once for all photos."""
+        read_color(self.color)
+
     def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of what has the colour."""
         marked = mask_from_color(photo.pixels, self.color, self.tolerance)
@@ -118,6 +125,11 @@ class Boxes(Marker):
     """The same boxes in each photo, see `mask_from_boxes`."""
 
     boxes: Sequence[tuple[int, int, int, int]]
+
+    def __post_init__(self) -> None:
+        """Refuse a box that no photo can hold, once for all photos."""
+        for box in self.boxes:
+            read_box(box)
 
     def mark(self, photo: Photo, name: str | None) -> Mask:
         """Return a mask of the boxes."""
@@ -148,6 +160,7 @@ def mark_photo(
     preview: Path | None = None,
     grow: int = 0,
     overwrite: bool = False,
+    renew: bool = False,
     name: str | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Marked:
@@ -160,6 +173,7 @@ def mark_photo(
         preview: a file for the photo with the mask laid over it, or None.
         grow: pixels by which the mask is widened.
         overwrite: whether files that exist are replaced, but never the photo.
+        renew: whether a preview that exists is replaced anyway.
         name: of one of many photos, its relative path with "/"; None for one alone.
         max_pixels: width times height of a photo at most, so that memory suffices.
 
@@ -167,20 +181,22 @@ def mark_photo(
         UsageError: a file exists or is the photo, both are one, or a format isn't written.
         RestoreError: the photo can't be read, or a file not be written.
     """
-    targets = [path for path in (mask, preview) if path is not None]
     read = read_image(photo, max_pixels=max_pixels)
-    for path in targets:
-        format_of(path, _PLAIN)
-        path.parent.mkdir(parents=True, exist_ok=True)
-    _check_targets(photo, mask, preview, overwrite=overwrite)
-    for path in targets:
-        check_held(path, read.pixels.shape, _PLAIN, None)
+    for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):
+        if path is None:
+            continue
+        if path.exists() and photo.exists() and path.samefile(photo):
+            raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
+        replaces = overwrite or (renew and path is preview)
+        _check_file(path, read.size, overwrite=replaces)
+    if preview is not None and real_path(preview) == real_path(mask):
+        raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
     marked = grow_mask(marker.mark(read, name), grow)
+    for path in filter(None, (mask, preview)):  # both, before any is written
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_mask(mask, marked, overwrite=overwrite)
     if preview is not None:
-        shown = draw_mask(read.pixels, marked)
-        like = Photo(shown, permissions=read.permissions)
-        write_image(preview, shown, like, overwrite=overwrite)
+        _write_preview(preview, read, marked, overwrite=overwrite or renew)
     return Marked(photo, mask, preview, hole_share(marked))
 
 
@@ -203,6 +219,7 @@ def mark_size(
         UsageError: the file exists, or its format isn't written.
         RestoreError: it can't be written.
     """
+    _check_file(mask, size, overwrite=overwrite)
     blank = Photo(np.broadcast_to(np.uint8(0), (*size, 3)))  # takes no memory
     marked = grow_mask(marker.mark(blank, None), grow)
     mask.parent.mkdir(parents=True, exist_ok=True)
@@ -210,16 +227,18 @@ def mark_size(
     return hole_share(marked)
 
 
-def _check_targets(photo: Path, mask: Path, preview: Path | None, *, overwrite: bool) -> None:
-    """Refuse what can't be written, or would replace something, before work begins."""
-    for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):
-        if path is None:
-            continue
-        if path.exists() and photo.exists() and path.samefile(photo):
-            raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
+def _check_file(path: Path, size: tuple[int, int], *, overwrite: bool) -> None:
+    """Refuse a mask or preview that can't be written, before the work."""
+    format_of(path, _PLAIN)
+    check_held(path, (*size, 3), _PLAIN, None)
+    if path.parent.is_dir():  # else it is made once there is something to write
         check_target(path, overwrite=overwrite)
-    if preview is not None and real_path(preview) == real_path(mask):
-        raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
+
+
+def _write_preview(preview: Path, photo: Photo, mask: Mask, *, overwrite: bool) -> None:
+    shown = draw_mask(photo.pixels, mask)
+    like = Photo(shown, permissions=photo.permissions)
+    write_image(preview, shown, like, overwrite=overwrite)
 
 
 def mark_photos(
@@ -247,7 +266,8 @@ def mark_photos(
         previews: a folder for the photos with the masks laid over them, or None.
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
-        resume: whether photos whose mask is there are passed over; it may have been corrected.
+        resume: whether masks that are there are kept; they may have been corrected. Their previews
+            are drawn where they are missing or older.
         warn: is told of what is passed over, and of photos that share a mask with one before, as
             a.tif does with a.jpg.
         max_pixels: width times height of a photo at most.
@@ -264,10 +284,9 @@ def mark_photos(
     """
     photos, failures = choose_photos(folder, warn, choice)
     photos, doubles = _part_doubles(photos, warn)
-    if resume:
-        photos = _without_mask(folder, out, photos, warn)
-    plan = partial(plan_outputs, folder, photos=photos, extension=".png", overwrite=overwrite)
-    outputs = plan(out)
+    kept = _find_masks(folder, out, photos, warn) if resume else {}
+    plan = partial(plan_outputs, folder, extension=".png")
+    outputs = plan(out, [photo for photo in photos if photo not in kept], overwrite=overwrite)
     shown: dict[Path, Path] = {}
     if previews is not None:
         there, here = real_path(previews), real_path(out)
@@ -276,9 +295,15 @@ def mark_photos(
                 f"Masks go into {out} and previews into {previews}; name two folders, neither of "
                 "them in the other."
             )
-        shown = {output.photo: output.out for output in plan(previews)}
-    marker.prepare()  # what is wrong with it is told once, not for each photo
+        planned = plan(previews, photos, overwrite=overwrite or resume)
+        shown = {output.photo: output.out for output in planned}
+    if outputs:
+        marker.prepare()  # what is wrong with it is told once, not for each photo
     yield from (*failures, *doubles)
+    yield from each(
+        [Output(p, str(m), shown[p]) for p, m in kept.items() if p in shown and _lags(shown[p], m)],
+        lambda output: _preview_mask(output.photo, Path(output.name), output.out, max_pixels),
+    )
     yield from each(
         outputs,
         lambda output: mark_photo(
@@ -288,27 +313,44 @@ def mark_photos(
             preview=shown.get(output.photo),
             grow=grow,
             overwrite=overwrite,
+            renew=resume,
             name=output.name,
             max_pixels=max_pixels,
         ),
     )
 
 
-def _without_mask(
+def _find_masks(
     folder: Path, out: Path, photos: Sequence[Path], warn: Callable[[str], None]
-) -> list[Path]:
-    """Return the photos whose mask is not there yet, of any format, and tell how many are."""
+) -> dict[Path, Path]:
+    """Return the masks that are there already, of any format, by their photo; tell how many."""
     there = list_files(out, []).files if out.is_dir() else []
-    masks = {stem_of(file) for file in there if Path(file).suffix.lower() in PICTURES}
-    names = {photo: photo.relative_to(folder) for photo in photos}
-    missing = [
-        photo
-        for photo, name in names.items()  # a mask may also lie behind a link
-        if not (stem_of(name.as_posix()) in masks or with_extension(out / name, ".png").exists())
-    ]
-    if count := len(photos) - len(missing):
-        warn(f"Kept, as they are there: {count} of {len(photos)} masks.")
-    return missing
+    masks = {stem_of(file): out / file for file in there if Path(file).suffix.lower() in PICTURES}
+    found = {}
+    for photo in photos:
+        name = photo.relative_to(folder)
+        linked = with_extension(out / name, ".png")  # a mask may also lie behind a link
+        mask = masks.get(stem_of(name.as_posix())) or (linked if linked.exists() else None)
+        if mask is not None:
+            found[photo] = mask
+    if found:
+        warn(f"Kept, as they are there: {len(found)} of {len(photos)} masks.")
+    return found
+
+
+def _lags(preview: Path, mask: Path) -> bool:
+    """Tell whether a preview is missing, or older than a mask that has been corrected since."""
+    return not preview.exists() or preview.stat().st_mtime_ns < mask.stat().st_mtime_ns
+
+
+def _preview_mask(photo: Path, mask: Path, preview: Path, max_pixels: int) -> Marked:
+    """Draw the preview of a mask that is there."""
+    read = read_image(photo, max_pixels=max_pixels)
+    marked = read_mask(mask, read.size, max_pixels=max_pixels)
+    _check_file(preview, read.size, overwrite=True)
+    preview.parent.mkdir(parents=True, exist_ok=True)
+    _write_preview(preview, read, marked, overwrite=True)
+    return Marked(photo, mask, preview, hole_share(marked))
 
 
 def _part_doubles(

@@ -82,6 +82,13 @@ def test_gray_and_transparent_photos_stay_so(write_picture, tmp_path) -> None:
     assert (read(tmp_path / "out-alpha.png")[..., 3] == 100).all()
 
 
+def test_what_a_format_can_not_hold_is_refused_before_the_work(write_picture, tmp_path) -> None:
+    clear = write_picture("clear.png", np.full((8, 9, 4), 100, np.uint8))
+    (failure,) = degrade(clear, tmp_path / "new/out.jpg")
+    assert isinstance(failure, Failure) and "transparency" in str(failure.error)
+    assert not (tmp_path / "new").exists()
+
+
 def test_nothing_is_lost(two_photos, tmp_path) -> None:
     (tmp_path / "out" / "sub").mkdir(parents=True)
     kept = tmp_path / "out" / "sub" / "b.png"

@@ -96,7 +96,8 @@ NEEDS_PHOTO = (
 @click.option(
     "--resume",
     is_flag=True,
-    help="For a folder: keep masks that are there, corrected ones too, and make only the others.",
+    help="For a folder: keep masks that are there, corrected ones too, and make only the others; "
+    "previews also where theirs is missing or older than the mask.",
 )
 def mask(
     photo: Path | None,

@@ -273,6 +273,39 @@ def test_masks_that_are_there_are_kept_by_resume(run, photos, write_picture, tmp
     assert "name that" in run("mask", photos / "a.jpg", "--box", "1,1,5,5", "--resume").sentence
 
 
+def test_resume_draws_the_previews_that_are_missing_or_old(
+    run, photos, write_picture, tmp_path
+) -> None:
+    look = tmp_path / "look"
+    words = ["mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks"]
+    assert run(*words).code == 0
+    previews = [*words, "--preview", look, "--resume"]
+    ran = run(*previews)
+    assert ran.code == 0 and ran.out.count("1.0% hole") == 2
+    assert len([*look.rglob("*.png")]) == 2
+    assert "hole" not in run(*previews).out  # they are as new as their masks
+    mask = np.zeros((40, 60), np.uint8)
+    mask[30:] = 255
+    write_picture("marks/a.png", mask)
+    (tmp_path / "marks/sub/b.png").unlink()
+    ran = run(*previews)
+    assert ran.code == 0 and "25.0% hole" in ran.out and "1.0% hole" in ran.out
+    shown = np.array(Image.open(look / "a.png"))
+    assert (shown[30:] == (255, 0, 255)).all() and not (shown[:30] == (255, 0, 255)).all(2).any()
+
+
+def test_what_marks_nothing_in_any_photo_is_told_once(run, photos, tmp_path) -> None:
+    for words, sentence in (
+        (["--color", "rde"], "'rde' is no colour"),
+        (["--box", "5,5,0,9"], "its width and height are 1 or more"),
+    ):
+        ran = run("mask", photos, *words, "--out", tmp_path / "new")
+        assert ran.code == 2 and sentence in ran.sentence
+        assert not (tmp_path / "new").exists()
+    ran = run("fix", photos, "--box", "5,5,9,0", "--out", tmp_path / "new")
+    assert ran.code == 2 and "its width and height are 1 or more" in ran.sentence
+
+
 def test_a_mask_may_go_into_a_folder_that_is_not_there(run, write_picture, tmp_path) -> None:
     out = tmp_path / "new/wide/m.png"
     words = ["mask", "--size", "64x48", "--out", out]
