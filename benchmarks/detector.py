@@ -23,13 +23,13 @@ from restore.data import list_photos
 from restore.detection import TOLERANCE, Detection, read_damaged, score_detector
 from restore.detector import THRESHOLD, Detector
 from restore.draw import draw_mask, make_grid, write_sheet
+from restore.folders.repairer import GROW
 from restore.folders.report import hash_file
 from restore.image import Pixels, read_image
 from restore.restorer import Restorer
 
 SHEET_ROWS = 8
 SHEET_SIDE = 560  # pixels, longer side of an old photo on the sheet
-FILL_GROW = 2  # pixels
 
 
 def main() -> None:
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    weights = hash_file(checkpoint_path(options.model))  # a run that goes on writes others
     detector = Detector.load(options.model)
     if options.photos:
         cases = read_damaged(options.photos, options.preset, seed=options.seed, limit=options.limit)
@@ -56,11 +57,11 @@ def main() -> None:
             given = {key: vars(options)[key] for key in ("limit", "preset", "seed")}
             changed = {k: v for k, v in given.items() if v != parser.get_default(k)}
             report = {"scores": to_scores(found, options.photos.name), **changed}
-            report["sha256"] = hash_file(checkpoint_path(options.model))
+            report["sha256"] = weights
             options.json.write_text(json.dumps(report))
     elif options.old and options.sheet:
-        sheet = make_grid(*zip(*draw_old(detector, options.old, options.threshold), strict=True))
-        write_sheet(options.sheet, sheet)
+        rows, names = zip(*draw_old(detector, options.old, options.threshold), strict=True)
+        write_sheet(options.sheet, make_grid(rows, ("photo", "found", "filled"), names))
     else:
         parser.error("name --photos FOLDER, or --old FOLDER and --sheet FILE")
 
@@ -78,7 +79,7 @@ def draw_old(
     restorer = Restorer.load("inpaint")
     for path in list_photos(folder):
         photo = read_image(path).pixels
-        mask = detector.find(photo, threshold=threshold, grow=FILL_GROW)
+        mask = detector.find(photo, threshold=threshold, grow=GROW)
         filled = restorer.fix(photo, mask) if mask.any() else photo
         shown = [_fit(pixels) for pixels in (photo, draw_mask(photo, mask), filled)]
         yield shown, f"{path.stem}\n{mask.mean():.2%}"

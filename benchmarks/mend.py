@@ -92,7 +92,10 @@ def main() -> None:
     if options.plot:
         options.plot.write_text(draw_plot(options))
         return
+    weights = hash_file(checkpoint_path(options.model))  # a run that goes on writes others
     restorer = Restorer.load(options.model, options.device, options.natural, options.tta)
+    if not restorer.mends:
+        raise SystemExit(f"{options.model} fills holes; score it by quality.py.")
     scores, failed = {}, []
     print(f"{'':16} photos  damaged     ours  at least  LPIPS  ours    published")
     for task in options.tasks:
@@ -113,7 +116,7 @@ def main() -> None:
     print(f"below what was wanted: {', '.join(failed) or 'nothing'}")
     if options.json:
         how = {"limit": options.limit, "natural": options.natural, "tta": options.tta}
-        how["sha256"] = hash_file(checkpoint_path(options.model))
+        how["sha256"] = weights
         brief = {
             f"PSNR {t}": round(scores[f"{t} {_first_way(t)}"]["psnr"], 2) for t in options.tasks
         }

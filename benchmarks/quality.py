@@ -36,6 +36,7 @@ import cv2
 import numpy as np
 import skimage.data
 
+from restore import hole_metrics, lpips, metrics
 from restore.assets import checkpoint_path
 from restore.cases import BLANK, Case, crop_mask
 from restore.draw import write_sheet
@@ -55,7 +56,6 @@ from restore.evaluation import (
     sheet_row,
 )
 from restore.folders.report import hash_file
-from restore.hole_metrics import HOLE_METRICS
 from restore.image import Mask, Pixels, read_image
 from restore.masks import load_preset, read_whole_mask
 from restore.metrics import knows_lpips
@@ -63,6 +63,7 @@ from restore.restorer import Restorer
 
 BANDS = {6: 0, 15: 2000, 25: 4000, 35: 6000, 44: 8000, 55: 10000}  # percent: number of first mask
 MASKS_PER_BAND = 2000  # file numbers
+MEASURES = (hole_metrics, lpips, metrics)  # whose code scores of baselines go by
 SMALL, LARGE = (6, 15, 25, 35), (44, 55)  # the bands whose ratios are averaged
 SEEDED_BAND = 25  # also filled with another seed
 SLOW_BAND = 6  # the only one that biharmonic is fast enough for
@@ -83,9 +84,11 @@ GRAIN = 8  # levels
 def main() -> None:
     """Score a restorer, print the table, write what was asked for."""
     options = parse_options()
+    weights = hash_file(checkpoint_path(options.model))  # a run that goes on writes others
     restorer = Restorer.load(options.model, options.device)
+    if restorer.mends:
+        raise SystemExit(f"{options.model} mends whole photos; score it by mend.py.")
     cache = Cache(options.cache)
-    weights = hash_file(checkpoint_path(options.model))
     report: dict[str, object] = {"model": options.model, "sha256": weights}
     everything: list[Score] = []
     rows: list[SheetRow] = []
@@ -212,9 +215,11 @@ def score_beside(case: Case, answers: Mapping[str, Filled], cache: "Cache") -> l
 
 
 class Cache:
-    """Scores of the baselines, in one file, found by the content of the case and the version."""
+    """Scores of the baselines, in one file, by the content of the case and of what scores it."""
 
     def __init__(self, folder: Path) -> None:
+        code = b"".join(Path(module.__file__).read_bytes() for module in MEASURES)
+        self.code = hashlib.sha256(code).hexdigest()
         self.path = folder / "baselines.json"
         self.known = json.loads(self.path.read_text()) if self.path.exists() else {}
 
@@ -223,7 +228,7 @@ class Cache:
         facts = f"{case.clean.shape} {RADIUS} {BLANK}".encode()
         content = hashlib.sha256(facts + case.clean.tobytes() + case.mask.tobytes()).hexdigest()
         versions = f"{cv2.__version__} {version('scikit-image')} lpips {knows_lpips()}"
-        key = f"{baseline} {versions} {' '.join(HOLE_METRICS)} {content}"
+        key = f"{baseline} {versions} {self.code} {content}"
         if key not in self.known:
             score = score_case(case, {baseline: fill(BASELINES[baseline], case)})[0]
             self.known[key] = asdict(score)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from quality import Cache, read_set, score_beside, table_row
 from torch import Tensor, nn
-from training import make_step, timed
+from training import make_step, time_step
 
 from restore.checkpoint import NetworkSettings
 from restore.data import MaskedPhotos, make_batch
@@ -30,7 +30,6 @@ from restore.restorer import Restorer
 from restore.training import load_recipe, train
 from restore.training.photos import check_source, load_holes_or_spoiling
 from restore.training.recipe import RestorerRecipe, to_plain
-from restore.training.team import Noise
 
 SIZE, BATCH = 128, 8
 BANDS = (15, 35, 55)
@@ -142,15 +141,15 @@ def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerR
     """Return the recipe for a rival, with the steps that fit; that of its run where it is there."""
     if (run / "recipe.toml").is_file():
         recipe = load_recipe(run / "recipe.toml")
-        assert isinstance(recipe, RestorerRecipe)
+        if recipe != build_recipe(name, recipe.steps):
+            raise SystemExit(f"{run} was trained by another recipe; name another folder.")
         return recipe
     recipe = build_recipe(name, 1)
     some = list(check_source(recipe, photos).photos.values())[:BATCH]
     dataset = MaskedPhotos(some, load_holes_or_spoiling(recipe), SIZE, recipe.seed)
     batch = make_batch([dataset[index] for index in range(BATCH)])
     step = make_step(recipe)
-    seconds = timed(lambda: step.update(batch, 1, Noise(0, step.team)))
-    return build_recipe(name, max(1, round(60 * minutes / seconds)))
+    return build_recipe(name, max(1, round(60 * minutes / time_step(step, batch))))
 
 
 def build_recipe(name: str, steps: int) -> RestorerRecipe:

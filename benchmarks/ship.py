@@ -47,6 +47,8 @@ def main() -> None:
     scored = header.model_copy(update={**facts, "scores": read_scores(options.scores)})
     save_checkpoint(target, generator, scored)
     written = [target]
+    if discriminator_path(target).exists() and not discriminator_path(source).exists():
+        raise SystemExit(f"{source} has no discriminator beside it, and the shipped one has.")
     if discriminator_path(source).is_file():
         header, discriminator = load_network(discriminator_path(source), DISCRIMINATORS)
         written.append(discriminator_path(target))
@@ -57,9 +59,11 @@ def main() -> None:
 
 
 def check_measured(scores: Path, checkpoint: Path) -> None:
-    """Refuse scores that were measured with other weights."""
-    measured = json.loads(scores.read_text()).get("sha256")
-    if measured not in (None, hash_file(checkpoint)):
+    """Refuse scores that were measured with other weights, as far as they tell."""
+    report = json.loads(scores.read_text())
+    measured, model = report.get("sha256"), report.get("model")
+    other = measured not in (None, hash_file(checkpoint))
+    if other or (measured is None and model not in (None, read_header(checkpoint).name)):
         raise SystemExit(f"{scores} was measured with other weights than {checkpoint}.")
 
 
@@ -81,6 +85,8 @@ def read_scores(path: Path) -> dict[str, float]:
         return {name: float(f"{value:.4g}") for name, value in (known | alone).items()}
     sets = {name: part for name, part in report.items() if isinstance(part, dict)}
     found = {name: part[WHOLE] for name, part in sets.items() if WHOLE in part}
+    if not found:
+        raise SystemExit(f"{path} has no set of which all bands were measured, with LPIPS.")
     return {f"ratio {name}": round(value, 3) for name, value in found.items()}
 
 
