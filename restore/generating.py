@@ -175,9 +175,12 @@ def _check_request(request: Request, out: str | None) -> None:
 
 
 def _check_input(request: Request, replaced: list[Path]) -> None:
-    given = request.reconstruct
-    if given and any(real_path(given).is_relative_to(real_path(path)) for path in replaced):
-        raise UsageError(f"{given} is the picture itself, and would be lost; name another --out.")
+    if request.reconstruct is None or not request.reconstruct.exists():
+        return
+    given = real_path(request.reconstruct)
+    for path in filter(Path.exists, replaced):
+        if any(path.samefile(place) for place in (given, *given.parents)):
+            raise UsageError(f"{path} is or holds the picture itself; name another --out.")
 
 
 def _is_file(out: str | None) -> bool:
@@ -194,10 +197,8 @@ def _make_rows(sampler: "Sampler", request: Request) -> list[Row]:
     labels: list[str | None] = [*_find_labels(sampler, request.labels)]
     if request.reconstruct is not None and len(labels) > 1:
         raise UsageError("--reconstruct takes one --label, that of the picture.")
-    if request.per_label is not None:
-        labels = labels or [*sampler.labels]
-        if not labels:
-            raise UsageError(f"{sampler.name} knows no classes to write folders of.")
+    if request.per_label is not None and not (labels := labels or [*sampler.labels]):
+        raise UsageError(f"{sampler.name} knows no classes to write folders of.")
     return [_make_row(sampler, request, label) for label in labels or [None]]
 
 

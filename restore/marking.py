@@ -40,7 +40,14 @@ from restore.masks import (
     read_mask,
     write_mask,
 )
-from restore.outputs import Failure, Output, choose_photos, each, plan_outputs
+from restore.outputs import (
+    Failure,
+    Output,
+    choose_photos,
+    each,
+    nearest_place,
+    plan_outputs,
+)
 from restore.seeded import make_rng
 
 if TYPE_CHECKING:
@@ -58,12 +65,14 @@ class Marked:
         mask: the file.
         preview: the photo with the mask laid over it, or None.
         hole: share of the pixels that are marked, 0 to 1.
+        kept: whether the mask was there, and only its preview was written.
     """
 
     photo: Path
     mask: Path
     preview: Path | None
     hole: float
+    kept: bool = False
 
 
 # What is marked ----------------------------------------------------------------------------------
@@ -231,8 +240,8 @@ def _check_file(path: Path, size: tuple[int, int], *, overwrite: bool) -> None:
     """Refuse a mask or preview that can't be written, before the work."""
     format_of(path, _PLAIN)
     check_held(path, (*size, 3), _PLAIN, None)
-    if path.parent.is_dir():  # else it is made once there is something to write
-        check_target(path, overwrite=overwrite)
+    # Folders that are missing are made once there is something to write into them.
+    check_target(nearest_place(path) / path.name, overwrite=overwrite)
 
 
 def _write_preview(preview: Path, photo: Photo, mask: Mask, *, overwrite: bool) -> None:
@@ -267,7 +276,8 @@ def mark_photos(
         grow: pixels by which masks are widened.
         overwrite: whether files that exist are replaced, but never a photo.
         resume: whether masks that are there are kept; they may have been corrected. Their previews
-            are drawn where they are missing or older.
+            are drawn where they are missing or older, and where there are any, previews of other
+            photos may be replaced.
         warn: is told of what is passed over, and of photos that share a mask with one before, as
             a.tif does with a.jpg.
         max_pixels: width times height of a photo at most.
@@ -287,7 +297,8 @@ def mark_photos(
     kept = _find_masks(folder, out, photos, warn) if resume else {}
     plan = partial(plan_outputs, folder, extension=".png")
     outputs = plan(out, [photo for photo in photos if photo not in kept], overwrite=overwrite)
-    shown: dict[Path, Path] = {}
+    renew = overwrite or bool(kept)
+    planned: list[Output] = []
     if previews is not None:
         there, here = real_path(previews), real_path(out)
         if there.is_relative_to(here) or here.is_relative_to(there):
@@ -295,15 +306,19 @@ def mark_photos(
                 f"Masks go into {out} and previews into {previews}; name two folders, neither of "
                 "them in the other."
             )
-        planned = plan(previews, photos, overwrite=overwrite or resume)
-        shown = {output.photo: output.out for output in planned}
+        planned = plan(previews, photos, overwrite=renew)
+    shown = {output.photo: output.out for output in planned}
     if outputs:
         marker.prepare()  # what is wrong with it is told once, not for each photo
     yield from (*failures, *doubles)
-    yield from each(
-        [Output(p, str(m), shown[p]) for p, m in kept.items() if p in shown and _lags(shown[p], m)],
-        lambda output: _preview_mask(output.photo, Path(output.name), output.out, max_pixels),
-    )
+
+    def show(output: Output) -> Marked | None:
+        mask = kept[output.photo]
+        if output.out.exists() and output.out.stat().st_mtime_ns >= mask.stat().st_mtime_ns:
+            return None  # it has not been corrected since
+        return _preview_mask(output.photo, mask, output.out, max_pixels)
+
+    yield from filter(None, each([o for o in planned if o.photo in kept], show))
     yield from each(
         outputs,
         lambda output: mark_photo(
@@ -313,7 +328,7 @@ def mark_photos(
             preview=shown.get(output.photo),
             grow=grow,
             overwrite=overwrite,
-            renew=resume,
+            renew=renew,
             name=output.name,
             max_pixels=max_pixels,
         ),
@@ -338,11 +353,6 @@ def _find_masks(
     return found
 
 
-def _lags(preview: Path, mask: Path) -> bool:
-    """Tell whether a preview is missing, or older than a mask that has been corrected since."""
-    return not preview.exists() or preview.stat().st_mtime_ns < mask.stat().st_mtime_ns
-
-
 def _preview_mask(photo: Path, mask: Path, preview: Path, max_pixels: int) -> Marked:
     """Draw the preview of a mask that is there."""
     read = read_image(photo, max_pixels=max_pixels)
@@ -350,7 +360,7 @@ def _preview_mask(photo: Path, mask: Path, preview: Path, max_pixels: int) -> Ma
     _check_file(preview, read.size, overwrite=True)
     preview.parent.mkdir(parents=True, exist_ok=True)
     _write_preview(preview, read, marked, overwrite=True)
-    return Marked(photo, mask, preview, hole_share(marked))
+    return Marked(photo, mask, preview, hole_share(marked), kept=True)
 
 
 def _part_doubles(

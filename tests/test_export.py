@@ -142,8 +142,11 @@ class Drawer(SamplerGenerator):
         return torch.sigmoid(self.paint(noise * truncation + self.names(label))).view(-1, 1, 8, 8)
 
 
-def test_a_sampler_takes_noise_and_labels(tmp_path: Path) -> None:
-    network = _awake(Drawer())
+@pytest.mark.parametrize("kind", ["drawer", "style"])
+def test_a_sampler_takes_noise_and_labels(kind: str) -> None:
+    small = {"size": 16, "classes": 3, "latent": 8, "width": 4, "widest": 8}
+    settings = NetworkSettings(kind="style", arguments=small)
+    network = _awake(Drawer() if kind == "drawer" else build_network(SAMPLERS, settings))
     contract = contract_of(network)
     dimensions = find_dimensions(network, contract.draw_inputs)
     assert [list(axes) for axes in dimensions.values()] == [[0], [0]]

@@ -273,7 +273,10 @@ def _tell(result: "Marked | Failure") -> bool:
     if isinstance(result, Failure):
         report(result.error, result.photo)
         return True
-    _tell_mask(result.mask, result.hole)
+    if result.kept:
+        _tell_preview(result.preview)
+    else:
+        _tell_mask(result.mask, result.hole)
     return False
 
 

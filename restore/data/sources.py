@@ -294,11 +294,16 @@ def _part(
 
     The photos get a mark if they all lie in one first folder.
     """
-    photos = [member for member in members if _is_photo(member.name)]
-    unread = [shown(member.name) for member in members if not _is_photo(member.name)]
+    photos: list[ZipMember | TarMember] = []
+    unread = []
+    for member in members:
+        if PurePosixPath(member.name).suffix.lower() in FORMATS:
+            photos.append(member)
+        else:
+            unread.append(shown(member.name))
     paths = [PurePosixPath(member.name).parts for member in photos]
     wrapped = len({parts[0] for parts in paths}) == 1 and all(len(parts) > 1 for parts in paths)
-    return [replace(photo, wrapped=wrapped) for photo in photos], unread
+    return [replace(photo, wrapped=True) for photo in photos] if wrapped else photos, unread
 
 
 def _find_pairs(damaged: Path, clean: Path) -> PhotoSet:

@@ -181,10 +181,11 @@ class StyleGenerator(SamplerGenerator):
     def _move_means(self, style: Tensor, label: Tensor | None) -> None:
         """Let the mean style of each label that there is, or the only one, follow."""
         places = style.new_zeros(len(style), dtype=torch.long) if label is None else label
-        chosen = F.one_hot(places, len(self.mean_style)).to(style.dtype)  # (N, classes)
-        counts = chosen.sum(0)[:, None]
-        means = chosen.T @ style / counts.clamp(min=1)
-        self.mean_style.lerp_(means, (1 - MEAN_KEEP) * (counts > 0))
+        sums = torch.zeros_like(self.mean_style).index_add_(0, places, style)
+        counts = torch.bincount(places, minlength=len(sums))[:, None]
+        unknown = ~self.mean_style.any(1, keepdim=True)  # what is seen first is the mean so far
+        pace = torch.where(unknown, 1.0, 1 - MEAN_KEEP) * (counts > 0)
+        self.mean_style.lerp_(sums / counts.clamp(min=1), pace)
 
     def _cells(self) -> list[int]:
         """Return how many numbers of grain each layer takes."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from restore.checkpoint import build_network
 from restore.data import Batch, Report
+from restore.device import memory_errors
 from restore.errors import RestoreError, UsageError
 from restore.losses import Penalty, Perceptual
 from restore.lpips import load_lpips
@@ -95,13 +96,13 @@ def _check_sizes(
     for side in sorted({stage.size for stage in recipe.stages}):
         photo = torch.zeros(1, 3, side, side, device=device)
         try:
-            with torch.no_grad():
+            with memory_errors(), torch.no_grad():
                 discriminator.eval()(photo, photo[:, :1])
-        except RuntimeError:
+        except RuntimeError as error:
             raise UsageError(
                 f"The discriminator '{recipe.discriminator.kind}' takes no photos of {side} × "
                 f"{side} pixels; give it fewer scales or strides, or the stages larger photos."
-            ) from None
+            ) from error
     discriminator.train()
 
 

@@ -4,8 +4,8 @@ Started by `accelerate launch -m restore train …`, one process for each GPU or
 are averaged over the processes, so a run learns the same as in one process with the whole batch,
 but for what looks at several pictures at once, which are those of a process then: batch norm, the
 `deviation` of a discriminator, the repulsion of a sampler, the Dice of a detector, and which
-pictures each of several `discriminator_steps` gets. Each process follows its own mean style, of
-which the first one's is kept. Only the first process writes.
+pictures each of several `discriminator_steps` gets. Each process follows the mean styles of its own
+pictures, of which the first one's are kept. Only the first process writes.
 """
 
 import os

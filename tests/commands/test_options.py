@@ -35,7 +35,7 @@ FIX = [
 SHARED = {"mask", "mask_is", "grow", "find", "threshold", "quality", "overwrite", "seed"}
 SHARED |= {"max_megapixels", "max_megabytes"}
 PAINT = [row for row in FIX if row[0] in SHARED]
-# Options that go elsewhere and have tests of their own.
+# Options that go elsewhere, or are for a folder, and have tests of their own.
 APART = {"photos", "out", "model", "device", "as_json", "mask_pattern", "only", "skip", "dry_run"}
 APART |= {"resume", "watch", "jobs", "shard", "ray", "photo", "port", "no_browser", "help"}
 
