@@ -86,7 +86,7 @@ class Marker(ABC):
 
     @abstractmethod
     def mark(self, photo: Photo, name: str | None) -> Mask:
-        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; one of many photos has a name."""
+        """Return a mask (H, W) uint8 {0, 1}, 1 is the hole; None names no photo in particular."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Boxes(Marker):
 
 @dataclass(frozen=True)
 class Random(Marker):
-    """Holes as a preset draws them; of many photos each has its own."""
+    """Holes as a preset draws them, for each photo its own, as `make_rng` says."""
 
     preset: Preset
     seed: int = 0
@@ -183,7 +183,7 @@ def mark_photo(
         grow: pixels by which the mask is widened.
         overwrite: whether files that exist are replaced, but never the photo.
         renew: whether a preview that exists is replaced anyway.
-        name: of one of many photos, its relative path with "/"; None for one alone.
+        name: the relative path of one of many photos, with "/"; None is the name of its file.
         max_pixels: width times height of a photo at most, so that memory suffices.
 
     Raises:
@@ -200,7 +200,7 @@ def mark_photo(
         _check_file(path, read.size, overwrite=replaces)
     if preview is not None and real_path(preview) == real_path(mask):
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
-    marked = grow_mask(marker.mark(read, name), grow)
+    marked = grow_mask(marker.mark(read, photo.name if name is None else name), grow)
     for path in filter(None, (mask, preview)):  # both, before any is written
         path.parent.mkdir(parents=True, exist_ok=True)
     write_mask(mask, marked, overwrite=overwrite)

@@ -375,6 +375,9 @@ def test_photos_of_a_folder_get_random_holes_of_their_own(run, photos, tmp_path)
     assert run(*words, tmp_path / "a").code == run(*words, tmp_path / "b").code == 0
     first, again = read(tmp_path / "a/a.png"), read(tmp_path / "b/a.png")
     assert (first == again).all() and (first != read(tmp_path / "a/sub/b.png")).any()
+    words[1] = photos / "a.jpg"
+    assert run(*words, tmp_path / "alone.png").code == 0
+    assert (first == read(tmp_path / "alone.png")).all()
 
 
 @pytest.mark.parametrize(
