@@ -37,13 +37,15 @@ def fix_plan(
     """Fix the photos of a plan, print a summary, and return 1 where any failed, else 0."""
     from restore.folders import LOOK_SECONDS, fix_folder
 
-    for note in plan.notes():
+    # A watch lets photos wait for their masks and tells of them itself.
+    for note in (replace(plan, failures=()) if watch else plan).notes():
         say(note)
     mends = plan.tree.options.repairs  # then what has no damage is mended
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
+    busy = 0.0  # seconds without those in which it was seen what is kept
     interval = LOOK_SECONDS if watch else None
-    told = time.monotonic()
+    told = last = time.monotonic()
     try:
         to_screen = as_json and sys.stdout is not None and sys.stdout.isatty()
         with _progress(total, shown=not to_screen) as bar:
@@ -51,17 +53,20 @@ def fix_plan(
             for entry in fix_folder(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
             ):
+                now = time.monotonic()
+                busy += now - last if entry.status != "kept" else 0.0
+                last = now
                 counts[entry.status] += 1
                 counts["copied"] += entry.status == "done" and entry.hole == 0 and not mends
                 bar.advance(bar.task_ids[0])
-                bar.update(bar.task_ids[0], facts=_facts(bar, counts))
+                bar.update(bar.task_ids[0], facts=_facts(bar, counts, busy))
                 if as_json:
                     click.echo(json.dumps(_with_folders(plan, entry)))
                 if entry.status == "failed":
                     warn(entry.sentence or "")
-                if bar.disable and time.monotonic() - told > TELL_SECONDS:
-                    told = time.monotonic()
-                    say(_how_far(bar, counts))
+                if bar.disable and now - told > TELL_SECONDS:
+                    told = now
+                    say(_how_far(bar, counts, busy))
     except KeyboardInterrupt:
         click.echo(to_printable(_summary(plan, counts)), err=as_json)
         raise
@@ -104,16 +109,16 @@ def _progress(total: int | None, *, shown: bool) -> Iterator["Progress"]:
         yield bar
 
 
-def _how_far(bar: "Progress", counts: Counter[str]) -> str:
+def _how_far(bar: "Progress", counts: Counter[str], busy: float) -> str:
     """Return a sentence for where there is no bar."""
     task = bar.tasks[0]
-    return f"{task.completed:.0f}/{task.fields['of']} photos, {_facts(bar, counts)}."
+    return f"{task.completed:.0f}/{task.fields['of']} photos, {_facts(bar, counts, busy)}."
 
 
-def _facts(bar: "Progress", counts: Counter[str]) -> str:
+def _facts(bar: "Progress", counts: Counter[str], busy: float) -> str:
     """Return the speed so far, as results come in bursts, with what has failed and time left."""
     task = bar.tasks[0]
-    speed = counts["done"] / task.elapsed if task.elapsed else 0.0
+    speed = counts["done"] / busy if busy else 0.0
     facts = f"{speed:.1f} photos/s, {counts['failed']} failed"
     if task.total is None or not speed:
         return facts

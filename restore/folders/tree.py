@@ -111,7 +111,7 @@ def plan_folder(tree: Tree, *, may_be_empty: bool = False) -> Plan:
             an input or that exist, a place that can't be written to or leads out of `tree.out`.
     """
     _check_tree(tree)
-    plan = part_like_names(pair_folder(tree), _find_owners(tree))
+    plan = part_like_names(pair_folder(tree), find_owners(tree))
     if not plan.jobs and not may_be_empty:
         raise UsageError(f"{_tell_nothing(plan)}{_suggest_pattern(plan)}")
     refuse_losses(plan.jobs, _masks_of(plan))
@@ -146,9 +146,12 @@ def pair_folder(tree: Tree) -> Plan:
     files = _without_masks(tree, listing.files, masks)
     found = listing.choose(tree.folder, tree.choice, files)
     jobs, failures = [], list(found.failures)
+    alike: dict[str, Path] = {}  # a mask by what its photo is called but for upper and lower case
+    for owner, paths in masks.items():
+        alike.setdefault(owner.lower(), paths[0])
     for name in found.photos:
         try:
-            mask = _choose_mask(tree, name, masks)
+            mask = _choose_mask(tree, name, masks, alike)
         except UsageError as error:
             failures.append((name, str(error)))
         else:
@@ -193,6 +196,8 @@ def _without_masks(tree: Tree, names: Sequence[str], masks: dict[str, list[Path]
     paths = [path for found in masks.values() for path in found]
     if tree.options.mask is not None:
         paths.append(tree.options.mask)
+    if not paths:  # then no file has to be looked at
+        return list(names)
     inputs = {identity_of(path) for path in paths}
     return [name for name in names if identity_of(tree.folder / name) not in inputs]
 
@@ -215,7 +220,9 @@ def _suggest_pattern(plan: Plan) -> str:
     return f" Masks seem to go by --mask-pattern '{pattern}'." if pattern else ""
 
 
-def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | None:
+def _choose_mask(
+    tree: Tree, name: str, masks: dict[str, list[Path]], alike: dict[str, Path]
+) -> Path | None:
     """Return a photo's mask, None where it has none of its own; one of exactly its name goes first.
 
     Raises:
@@ -228,8 +235,8 @@ def _choose_mask(tree: Tree, name: str, masks: dict[str, list[Path]]) -> Path | 
     found = masks.get(key, [])
     chosen = [path for path in found if path.name == photo.name] or found
     if not chosen:
-        near = [mask for owner in masks if owner.lower() == key.lower() for mask in masks[owner]]
-        hint = f"; {near[0]} differs in upper and lower case" if near else ""
+        near = alike.get(key.lower())
+        hint = f"; {near} differs in upper and lower case" if near else ""
         raise UsageError(f"{photo} has no mask in {folder}{hint}.")
     if len(chosen) > 1:
         names = " and ".join(str(path) for path in chosen)
@@ -309,7 +316,7 @@ def part_like_names(plan: Plan, owners: dict[str, Path]) -> Plan:
     return replace(plan, jobs=tuple(jobs), failures=tuple(failures))
 
 
-def _find_owners(tree: Tree) -> dict[str, Path]:
+def find_owners(tree: Tree) -> dict[str, Path]:
     """Return which photos have results of an earlier run that stay, by `key_of` the result."""
     if not tree.resume and tree.choice == ALL:
         return {}  # then there are none, or all are made again

@@ -8,7 +8,7 @@ from threading import Event
 
 from restore.folders.options import FixOptions
 from restore.folders.photo import Job
-from restore.folders.tree import Plan, Tree, pair_folder, part_like_names, part_of
+from restore.folders.tree import Plan, Tree, find_owners, pair_folder, part_like_names, part_of
 
 LOOK_SECONDS = 2.0  # between two looks
 Stamp = tuple[tuple[int, int], ...]  # size and time of change of a photo and its mask
@@ -32,7 +32,7 @@ def watch_tree(
     """
     before: dict[Path, Stamp | None] = {}
     handled: dict[Path, Stamp | None] = {}
-    owners: dict[str, Path] = {}  # of the results so far
+    owners = find_owners(tree)  # of the results so far
     missed: dict[str, int] = {}  # for how many looks a photo has had no mask
     while not stop.is_set():
         plan = pair_folder(tree)

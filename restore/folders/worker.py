@@ -201,12 +201,11 @@ class Worker:
 
     def fail(self, name: str, job: Job | None, error: Exception, seconds: float) -> Entry:
         """Return the entry for a photo that can't be fixed."""
-        mask = job.mask_of(self.tree.options) if job else None
-        photo = self.tree.folder / name
+        # One that was never opened isn't read for its hash: there may be thousands.
         return self._make_entry(
             name,
-            mask,
-            Hashes(hash_file(photo), hash_file(mask) if mask else None),
+            job.mask_of(self.tree.options) if job else None,
+            self._hash_inputs(job) if job else Hashes(None, None),
             out=None,
             status="failed",
             sentence=sentence_of(error),

@@ -97,7 +97,8 @@ def _put(part: Path, path: Path, overwrite: bool) -> None:
         try:
             path.hardlink_to(part)  # fails where the name is taken, as renaming does not
         except OSError:  # taken, or no hard links on this disk
-            pass
+            if path.exists() and path.samefile(part):  # a network disk did it and lost its answer
+                return
         else:
             return
     check_target(path, overwrite=overwrite)

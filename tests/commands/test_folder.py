@@ -73,6 +73,19 @@ def test_how_far_it_is_is_told_where_there_is_no_bar(run, album, monkeypatch) ->
     assert last.startswith("restore: 2/2 photos, ") and last.endswith(" left.")
 
 
+def test_the_speed_is_that_of_what_was_fixed(run, album, monkeypatch) -> None:
+    words = ["fix", "photos", "--mask", "masks", "--out", "out"]
+    assert run(*words).code == 0
+    monkeypatch.setattr("restore.commands.folder.TELL_SECONDS", 0)
+    ran = run(*words, "--resume")
+    assert "2/2 photos, 0.0 photos/s, 0 failed." in ran.err.splitlines()[-1]
+    (album / "out/sub/b.png").unlink()
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr("restore.commands.folder.time.monotonic", lambda: next(seconds))
+    ran = run(*words, "--resume")  # one was kept after 10 seconds, one fixed after 10 more
+    assert "2/2 photos, 0.1 photos/s, 0 failed" in ran.err.splitlines()[-1]
+
+
 def test_a_folder_does_not_go_into_a_picture(run, album) -> None:
     ran = run("fix", "photos", "--mask", "masks", "--out", "out.png")
     assert ran.code == 2 and "looks like a picture" in ran.sentence

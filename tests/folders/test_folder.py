@@ -74,6 +74,7 @@ def test_bad_files_never_stop_the_rest(make_album, fake_restorer, write_picture)
     assert "masks/c.png" in str(failed["c.png"].sentence)
     assert failed["b.png"].photo_sha256 is not None
     assert failed["gone.png"].photo_sha256 is None
+    assert failed["lonely.png"].photo_sha256 is None  # it was never opened
     assert sorted(files()) == ["a.png", "e.png"]
 
 

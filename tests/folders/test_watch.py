@@ -71,6 +71,19 @@ def test_a_photo_is_taken_once_it_is_still_for_two_looks(make_album) -> None:
     assert look(grow, grow, nothing, nothing)[0] == [["a.png"], ["b.png"]]
 
 
+def test_results_of_a_run_before_belong_to_their_photos(
+    make_album, write_picture, fake_restorer
+) -> None:
+    make_album("a.tif")
+    tree = replace(TREE, options=replace(TREE.options, extension=".png"))
+    assert [entry.out for entry in fix_folder(plan_folder(tree))] == ["a.png"]
+    write_picture("photos/a.jpg")  # whose result would be the same file, and which comes first
+    resumed = replace(tree, resume=True)
+    (plan,) = watch_tree(resumed, 1.0, Looks(nothing), lambda sentence: None)
+    assert [job.photo.name for job in plan.jobs] == ["a.tif"]
+    assert [name for name, _ in plan.failures] == ["a.jpg"]
+
+
 def test_a_photo_that_changes_is_taken_again(make_album) -> None:
     make_album("b.png")
     assert look(nothing, grow, nothing)[0] == [["b.png"], ["b.png"]]
