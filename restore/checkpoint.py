@@ -160,7 +160,8 @@ def load_network(path: Path, table: Mapping[str, type[Network]]) -> tuple[Header
     """Build the checkpoint's network from `table` and fill in its weights, fp32, in eval mode.
 
     Raises:
-        RestoreError: as `read_header`; also missing, extra or misshapen tensors.
+        RestoreError: as `read_header`; also missing, extra, misshapen, mistyped or infinite
+            tensors.
     """
     with _open(path) as file:
         header = _parse_header(path, file.metadata())
@@ -194,6 +195,15 @@ def _check_tensors(path: Path, wanted: dict[str, Tensor], given: dict[str, Tenso
             "has a misshapen",
             [n for n in wanted if n in given and wanted[n].shape != given[n].shape],
         ),
+        (
+            "has a mistyped",
+            [
+                n
+                for n in wanted
+                if n in given and wanted[n].is_floating_point() != given[n].is_floating_point()
+            ],
+        ),
+        ("has a number that is none in", [n for n in given if not given[n].isfinite().all()]),
     ):
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""

@@ -118,7 +118,8 @@ def _keep_memory() -> None:
 def has_fast_bf16(device: torch.device) -> bool:
     """Tell whether bfloat16 convolutions are faster than float32 ones on `device`."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # which it asks about
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return False

@@ -31,6 +31,7 @@ TOLERANCE = 1e-3  # largest difference to torch that passes; pictures are in [0,
 TRACED = (2, 3, 5)  # photos, and their sides in multiples of `multiple_of`
 CHECKED = ((1, 6, 4), (2, 9, 13))  # likewise, other sizes than the traced one
 EXTRA = 'pip install "restore-gan[onnx]"'
+PLAIN: Any = {"dtype": torch.float32, "device": "cpu"}  # whatever PyTorch's defaults are
 
 Inputs = dict[str, Tensor]
 
@@ -231,23 +232,23 @@ def _draw_restorer(network: RestorerGenerator, count: int, rows: int, columns: i
     rng = torch.Generator().manual_seed(0)
     height, width = rows * network.multiple_of, columns * network.multiple_of
     return {
-        "damaged": torch.rand((count, 3, height, width), generator=rng),
-        "mask": (torch.rand((count, 1, height, width), generator=rng) < 0.3).float(),
-        "noise": torch.randn(network.noise_shape(count, height, width), generator=rng),
+        "damaged": torch.rand((count, 3, height, width), generator=rng, **PLAIN),
+        "mask": (torch.rand((count, 1, height, width), generator=rng, **PLAIN) < 0.3).float(),
+        "noise": torch.randn(network.noise_shape(count, height, width), generator=rng, **PLAIN),
     }
 
 
 def _draw_sampler(network: SamplerGenerator, count: int, rows: int, columns: int) -> Inputs:
     rng = torch.Generator().manual_seed(0)
-    inputs = {"noise": torch.randn(network.noise_shape(count), generator=rng)}
+    inputs = {"noise": torch.randn(network.noise_shape(count), generator=rng, **PLAIN)}
     if network.classes:
-        inputs["label"] = torch.arange(count) % network.classes
+        inputs["label"] = torch.arange(count, device="cpu") % network.classes
     return inputs
 
 
 def _draw_detector(network: DetectorNetwork, count: int, rows: int, columns: int) -> Inputs:
     shape = (count, 3, rows * network.multiple_of, columns * network.multiple_of)
-    return {"photo": torch.rand(shape, generator=torch.Generator().manual_seed(0))}
+    return {"photo": torch.rand(shape, generator=torch.Generator().manual_seed(0), **PLAIN)}
 
 
 CONTRACTS: dict[type[nn.Module], Contract] = {

@@ -177,7 +177,10 @@ class _Checked:
         if mask is None and not self.mends:
             raise UsageError(f"{self.name} fills holes, so it needs a mask.")
         fixed = self.fixer.fix(photo.copy(), None if mask is None else mask.copy(), seed=seed)
-        check_pixels(fixed, deep=self.mends)
+        try:
+            check_pixels(fixed, deep=self.mends)
+        except UsageError as error:
+            raise UsageError(f"What {self.name} has returned is no photo. {error}") from None
         factor = 1 if mask is not None else max(1, len(fixed) // len(photo))
         expected = tuple(factor * side for side in photo.shape[:2])
         if fixed.dtype != photo.dtype or fixed.shape[:2] != expected:

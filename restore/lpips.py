@@ -31,6 +31,11 @@ ROWS_PIXELS = 1 << 19  # of a stage that are compared together
 EPSILON = 1e-10  # added to lengths, as in the package
 
 
+def _constant(values: tuple[float, float, float]) -> Tensor:
+    """Return three numbers as (1, 3, 1, 1), whatever PyTorch makes by default."""
+    return torch.tensor(values, dtype=torch.float32, device="cpu").view(1, 3, 1, 1)
+
+
 class Lpips(nn.Module):
     """LPIPS-squeeze between pictures: 0 for equal ones, about 0.5 for unrelated ones.
 
@@ -45,8 +50,8 @@ class Lpips(nn.Module):
         """Take SqueezeNet 1.1's `features` and one (C,) weight for each of the seven stages."""
         super().__init__()
         self.layers = layers
-        self.register_buffer("shift", torch.tensor(SHIFT).view(1, 3, 1, 1))
-        self.register_buffer("scale", torch.tensor(SCALE).view(1, 3, 1, 1))
+        self.register_buffer("shift", _constant(SHIFT))
+        self.register_buffer("scale", _constant(SCALE))
         self.linear = nn.ParameterList(linear)
         self.eval().requires_grad_(False)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from restore.adapting import adapt_generator
 from restore.assets import checkpoint_path, is_natural, natural_path
-from restore.checkpoint import Header, check_task, load_network
+from restore.checkpoint import Header, check_task, find_difference, load_network
 from restore.device import (
     autocast,
     free_memory,
@@ -283,8 +283,8 @@ def _mix(
             f"only be 0."
         )
     header, generator = load_network(other, RESTORERS)
-    if header.network != settings.network:
-        raise UsageError(f"{other} holds another network than {path}, so they can't be mixed.")
+    if what := find_difference(RESTORERS, settings.network, header.network):
+        raise UsageError(f"{other} can't be mixed with {path}: {what}.")
     with torch.no_grad():
         for weight, end in zip(faithful.parameters(), generator.parameters(), strict=True):
             weight.lerp_(end, natural)

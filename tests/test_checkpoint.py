@@ -83,7 +83,7 @@ def test_a_header_of_impossible_sizes_is_refused(saved: Path, change: dict[str, 
         read_header(saved)
 
 
-def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
+def test_missing_extra_misshapen_and_mistyped_tensors_are_named(saved: Path) -> None:
     tensors = load_file(saved)
     stem = tensors.pop("stem.weight")
     _rewrite(saved, tensors)
@@ -94,6 +94,12 @@ def test_missing_extra_and_misshapen_tensors_are_named(saved: Path) -> None:
         load_network(saved, RESTORERS)
     _rewrite(saved, {**tensors, "stem.weight": stem[:1]})
     with pytest.raises(RestoreError, match=r"misshapen tensor 'stem\.weight'"):
+        load_network(saved, RESTORERS)
+    _rewrite(saved, {**tensors, "stem.weight": stem.to(torch.int8)})
+    with pytest.raises(RestoreError, match=r"mistyped tensor 'stem\.weight'"):
+        load_network(saved, RESTORERS)
+    _rewrite(saved, {**tensors, "stem.weight": stem / 0})
+    with pytest.raises(RestoreError, match=r"a number that is none in tensor 'stem\.weight'"):
         load_network(saved, RESTORERS)
 
 

@@ -107,6 +107,12 @@ def test_a_foreign_fixer_is_given_arrays_of_its_own_and_looked_at(pixels: np.nda
         def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
             return photo.astype(np.uint8)
 
+    class Nothing(Inverter):
+        name = "nothing"
+
+        def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
+            photo[:] = 9  # in place
+
     class Padding(Inverter):
         def fix(self, photo: AnyPixels, mask: Mask | None = None, seed: int = 0) -> AnyPixels:
             return np.pad(photo, ((0, 2), (0, 2), (0, 0)))
@@ -123,6 +129,8 @@ def test_a_foreign_fixer_is_given_arrays_of_its_own_and_looked_at(pixels: np.nda
         fix_with(Shallow(mends=True), deep)
     with pytest.raises(UsageError, match="has made"):
         fix_with(Inverter(mends=True, factor=2), photo, marks)
+    with pytest.raises(UsageError, match="What nothing has returned is no photo"):
+        fix_with(Nothing(), photo, marks)
     with pytest.raises(UsageError, match="as the photo"):
         fix_with(Inverter(), photo, marks[:9])
     with pytest.raises(UsageError, match="needs a mask"):

@@ -10,6 +10,7 @@ from restore.checkpoint import Header, NetworkSettings, build_network, save_chec
 from restore.errors import RestoreError, UsageError
 from restore.filling import SIDE_STEP
 from restore.image import Photo, to_eight_bits
+from restore.lpips import load_lpips
 from restore.nets import RESTORERS
 from restore.restorer import Restorer
 from restore.windows import Window
@@ -128,6 +129,9 @@ def test_what_pytorch_does_by_default_changes_nothing(restorer: Restorer) -> Non
         assert {weight.dtype for weight in loaded.generator.parameters()} == {torch.float32}
         torch.set_default_device("meta")
         assert np.array_equal(restorer.fix(photo, mask), fixed)
+        if (lpips := load_lpips()) is not None:
+            assert {value.dtype for value in lpips.state_dict().values()} == {torch.float32}
+            assert {value.device.type for value in lpips.state_dict().values()} == {"cpu"}
     finally:
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
