@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from restore.image import encode_image as encode_image
     from restore.image import read_image as read_image
     from restore.image import write_image as write_image
+    from restore.masks import encode_mask as encode_mask
     from restore.masks import grow_mask as grow_mask
     from restore.masks import load_preset as load_preset
     from restore.masks import mask_from_boxes as mask_from_boxes
@@ -35,6 +36,7 @@ _HOME = {
     "Sampler": "restore.sampler",
     "UsageError": "restore.errors",
     "encode_image": "restore.image",
+    "encode_mask": "restore.masks",
     "fix_with": "restore.fixing",
     "grow_mask": "restore.masks",
     "load_preset": "restore.masks",

@@ -14,7 +14,8 @@ from restore.assets import checkpoint_path
 from restore.checkpoint import Header, check_task, load_network
 from restore.device import autocast, memory_errors, pick_device, sentence_on_memory, to_device
 from restore.errors import UsageError
-from restore.image import Mask, Pixels, Plane, check_pixels, to_tensor
+from restore.fixing import check_photo, find_damage
+from restore.image import Mask, Photo, Pixels, Plane, check_pixels, to_tensor
 from restore.masks import check_growth, grow_mask, mask_from_chances
 from restore.nets import DETECTORS, DetectorNetwork
 from restore.windows import Box, split_box
@@ -81,6 +82,11 @@ class Detector:
         chances = self.rate(photo)
         with sentence_on_memory():
             return grow_mask(mask_from_chances(chances, threshold), grow)
+
+    def find_photo(self, photo: Photo, *, threshold: float | None = None, grow: int = 0) -> Mask:
+        """Return a mask of the damage of what is visible of a photo; else as `find`."""
+        check_photo(photo, "Detector.find")
+        return find_damage(self, photo, threshold=threshold, grow=grow)
 
     def rate(self, photo: Pixels) -> Plane:
         """Return for each pixel the probability that it is damaged, (H, W) float32 in [0, 1].

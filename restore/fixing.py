@@ -61,6 +61,21 @@ def find_damage(
     return found if photo.alpha is None else found & (photo.alpha > 0)
 
 
+def check_photo(photo: Photo, for_arrays: str) -> None:
+    """Refuse what is no photo as `read_image` gives it; `for_arrays` names what takes arrays.
+
+    Raises:
+        UsageError: in a sentence.
+    """
+    if not isinstance(photo, Photo):
+        raise UsageError(
+            f"The photo has to be what read_image returns, not {type(photo).__name__}; "
+            f"{for_arrays} takes arrays."
+        )
+    check_pixels(photo.pixels)
+    check_alpha(photo.alpha, photo.pixels.shape)
+
+
 def see_hole(mask: Mask, alpha: Pixels | None) -> tuple[Mask, float]:
     """Return what is visible of a hole, (H, W) {0, 1}, and its share of all that is visible."""
     if alpha is None:
@@ -154,14 +169,8 @@ def fix_with(
     """
     from restore.device import sentence_on_memory  # brings torch
 
-    if not isinstance(photo, Photo):
-        raise UsageError(
-            f"The photo has to be what read_image returns, not {type(photo).__name__}; "
-            "Restorer.fix takes arrays."
-        )
     read_seed(seed)
-    check_pixels(photo.pixels)
-    check_alpha(photo.alpha, photo.pixels.shape)
+    check_photo(photo, "Restorer.fix")
     hole = None if mask is None else to_mask(mask, photo.pixels.shape[:2])
     with sentence_on_memory():
         return fix_photo(_Checked(fixer), match_samples(photo), hole, seed)

@@ -24,13 +24,14 @@ from restore.device import (
 )
 from restore.errors import UsageError
 from restore.filling import fill_holes, shrink_soft
-from restore.fixing import fix_with
+from restore.fixing import check_photo, find_unknown, fix_with
 from restore.image import (
     AnyPixels,
     Mask,
     Photo,
     Pixels,
     check_pixels,
+    cover_hidden,
     to_tensor,
 )
 from restore.masks import to_mask
@@ -208,6 +209,23 @@ class Restorer:
                 pixels = to_tensor(small).to(self.device)
                 adapted = adapt_generator(self.generator, pixels, marked, seconds, read_seed(seed))
         return self if adapted is self.generator else replace(self, generator=adapted)
+
+    def adapt_photo(
+        self, photo: Photo, mask: NDArray[np.generic], seconds: float, seed: int = 0
+    ) -> "Restorer":
+        """Return a restorer that has practised on what is known and visible of this photo.
+
+        Args:
+            photo: as `read_image` gives it.
+            mask: as in `adapt`, as are seconds and seed.
+
+        Raises:
+            UsageError: as `adapt`.
+            RestoreError: as `adapt`.
+        """
+        check_photo(photo, "Restorer.adapt")
+        unknown = find_unknown(to_mask(mask, photo.size), photo.alpha)
+        return self.adapt(cover_hidden(photo.pixels, photo.alpha), unknown, seconds, seed)
 
     def steps(
         self, photo: AnyPixels, mask: NDArray[np.generic] | None = None, seed: int = 0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restore.adapting import CROP, LEAST_HOLE, NEAR, adapt_generator, draw_exercise
 from restore.errors import RestoreError, UsageError
+from restore.image import Photo
 from restore.masks import load_preset
 from restore.nets import RestorerGenerator
 from restore.nets.gated import GatedGenerator
@@ -140,6 +141,27 @@ def test_nothing_is_practised_for_a_hole_that_is_filled_with_copies(
     mask[100:160, 100:160] = 1
     photo = np.repeat(texture[..., None], 3, axis=2)
     assert restorer.adapt(photo, mask, seconds=60) is restorer
+
+
+def test_nothing_is_practised_on_what_is_invisible(tiny_checkpoint, monkeypatch) -> None:
+    restorer = Restorer.load(tiny_checkpoint, device="cpu")
+    pixels = np.maximum(data.astronaut()[:90, 100:400], 100)
+    alpha = np.full((90, 300), 255, np.uint8)
+    alpha[:, :100], pixels[:, :100] = 0, 0
+    mask = np.zeros((90, 300), np.uint8)
+    mask[20:50, 100:130] = 1
+    shown: list[tuple[float, float]] = []
+
+    def practise(generator: RestorerGenerator, photo: Tensor, hole: Tensor, *_: object) -> object:
+        shown.append((photo.min().item() * 255, hole.sum().item()))
+        return generator
+
+    monkeypatch.setattr("restore.restorer.adapt_generator", practise)
+    restorer.adapt_photo(Photo(pixels, alpha=alpha), mask, seconds=1)
+    ((darkest, marked),) = shown
+    assert darkest >= 99 and marked > mask.sum()  # what is invisible near it is unknown, too
+    with pytest.raises(UsageError, match=r"what read_image returns.*Restorer\.adapt takes arrays"):
+        restorer.adapt_photo(pixels, mask, seconds=1)  # type: ignore[arg-type]
 
 
 def test_of_a_soft_photo_it_practises_on_what_is_filled(tiny_checkpoint, monkeypatch) -> None:

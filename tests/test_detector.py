@@ -10,6 +10,7 @@ import restore.detector
 from restore.checkpoint import Header, NetworkSettings, build_network, save_checkpoint
 from restore.detector import Detector
 from restore.errors import RestoreError, UsageError
+from restore.image import Photo
 from restore.nets import DETECTORS
 
 SMALL = NetworkSettings(kind="light-unet", arguments={"channels": (4, 8, 8), "dilations": (1, 2)})
@@ -86,6 +87,15 @@ def test_a_lower_threshold_finds_more_and_growing_widens(detector: Detector, pho
     assert (more >= less).all() and more.sum() > less.sum()
     grown = detector.find(photo, threshold=high, grow=2)
     assert (grown == (cv2.distanceTransform(1 - less, cv2.DIST_L2, 5) <= 2)).mean() > 0.99
+
+
+def test_nothing_is_found_in_what_is_invisible(detector: Detector, photo) -> None:
+    clear = np.zeros(photo.shape[:2], np.uint8)
+    clear[40:] = 255
+    found = detector.find_photo(Photo(photo, alpha=clear), threshold=0.0)
+    assert found[40:].all() and not found[:40].any()
+    with pytest.raises(UsageError, match=r"Detector\.find takes arrays"):
+        detector.find_photo(photo)
 
 
 def test_tiles_are_as_the_whole(detector: Detector, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from restore.errors import RestoreError, UsageError
-from restore.fixing import LARGEST_HOLE, Fixer, find_unknown, fix_photo, see_hole
+from restore.fixing import LARGEST_HOLE, Fixer, fix_photo, see_hole
 from restore.folders.options import FixOptions
 from restore.folders.repairer import Repairer
 from restore.folders.tones import is_unfaded
@@ -160,9 +160,7 @@ def _practise(
     if not options.adapt or opened.hole is None:
         return fixer
     learner = cast("Restorer", fixer)  # `check_mask` refuses adapt for anything else
-    unknown = find_unknown(opened.hole, opened.photo.alpha)
-    shown = cover_hidden(opened.photo.pixels, opened.photo.alpha)
-    adapted = learner.adapt(shown, unknown, options.adapt, seed=options.seed)
+    adapted = learner.adapt_photo(opened.photo, opened.hole, options.adapt, seed=options.seed)
     if adapted is learner and opened.hole.any():
         warn(
             f"{opened.job.photo} or its hole is too small to practise on, or the hole is filled "

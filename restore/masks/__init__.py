@@ -6,6 +6,7 @@ A mask is (H, W) uint8 with values {0, 1}, and 1 is the hole: this pixel may cha
 from restore.masks.given import (
     TOLERANCE,
     check_growth,
+    encode_mask,
     fit_mask,
     grow_mask,
     is_shaped_as,
@@ -36,6 +37,7 @@ __all__ = [
     "Scratches",
     "Strokes",
     "check_growth",
+    "encode_mask",
     "fit_mask",
     "grow_mask",
     "hole_share",

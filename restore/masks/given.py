@@ -19,6 +19,7 @@ from restore.image import (
     Mask,
     Photo,
     Pixels,
+    encode_image,
     is_inverted,
     open_picture,
     read_samples,
@@ -188,8 +189,23 @@ def write_mask(path: str | Path, mask: NDArray[np.generic], *, overwrite: bool =
         UsageError: the file exists and shall not be replaced, or its format can't be written.
         RestoreError: no permission, a full disk; nothing is left behind.
     """
-    white = (to_mask(mask) * np.uint8(255))[:, :, None].repeat(3, axis=2)
+    white = _to_white(mask)
     write_image(path, white, Photo(white, gray=True), overwrite=overwrite)
+
+
+def encode_mask(name: str | Path, mask: NDArray[np.generic]) -> bytes:
+    """Return what `write_mask` writes to a file of this name, for what lies nowhere.
+
+    Raises:
+        UsageError: its format can't be written.
+        RestoreError: a size that the format can't hold, or there is not enough memory.
+    """
+    white = _to_white(mask)
+    return encode_image(name, white, Photo(white, gray=True))
+
+
+def _to_white(mask: NDArray[np.generic]) -> Pixels:
+    return (to_mask(mask) * np.uint8(255))[:, :, None].repeat(3, axis=2)
 
 
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from restore.errors import RestoreError, UsageError
 from restore.folders import FixOptions, Job, Record, fix_job, plan_jobs
+from restore.image import Photo
 from restore.restorer import Restorer
 
 
@@ -49,37 +50,24 @@ def test_a_restorer_practises_once_for_all_results_of_a_photo(
 ) -> None:
     asked: list[object] = []
 
-    def adapt(photo: np.ndarray, mask: np.ndarray, seconds: float, seed: int) -> object:
-        asked.append((photo.shape, int(mask.sum()), seconds, seed))
+    def adapt(photo: Photo, mask: np.ndarray, seconds: float, seed: int) -> object:
+        asked.append((photo.size, int(mask.sum()), seconds, seed))
         return fake_restorer
 
-    monkeypatch.setattr(fake_restorer, "adapt", adapt, raising=False)
+    monkeypatch.setattr(fake_restorer, "adapt_photo", adapt, raising=False)
     options = FixOptions(mask_file, seed=4, count=2, adapt=30)
     (job,) = plan_jobs([write_picture("p.png")], f"{tmp_path}/new/", options)
     assert [record.seed for record in fix_job(fake_restorer, job, options)] == [4, 5]
-    assert asked == [((40, 60, 3), 200, 30, 4)]
+    assert asked == [((40, 60), 200, 30, 4)]
 
 
-def test_a_restorer_does_not_practise_on_what_is_invisible(
-    write_picture, fake_restorer, tmp_path, monkeypatch
+def test_a_restorer_that_is_the_same_afterwards_has_not_practised(
+    write_picture, mask_file, fake_restorer, tmp_path, monkeypatch
 ) -> None:
-    shown: list[np.ndarray] = []
-
-    def adapt(photo: np.ndarray, mask: np.ndarray, seconds: float, seed: int) -> object:
-        shown.append(photo)
-        return fake_restorer
-
-    monkeypatch.setattr(fake_restorer, "adapt", adapt, raising=False)
-    pixels = np.full((60, 900, 4), 200, np.uint8)
-    pixels[:, :300] = 0
-    hole = np.zeros((60, 900), np.uint8)
-    hole[:, 600:620] = 255
-    job = Job(write_picture("p.png", pixels), (tmp_path / "out.png",))
+    monkeypatch.setattr(fake_restorer, "adapt_photo", lambda *_, **__: fake_restorer, raising=False)
     said: list[str] = []
-    options = FixOptions(write_picture("m.png", hole), adapt=30)
-    list(fix_job(fake_restorer, job, options, said.append))
-    assert (shown[0] == 200).all()
-    # A restorer that is the same afterwards has not practised.
+    job, options = Job(write_picture("p.png"), (tmp_path / "out.png",)), FixOptions(mask_file)
+    list(fix_job(fake_restorer, job, replace(options, adapt=30), said.append))
     (sentence,) = said
     assert "p.png or its hole is too small to practise on" in sentence
 

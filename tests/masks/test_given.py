@@ -8,6 +8,7 @@ from PIL import Image
 
 from restore.errors import RestoreError, UsageError
 from restore.masks import (
+    encode_mask,
     fit_mask,
     grow_mask,
     mask_from_alpha,
@@ -365,6 +366,7 @@ def test_a_mask_of_0_and_255_is_that_of_0_and_1(tmp_path: Path, kind: type) -> N
 def test_truth_values_are_a_mask(tmp_path: Path) -> None:
     assert np.array_equal(grow_mask(HOLE == 1, 1), grow_mask(HOLE, 1))
     write_mask(tmp_path / "mask.png", HOLE == 1)
+    assert encode_mask("mask.png", HOLE) == (tmp_path / "mask.png").read_bytes()
     assert np.array_equal(read_mask(tmp_path / "mask.png", HOLE.shape), HOLE)
 
 
