@@ -8,7 +8,7 @@ tiles.
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 News = Entry | str  # or a sentence that warns
 TOLD = {"mask", "seconds", "sentence", "hole"}  # of an entry, without which a result is the same
+HASHES = {"photo_sha256", "mask_sha256", "out_sha256"}  # of an entry, for which files are read
 
 
 def fix_jobs(
@@ -121,15 +122,19 @@ class Worker:
 
     def _find_kept(self, job: Job) -> list[Entry]:
         """Return the entries of a job of which nothing has to be done again."""
-        told = [self.done.get(self._name(result), []) for result in job.results]
-        if not all(told):
+        told: list[list[Entry]] = []
+        for seed, result in enumerate(job.results, start=self.tree.options.seed):
+            now = self._describe(job, result, seed, Hashes(None, None), None)
+            entries = self.done.get(self._name(result), [])
+            told.append([entry for entry in entries if _is_same(entry, now, but=HASHES)])
+        if not all(told):  # then no file has to be read
             return []
         kept: list[Entry] = []
         hashes = self._hash_inputs(job)
         for seed, (result, entries) in enumerate(
             zip(job.results, told, strict=True), start=self.tree.options.seed
         ):
-            now = self._describe(job, result, seed, hashes)
+            now = self._describe(job, result, seed, hashes, hash_file(result))
             same = [entry for entry in entries if _is_same(entry, now)]
             if not same or now.out_sha256 is None:  # it may have been gone before it was told of
                 return []
@@ -155,7 +160,7 @@ class Worker:
             return self.fail(name, job, error, time.perf_counter() - start)
         seconds = round(time.perf_counter() - start, 3)
         entry = replace(
-            self._describe(job, result, seed, hashes),
+            self._describe(job, result, seed, hashes, hash_file(result)),
             seconds=seconds,
             sentence=opened.told,
             hole=None if opened.share is None else float(f"{opened.share:.4g}"),
@@ -218,8 +223,10 @@ class Worker:
         mask = job.mask_of(self.tree.options)
         return Hashes(hash_file(job.photo), hash_file(mask) if mask else None)
 
-    def _describe(self, job: Job, result: Path, seed: int, hashes: "Hashes") -> Entry:
-        """Return the entry for a result as it is now, of inputs of these hashes."""
+    def _describe(
+        self, job: Job, result: Path, seed: int, hashes: "Hashes", out_sha256: str | None
+    ) -> Entry:
+        """Return the entry for a result of these hashes."""
         return self._make_entry(
             self.tree.name_of(job.photo),
             job.mask_of(self.tree.options),
@@ -229,7 +236,7 @@ class Worker:
             sentence=None,
             seconds=0.0,
             seed=seed,
-            out_sha256=hash_file(result),
+            out_sha256=out_sha256,
         )
 
     def _make_entry(self, name: str, mask: Path | None, hashes: "Hashes", **facts: Any) -> Entry:
@@ -253,7 +260,7 @@ class Hashes(NamedTuple):
     mask: str | None
 
 
-def _is_same(one: Entry, other: Entry) -> bool:
+def _is_same(one: Entry, other: Entry, but: Set[str] = frozenset()) -> bool:
     """Tell whether two entries are of the same result, whatever was told of it."""
-    names = {each.name for each in fields(Entry)} - TOLD
+    names = {each.name for each in fields(Entry)} - TOLD - but
     return all(getattr(one, name) == getattr(other, name) for name in names)

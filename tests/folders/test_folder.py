@@ -193,6 +193,26 @@ def test_resume_makes_anew_what_would_come_out_differently(
     assert [entry.status for entry in fix(moved)] == ["kept", "kept"]
 
 
+def test_what_has_to_be_done_again_anyway_is_not_read_for_its_hash(
+    make_album, fake_restorer, monkeypatch
+) -> None:
+    make_album("a.png")
+    fix()
+    read: list[str] = []
+
+    def hash_named(path: Path) -> str | None:
+        read.append(path.as_posix())
+        return hash_file(path)
+
+    monkeypatch.setattr("restore.folders.worker.hash_file", hash_named)
+    assert [entry.status for entry in fix(RESUMED)] == ["kept"]
+    assert read.count("photos/a.png") == read.count("out/a.png") == 1
+    read.clear()
+    other = replace(RESUMED, options=replace(TREE.options, seed=8, overwrite=True))
+    assert [entry.status for entry in fix(other)] == ["done"]
+    assert read.count("photos/a.png") == read.count("out/a.png") == 1  # for the new entry alone
+
+
 def test_every_option_counts_for_resume_but_those_that_change_no_result() -> None:
     apart = {"mask", "mask_pattern", "seed", "count", "overwrite", "extension"}
     apart |= {"max_pixels", "max_bytes"}
