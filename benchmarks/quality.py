@@ -24,6 +24,7 @@ Scores of the baselines do not depend on the restorer; they are kept in `--cache
 
 import argparse
 import hashlib
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
@@ -218,8 +219,8 @@ class Cache:
     """Scores of the baselines, in one file, by the content of the case and of what scores it."""
 
     def __init__(self, folder: Path) -> None:
-        code = b"".join(Path(module.__file__).read_bytes() for module in MEASURES)
-        self.code = hashlib.sha256(code).hexdigest()
+        code = "".join(map(inspect.getsource, MEASURES))
+        self.code = hashlib.sha256(code.encode()).hexdigest()
         self.path = folder / "baselines.json"
         self.known = json.loads(self.path.read_text()) if self.path.exists() else {}
 
