@@ -149,7 +149,7 @@ def make_recipe(name: str, minutes: float, photos: Path, run: Path) -> RestorerR
     dataset = MaskedPhotos(some, load_holes_or_spoiling(recipe), SIZE, recipe.seed)
     batch = make_batch([dataset[index] for index in range(BATCH)])
     step = make_step(recipe)
-    return build_recipe(name, max(1, round(60 * minutes / time_step(step, batch))))
+    return build_recipe(name, max(1, round(60 * minutes / sum(time_step(step, batch)))))
 
 
 def build_recipe(name: str, steps: int) -> RestorerRecipe:

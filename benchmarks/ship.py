@@ -44,11 +44,11 @@ def main() -> None:
     header, generator = load_network(source, NETWORKS[read_header(source).task])
     facts = {"data": options.data, "licence": options.licence}
     target = checkpoints_folder() / f"{header.name}.safetensors"
+    if discriminator_path(target).exists() and not discriminator_path(source).exists():
+        raise SystemExit(f"{source} has no discriminator beside it, and the shipped one has.")
     scored = header.model_copy(update={**facts, "scores": read_scores(options.scores)})
     save_checkpoint(target, generator, scored)
     written = [target]
-    if discriminator_path(target).exists() and not discriminator_path(source).exists():
-        raise SystemExit(f"{source} has no discriminator beside it, and the shipped one has.")
     if discriminator_path(source).is_file():
         header, discriminator = load_network(discriminator_path(source), DISCRIMINATORS)
         written.append(discriminator_path(target))

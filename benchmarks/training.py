@@ -63,8 +63,8 @@ def measure_stage(
     batch = make_batch([dataset[index] for index in range(stage.batch)])
     data = (time.perf_counter() - started) / stage.batch
     work = count_work(step, batch)
-    whole = time_step(step, batch) / stage.batch
-    rate = work / whole / 1e9
+    plain, spread = time_step(step, batch)
+    whole, rate = (plain + spread) / stage.batch, work * stage.batch / plain / 1e9
     print(
         f"{stage.size}²: {whole:.4f} s a photo, {whole / reference:.3f} × reference, "
         f"{rate:.0f} GFLOP/s ({rate / peak:.0%} of the peak)"
@@ -152,12 +152,15 @@ def measure_parts(step: RestorerStep, batch: Batch) -> dict[str, float]:
     return {name: timed(part) for name, part in (parts | {"optimiser": optimise}).items()}
 
 
-def time_step(step: RestorerStep, batch: Batch) -> float:
-    """Return the seconds of a step, what losses take that are due in some steps only spread out."""
+def time_step(step: RestorerStep, batch: Batch) -> tuple[float, float]:
+    """Return the seconds of a step, and those of losses that are due in some steps, spread out."""
     plain = timed(lambda: step.update(batch, 1, Noise(0, step.team)))
+    periods = {loss.every for loss in step.recipe.losses.values() if loss.weight} - {1}
+    if not periods:
+        return plain, 0.0
+    (period,) = periods  # one, as in all recipes
     all_due = timed(lambda: step.update(batch, 0, Noise(0, step.team)))
-    period = max(loss.every for loss in step.recipe.losses.values() if loss.weight)
-    return plain if period == 1 else plain + (all_due - plain) / period
+    return plain, (all_due - plain) / period
 
 
 def timed(task: Callable[[], object]) -> float:

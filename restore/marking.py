@@ -1,5 +1,6 @@
 """Photo files in, mask files out: what is damaged, of a colour, in boxes, or drawn at random."""
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +46,6 @@ from restore.outputs import (
     Output,
     choose_photos,
     each,
-    nearest_place,
     plan_outputs,
 )
 from restore.seeded import make_rng
@@ -240,8 +240,9 @@ def _check_file(path: Path, size: tuple[int, int], *, overwrite: bool) -> None:
     """Refuse a mask or preview that can't be written, before the work."""
     format_of(path, _PLAIN)
     check_held(path, (*size, 3), _PLAIN, None)
-    # Folders that are missing are made once there is something to write into them.
-    check_target(nearest_place(path) / path.name, overwrite=overwrite)
+    while not os.path.lexists(path.parent):
+        path = path.parent  # the outermost folder that is made once there is something to write
+    check_target(path, overwrite=overwrite)
 
 
 def _write_preview(preview: Path, photo: Photo, mask: Mask, *, overwrite: bool) -> None:

@@ -54,14 +54,6 @@ def choose_photos(
     return photos, failures
 
 
-def nearest_place(result: Path) -> Path:
-    """Return the innermost of the folders to a result that is there already, whatever it is."""
-    place = result.parent
-    while not os.path.lexists(place):
-        place = place.parent
-    return place
-
-
 def key_of(path: Path) -> str:
     """Return what two paths share that are one file where upper and lower case are the same."""
     return compose(str(path)).casefold()

@@ -301,7 +301,7 @@ def _mix(
             f"only be 0."
         )
     header, generator = load_network(other, RESTORERS)
-    if what := find_difference(RESTORERS, settings.network, header.network):
+    if what := find_difference(RESTORERS, header.network, settings.network):
         raise UsageError(f"{other} can't be mixed with {path}: {what}.")
     with torch.no_grad():
         for weight, end in zip(faithful.parameters(), generator.parameters(), strict=True):

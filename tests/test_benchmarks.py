@@ -266,7 +266,7 @@ def test_rivals_of_the_generator_are_trained_for_equal_minutes_and_scored(
     search = load("search")
     monkeypatch.setattr(search, "RESTORERS", dict(RESTORERS))
     trained = {}
-    monkeypatch.setattr(search, "time_step", lambda step, batch: 0.5)
+    monkeypatch.setattr(search, "time_step", lambda step, batch: (0.4, 0.1))
     monkeypatch.setattr(
         search, "train", lambda recipe, *_: trained.setdefault("recipe", recipe) and tiny_checkpoint
     )

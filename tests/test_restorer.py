@@ -260,6 +260,12 @@ def test_natural_weights_are_mixed_in(save_mender, mender: Restorer, tmp_path: P
             assert torch.allclose(mixed[name], expected, atol=1e-6)
     with pytest.raises(UsageError, match="from 0"):
         Restorer.load(path, "cpu", natural=1.5)
+    larger = NetworkSettings(kind="unet", arguments={"channels": [8, 8, 16], "base": "damaged"})
+    header = Header(name="whole", task="mend", network=larger, size=64)
+    network = build_network(RESTORERS, larger)
+    save_checkpoint(tmp_path / "whole-natural.safetensors", network, header)
+    with pytest.raises(UsageError, match=r"can't be mixed with .*whole\.safetensors: its blocks"):
+        Restorer.load(path, "cpu", natural=0.5)
 
 
 def test_what_is_faithful_is_the_mean_of_mirrored_photos(

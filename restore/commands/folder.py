@@ -43,9 +43,8 @@ def fix_plan(
     mends = plan.tree.options.repairs  # then what has no damage is mended
     total = None if watch else sum(len(job.results) for job in plan.jobs) + len(plan.failures)
     counts: Counter[str] = Counter()
-    busy = 0.0  # seconds without those in which it was seen what is kept
     interval = LOOK_SECONDS if watch else None
-    told = last = time.monotonic()
+    told = begun = time.monotonic()
     try:
         to_screen = as_json and sys.stdout is not None and sys.stdout.isatty()
         with _progress(total, shown=not to_screen) as bar:
@@ -53,20 +52,20 @@ def fix_plan(
             for entry in fix_folder(
                 plan, model=model, device=device, threads=jobs, watch=interval, ray=ray, warn=warn
             ):
-                now = time.monotonic()
-                busy += now - last if entry.status != "kept" else 0.0
-                last = now
                 counts[entry.status] += 1
+                now = time.monotonic()
+                if counts["kept"] == counts.total():  # so far it was only seen what is there
+                    begun = now
                 counts["copied"] += entry.status == "done" and entry.hole == 0 and not mends
                 bar.advance(bar.task_ids[0])
-                bar.update(bar.task_ids[0], facts=_facts(bar, counts, busy))
+                bar.update(bar.task_ids[0], facts=_facts(bar, counts, now - begun))
                 if as_json:
                     click.echo(json.dumps(_with_folders(plan, entry)))
                 if entry.status == "failed":
                     warn(entry.sentence or "")
                 if bar.disable and now - told > TELL_SECONDS:
                     told = now
-                    say(_how_far(bar, counts, busy))
+                    say(_how_far(bar, counts, now - begun))
     except KeyboardInterrupt:
         click.echo(to_printable(_summary(plan, counts)), err=as_json)
         raise
@@ -109,16 +108,16 @@ def _progress(total: int | None, *, shown: bool) -> Iterator["Progress"]:
         yield bar
 
 
-def _how_far(bar: "Progress", counts: Counter[str], busy: float) -> str:
+def _how_far(bar: "Progress", counts: Counter[str], seconds: float) -> str:
     """Return a sentence for where there is no bar."""
     task = bar.tasks[0]
-    return f"{task.completed:.0f}/{task.fields['of']} photos, {_facts(bar, counts, busy)}."
+    return f"{task.completed:.0f}/{task.fields['of']} photos, {_facts(bar, counts, seconds)}."
 
 
-def _facts(bar: "Progress", counts: Counter[str], busy: float) -> str:
+def _facts(bar: "Progress", counts: Counter[str], seconds: float) -> str:
     """Return the speed so far, as results come in bursts, with what has failed and time left."""
     task = bar.tasks[0]
-    speed = counts["done"] / busy if busy else 0.0
+    speed = counts["done"] / seconds if seconds else 0.0
     facts = f"{speed:.1f} photos/s, {counts['failed']} failed"
     if task.total is None or not speed:
         return facts

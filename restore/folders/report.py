@@ -31,7 +31,7 @@ class Entry:
         settings: the other options that the result depends on.
         model: name of the restorer.
         model_sha256: of its checkpoint; several are joined by "+".
-        photo_sha256: of the photo's file, None where it can't be read.
+        photo_sha256: of the photo's file, None where it can't be read or failed before that.
         mask_sha256: of the mask's file.
         out_sha256: of the result's file.
         hole: the share of the photo that was filled; None where nothing said what to fill.

@@ -14,6 +14,7 @@ from restore.folders.plan import (
     check_mask,
     claim_results,
     identity_of,
+    nearest_place,
     number_results,
     refuse_losses,
     refuse_unwritable,
@@ -22,7 +23,7 @@ from restore.folders.report import find_reports, read_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, drop_extension, real_path, stem_of, with_extension
 from restore.listing import ALL, Choice, PassedOver, is_photo, list_files, tell_none
-from restore.outputs import key_of, nearest_place
+from restore.outputs import key_of
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def watch_tree(
         if ready:
             handled.update(ready)
             jobs = [job for job in plan.jobs if job.photo in ready]
-            owners = {name: photo for name, photo in owners.items() if photo in now}
+            owners = {
+                name: photo for name, photo in owners.items() if photo in now or photo.exists()
+            }
             arrived = replace(plan, jobs=tuple(jobs), failures=())
             yield part_of(part_like_names(arrived, owners))  # alike in all parts
         stop.wait(interval)  # also where photos took long: looks are never closer than that

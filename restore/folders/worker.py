@@ -127,7 +127,7 @@ class Worker:
             now = self._describe(job, result, seed, Hashes(None, None), None)
             entries = self.done.get(self._name(result), [])
             told.append([entry for entry in entries if _is_same(entry, now, but=HASHES)])
-        if not all(told):  # then no file has to be read
+        if not all(told) or not all(map(Path.exists, job.results)):  # then no file has to be read
             return []
         kept: list[Entry] = []
         hashes = self._hash_inputs(job)

@@ -294,6 +294,17 @@ def test_resume_draws_the_previews_that_are_missing_or_old(
     assert (shown[30:] == (255, 0, 255)).all() and not (shown[:30] == (255, 0, 255)).all(2).any()
 
 
+def test_files_of_one_name_in_other_folders_are_no_hindrance(
+    run, photos, write_picture, tmp_path
+) -> None:
+    photo = write_picture("photos/sub/a.jpg")
+    assert run("mask", photos, "--box", "1,1,5,5", "--out", tmp_path / "marks").code == 0
+    assert (tmp_path / "marks/sub/a.png").exists()
+    write_picture("m.png")
+    assert run("mask", photo, "--box", "1,1,5,5", "--out", tmp_path / "new/m.png").code == 0
+    assert "m.png" in run("mask", photo, "--box", "1,1,5,5", "--out", tmp_path / "m.png/x.png").err
+
+
 def test_what_marks_nothing_in_any_photo_is_told_once(run, photos, tmp_path) -> None:
     for words, sentence in (
         (["--color", "rde"], "'rde' is no colour"),

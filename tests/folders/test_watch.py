@@ -14,6 +14,7 @@ from PIL import Image
 
 from restore.folders import Entry, FixOptions, Tree, fix_folder, plan_folder
 from restore.folders.watch import watch_tree
+from restore.listing import Choice
 
 TREE = Tree(Path("photos"), Path("out"), FixOptions(Path("masks")))
 
@@ -82,6 +83,9 @@ def test_results_of_a_run_before_belong_to_their_photos(
     (plan,) = watch_tree(resumed, 1.0, Looks(nothing), lambda sentence: None)
     assert [job.photo.name for job in plan.jobs] == ["a.tif"]
     assert [name for name, _ in plan.failures] == ["a.jpg"]
+    chosen = replace(tree, resume=True, choice=Choice(only=("*.jpg",)))
+    (plan,) = watch_tree(chosen, 1.0, Looks(nothing), lambda sentence: None)
+    assert plan.jobs == () and [name for name, _ in plan.failures] == ["a.jpg"]
 
 
 def test_a_photo_that_changes_is_taken_again(make_album) -> None:
