@@ -1,6 +1,5 @@
 """Photo files in, mask files out: what is damaged, of a colour, in boxes, or drawn at random."""
 
-import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +45,7 @@ from restore.outputs import (
     Output,
     choose_photos,
     each,
+    first_made,
     plan_outputs,
 )
 from restore.seeded import make_rng
@@ -191,12 +191,15 @@ def mark_photo(
         RestoreError: the photo can't be read, or a file not be written.
     """
     read = read_image(photo, max_pixels=max_pixels)
-    for path, what, option in ((mask, "mask", "out"), (preview, "preview", "preview")):
+    renew = renew or overwrite
+    for path, what, option, replaces in (
+        (mask, "mask", "out", overwrite),
+        (preview, "preview", "preview", renew),
+    ):
         if path is None:
             continue
         if path.exists() and photo.exists() and path.samefile(photo):
             raise UsageError(f"The {what} can't replace {photo} itself; name another --{option}.")
-        replaces = overwrite or (renew and path is preview)
         _check_file(path, read.size, overwrite=replaces)
     if preview is not None and real_path(preview) == real_path(mask):
         raise UsageError(f"{preview} is named for the mask and for the preview; name two files.")
@@ -205,7 +208,7 @@ def mark_photo(
         path.parent.mkdir(parents=True, exist_ok=True)
     write_mask(mask, marked, overwrite=overwrite)
     if preview is not None:
-        _write_preview(preview, read, marked, overwrite=overwrite or renew)
+        _write_preview(preview, read, marked, overwrite=renew)
     return Marked(photo, mask, preview, hole_share(marked))
 
 
@@ -240,9 +243,7 @@ def _check_file(path: Path, size: tuple[int, int], *, overwrite: bool) -> None:
     """Refuse a mask or preview that can't be written, before the work."""
     format_of(path, _PLAIN)
     check_held(path, (*size, 3), _PLAIN, None)
-    while not os.path.lexists(path.parent):
-        path = path.parent  # the outermost folder that is made once there is something to write
-    check_target(path, overwrite=overwrite)
+    check_target(first_made(path), overwrite=overwrite)
 
 
 def _write_preview(preview: Path, photo: Photo, mask: Mask, *, overwrite: bool) -> None:

@@ -54,6 +54,13 @@ def choose_photos(
     return photos, failures
 
 
+def first_made(path: Path) -> Path:
+    """Return what is made first to write a file: its outermost folder that is missing, or it."""
+    while not os.path.lexists(path.parent):
+        path = path.parent
+    return path
+
+
 def key_of(path: Path) -> str:
     """Return what two paths share that are one file where upper and lower case are the same."""
     return compose(str(path)).casefold()

@@ -9,7 +9,7 @@ from restore.folders.options import MENDING_FLAGS, FixOptions
 from restore.folders.photo import Job
 from restore.image import drop_extension, format_named, with_extension
 from restore.masks import read_box
-from restore.outputs import is_folder_name, key_of
+from restore.outputs import first_made, is_folder_name, key_of
 from restore.seeded import SEEDS
 
 
@@ -125,19 +125,11 @@ def refuse_unwritable(result: Path) -> None:
     """
     if result.is_dir():
         raise UsageError(f"{result} is a folder where a photo should go; name another --out.")
-    place = nearest_place(result)
+    place = first_made(result).parent
     if not place.is_dir():
         raise UsageError(f"{place} is a file where a folder should go; name another --out.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise UsageError(f"{place} can't be written to; change its permissions or name another.")
-
-
-def nearest_place(result: Path) -> Path:
-    """Return the innermost of the folders to a result that is there already, whatever it is."""
-    place = result.parent
-    while not os.path.lexists(place):
-        place = place.parent
-    return place
 
 
 def identity_of(path: Path) -> object:

@@ -14,7 +14,6 @@ from restore.folders.plan import (
     check_mask,
     claim_results,
     identity_of,
-    nearest_place,
     number_results,
     refuse_losses,
     refuse_unwritable,
@@ -23,7 +22,7 @@ from restore.folders.report import find_reports, read_reports
 from restore.folders.shard import WHOLE, Shard
 from restore.image import PICTURES, drop_extension, real_path, stem_of, with_extension
 from restore.listing import ALL, Choice, PassedOver, is_photo, list_files, tell_none
-from restore.outputs import key_of
+from restore.outputs import first_made, key_of
 
 
 @dataclass(frozen=True)
@@ -352,7 +351,7 @@ def refuse_leaving(result: Path, out: Path) -> None:
     Raises:
         UsageError: naming the place.
     """
-    place = nearest_place(result)
+    place = first_made(result).parent
     if place.is_relative_to(out) and not real_path(place).is_relative_to(real_path(out)):
         raise UsageError(f"{place} is a link that leads out of {out}; remove it.")
     refuse_unwritable(result)

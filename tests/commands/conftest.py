@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from restore.commands import main
 from restore.image import Mask, Pixels
@@ -51,3 +53,15 @@ def bright_detector(monkeypatch: pytest.MonkeyPatch) -> None:
             return (photo.min(axis=2) >= 255 * (threshold or 0.5)).view(np.uint8)
 
     monkeypatch.setattr("restore.detector.Detector.load", lambda name, device: Bright())
+
+
+@pytest.fixture
+def read() -> Callable[[Path], Mask]:
+    """Return the levels of a mask's file, which has one channel."""
+
+    def read(path: Path) -> Mask:
+        picture = Image.open(path)
+        assert picture.mode == "L"
+        return np.array(picture)
+
+    return read

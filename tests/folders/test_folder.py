@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.errors import RestoreError, UsageError
+from restore.errors import RestoreError
 from restore.folders import Entry, FixOptions, Shard, Tree, fix_folder, fix_photos, plan_folder
 from restore.folders.report import hash_file, read_reports
 from restore.image import part_prefix
@@ -392,26 +392,3 @@ def test_a_real_restorer_gives_the_same_bytes_alone_in_a_folder_and_in_a_part(
             [Path("photos", name)], f"alone/{name}/", FixOptions(mask), **options
         )
         assert record.out.read_bytes() == many[name] == Path("parts", name).read_bytes()
-
-
-# Nothing outside of OUT
-
-
-def test_links_that_appear_meanwhile_are_not_written_through(make_album, fake_restorer) -> None:
-    make_album("sub/a.png")
-    plan = plan_folder(TREE)
-    Path("elsewhere").mkdir()
-    OUT.mkdir()
-    (OUT / "sub").symlink_to("../elsewhere")
-    (entry,) = fix_folder(plan)
-    assert "leads out of" in str(entry.sentence)
-    assert list(Path("elsewhere").iterdir()) == []
-
-
-def test_a_report_that_is_a_link_is_refused(make_album, fake_restorer) -> None:
-    make_album("a.png")
-    OUT.mkdir()
-    REPORT.symlink_to("../precious")
-    with pytest.raises(UsageError, match="is a link"):
-        fix(RESUMED)
-    assert not Path("precious").exists()
